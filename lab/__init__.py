@@ -1,0 +1,1 @@
+"""The embedded cloud: a real OpenStack control plane on simulated hardware."""

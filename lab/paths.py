@@ -1,0 +1,82 @@
+"""Where a lab keeps its files. Every other module asks here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class LabPaths:
+    """The directories of one lab, below `home`/NAME, and the cache that labs share."""
+
+    home: Path
+    name: str
+
+    @classmethod
+    def of(cls, name: str = "default") -> LabPaths:
+        """The lab called `name`, below $GPU_LAB_HOME or the repository's .lab directory."""
+        home = Path(os.environ.get("GPU_LAB_HOME") or REPOSITORY / ".lab")
+        return cls(home.absolute(), name)
+
+    @property
+    def state(self) -> Path:
+        """All that `destroy` removes."""
+        return self.home / self.name
+
+    @property
+    def cache(self) -> Path:
+        """What is the same for every lab: environment, userland, database templates."""
+        return self.home / "cache"
+
+    @property
+    def openstack_env(self) -> Path:
+        """The virtual environment of the OpenStack services and of the lab's own code."""
+        return self.cache / "openstack"
+
+    @property
+    def userland(self) -> Path:
+        """Root of the Debian userland that all emulated machines share, read-only."""
+        return self.cache / "userland"
+
+    @property
+    def etc(self) -> Path:
+        """Configuration that the lab adds to the services, beside the emulated hosts' own files."""
+        return self.state / "etc"
+
+    @property
+    def databases(self) -> Path:
+        """One SQLite file per service database, e.g. neutron.db, nova_api.db, nova_cell1.db."""
+        return self.state / "db"
+
+    @property
+    def logs(self) -> Path:
+        """One log per service."""
+        return self.state / "log"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords and keys of this lab, mode 0600."""
+        return self.state / "secrets"
+
+    @property
+    def machines(self) -> Path:
+        """One directory per emulated host or guest."""
+        return self.state / "machines"
+
+    @property
+    def connection_file(self) -> Path:
+        """What a client needs to reach the lab: addresses, ports, key files."""
+        return self.state / "connection.json"
+
+    @property
+    def sockets(self) -> Path:
+        """Unix sockets: a short path, since the kernel takes at most 107 bytes (man 7 unix)."""
+        digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:12]
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        return base / f"gpulab-{os.getuid()}-{digest}"
