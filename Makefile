@@ -1,0 +1,44 @@
+# `make help` lists the targets.
+SHELL := /bin/bash
+PYTEST := .venv/bin/pytest
+CLOUD ?= lab
+
+.PHONY: help setup accept test lint types unit nightly bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+setup:  ## install everything that is pinned (first use: about a minute)
+	@scripts/setup.sh
+
+accept: setup  ## run the whole acceptance on the embedded lab (CLOUD=name for another cloud)
+	$(PYTEST) suites/ --cloud $(CLOUD)
+
+test: setup lint types unit  ## check our own code: style, types, tests
+
+lint:
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	shellcheck scripts/*.sh .ci/run
+
+types:
+	.venv/bin/mypy conftest.py fixtures lab probes provisioning reports suites
+
+unit:
+	$(PYTEST) tests -n 2
+
+nightly: setup  ## the property tests with 100,000 examples each
+	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly
+
+bench: setup  ## measure times and memory of the main job
+	.venv/bin/python scripts/bench.py
+
+lock:  ## resolve requirements/*.in again
+	for name in suite dev lab; do \
+	  .venv/bin/uv pip compile --quiet --no-header --universal --no-emit-index-url --no-emit-find-links \
+	    --python-version 3.11 --upgrade requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean:  ## stop and remove every lab and environment of this checkout
+	-.venv/bin/python -m lab destroy --all
+	rm -rf .venv .lab
