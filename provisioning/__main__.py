@@ -1,0 +1,12 @@
+"""`python -m provisioning COMMAND`."""
+
+from __future__ import annotations
+
+import sys
+
+from provisioning.preflight import cli
+
+if sys.argv[1:2] == ["preflight"]:
+    sys.exit(cli.main(sys.argv[2:]))
+print("usage: python -m provisioning preflight DIR…", file=sys.stderr)
+sys.exit(64)

@@ -1,0 +1,198 @@
+"""The one graph over all files: who whitelists, who aliases, who asks for which alias, with what kernel arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from provisioning.preflight.file_set import FileSet
+from provisioning.preflight.finding import Place
+from provisioning.preflight.releases import RELEASES
+from provisioning.preflight.shell_source import Script
+from provisioning.preflight.yaml_source import Node
+
+NVIDIA_VENDOR_ID = "10de"
+WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
+WHITELIST_HIERA_KEYS = {
+    "nova::compute::pci_passthrough",
+    "nova::compute::pci::passthrough",
+    "nova::compute::pci::device_specs",
+}
+ALIAS_HIERA_KEYS = {"nova::api::pci_alias", "nova::pci::aliases"}
+FILTER_PARAMETERS = {"NovaSchedulerDefaultFilters", "NovaSchedulerEnabledFilters"}
+FILTER_HIERA_KEYS = {
+    "nova::scheduler::filter::scheduler_default_filters",
+    "nova::scheduler::filter::scheduler_enabled_filters",
+}
+IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
+HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
+HIERA_ALIASES = {"controllerExtraConfig": "Controller", "NovaComputeExtraConfig": "Compute"}
+
+
+@dataclass(frozen=True)
+class PciEntry:
+    """One whitelist entry or alias, as written."""
+
+    node: Node
+    fields: dict[str, Node]
+    role: str | None
+    """Role that it is set for; None for all."""
+    hiera_key: str | None = None
+
+    def text(self, key: str) -> str | None:
+        """A field as written; None when absent."""
+        node = self.fields.get(key)
+        return node.text if node is not None and node.is_scalar else None
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether the entry names NVIDIA's vendor id."""
+        return (self.text("vendor_id") or "").lower().removeprefix("0x") == NVIDIA_VENDOR_ID
+
+
+@dataclass(frozen=True)
+class FlavorUse:
+    """A flavor that asks for devices by alias."""
+
+    place: Place
+    name: str
+    request: str
+    """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
+
+    @property
+    def aliases(self) -> list[tuple[str, str]]:
+        """Alias name and count as written, for each part of the request."""
+        parts = [part.strip().partition(":") for part in self.request.split(",") if part.strip()]
+        return [(name, count or "1") for name, _, count in parts]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Files of one deployment and the release that they are for."""
+
+    files: FileSet
+    release: str | None = None
+    """None when nobody said; then only what no release would take is wrong."""
+    cpu_vendors: frozenset[str] = frozenset()
+    """Vendors of the declared computes: intel, amd."""
+
+    def is_at_least(self, release: str) -> bool:
+        """Whether the deployment's release is known and `release` or newer."""
+        return self.release is not None and RELEASES.index(self.release) >= RELEASES.index(release)
+
+    @cached_property
+    def hiera(self) -> list[tuple[str | None, Node, Node]]:
+        """Hiera data that environment files set: role (None: all), key, value."""
+        found: list[tuple[str | None, Node, Node]] = []
+        for name, value in self.files.parameter_defaults():
+            if name.text in HIERA_ALIASES:
+                role: str | None = HIERA_ALIASES[name.text]
+            elif match := HIERA_PARAMETER.fullmatch(name.text):
+                role = match["role"] or None
+            else:
+                continue
+            found.extend((role, key, data) for key, data in value.items())
+        return found
+
+    @cached_property
+    def role_parameters(self) -> list[tuple[str | None, Node, Node]]:
+        """Parameters with the role they are set for: parameter_defaults and <Role>Parameters."""
+        found: list[tuple[str | None, Node, Node]] = []
+        for name, value in self.files.parameter_defaults():
+            if name.text.endswith("Parameters") and value.is_mapping and len(name.text) > len("Parameters"):
+                role = name.text.removesuffix("Parameters")
+                found.extend((role, inner, data) for inner, data in value.items())
+            found.append((None, name, value))
+        return found
+
+    @cached_property
+    def whitelist(self) -> list[PciEntry]:
+        """Entries of the PCI whitelist (device_spec) in every form."""
+        found: list[PciEntry] = []
+        for role, name, value in self.role_parameters:
+            if name.text in WHITELIST_PARAMETERS:
+                found.extend(_entries(value, role, None))
+        for role, key, value in self.hiera:
+            if key.text in WHITELIST_HIERA_KEYS:
+                found.extend(_entries(value, role, key.text))
+        return found
+
+    @cached_property
+    def aliases(self) -> list[PciEntry]:
+        """PCI aliases in every form."""
+        return [
+            entry
+            for role, key, value in self.hiera
+            if key.text in ALIAS_HIERA_KEYS
+            for entry in _entries(value, role, key.text)
+        ]
+
+    @cached_property
+    def filters(self) -> list[tuple[Node, Node]]:
+        """Lists of scheduler filters: what they are set by, and the list."""
+        found = [(name, value) for _, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
+        return found + [(key, value) for _, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+
+    @cached_property
+    def flavor_uses(self) -> list[FlavorUse]:
+        """Flavors with a PCI alias, from Heat templates and from scripts."""
+        return [*self._heat_flavors(), *self._command_flavors()]
+
+    def _heat_flavors(self) -> Iterator[FlavorUse]:
+        for template in self.files.templates:
+            for name, resource in resources(template):
+                specs = resource.find("properties", "extra_specs")
+                for key, value in specs.items() if specs else ():
+                    if key.text == "pci_passthrough:alias" and value.is_scalar:
+                        flavor = resource.find("properties", "name")
+                        yield FlavorUse(value.place, flavor.text if flavor else name.text, value.text)
+
+    def _command_flavors(self) -> Iterator[FlavorUse]:
+        for command in self.files.commands:
+            if not (command.runs("openstack", "flavor", "set") or command.runs("openstack", "flavor", "create")):
+                continue
+            for setting in command.options("--property"):
+                key, _, value = setting.partition("=")
+                if key.strip("\"'") == "pci_passthrough:alias":
+                    yield FlavorUse(command.place, command.words[-1], value.strip("\"'"))
+
+    @cached_property
+    def gives_gpus(self) -> bool:
+        """Whether the TripleO part of these files means to pass NVIDIA GPUs through."""
+        return any(entry.is_gpu for entry in [*self.whitelist, *self.aliases])
+
+    @cached_property
+    def first_boot_scripts(self) -> list[Script]:
+        """Scripts of the templates that NodeUserData is mapped to (or that look like it)."""
+        targets = {
+            value.text.rsplit("/", 1)[-1]
+            for key, value in self.files.resource_registry()
+            if key.text.startswith("OS::TripleO::") and key.text.endswith("NodeUserData")
+        }
+        return [script for script in self.files.embedded_scripts if script.path.name in targets]
+
+    @cached_property
+    def kernel_arguments(self) -> list[tuple[str | None, Node]]:
+        """Values of KernelArgs with the role they are set for."""
+        found: list[tuple[str | None, Node]] = []
+        for role, name, value in self.role_parameters:
+            if name.text == "KernelArgs":
+                found.append((role, value))
+            elif name.text.endswith("KernelArgs"):
+                found.append((name.text.removesuffix("KernelArgs"), value))
+        return found
+
+
+def resources(template: Node) -> Iterator[tuple[Node, Node]]:
+    """Name and definition of each resource of a Heat template."""
+    block = template.get("resources")
+    if block:
+        yield from block.items()
+
+
+def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    for node in value.elements() or ([value] if value.is_mapping else []):
+        if node.is_mapping:
+            yield PciEntry(node, {key.text: data for key, data in node.items()}, role, hiera_key)

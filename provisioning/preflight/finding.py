@@ -1,0 +1,78 @@
+"""What preflight says about one place in one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Severity(StrEnum):
+    """How sure we are that it hurts."""
+
+    ERROR = "error"
+    """It will fail, or leave the cloud without GPUs."""
+    WARNING = "warning"
+    """It fails under circumstances that the files do not rule out, or is unsafe."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file; line and column count from 1."""
+
+    path: Path
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A safe mend: on that line, put `new` in the place of `old`, which starts at the finding's column."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mistake: where, what, what will be seen, what to write instead."""
+
+    code: str
+    """Stable, see docs/preflight.md."""
+    severity: Severity
+    place: Place
+    text: str
+    """The offending text, shortened."""
+    why: str
+    """Why it will fail."""
+    seen_as: str
+    """When it would be noticed without preflight, and with which message."""
+    instead: str
+    """What to write."""
+    link: str
+    fix: Replacement | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One entry of the catalogue; findings are made from it."""
+
+    code: str
+    title: str
+    severity: Severity
+    seen_as: str
+    link: str
+
+    def at(self, place: Place, text: str, why: str, instead: str, fix: Replacement | None = None) -> Finding:
+        """Make a finding of this rule."""
+        return Finding(
+            code=self.code,
+            severity=self.severity,
+            place=place,
+            text=text.strip()[:200],
+            why=why,
+            seen_as=self.seen_as,
+            instead=instead,
+            link=self.link,
+            fix=fix,
+        )

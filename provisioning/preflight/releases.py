@@ -1,0 +1,74 @@
+"""Which release a set of files is for, and what each release knows."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DATA = Path(__file__).parent / "data"
+RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
+"""In the order in which they came; TripleO ended with Wallaby."""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """The releases that know a name, first to last."""
+
+    first: str
+    last: str
+
+    def covers(self, release: str | None) -> bool:
+        """Whether `release` knows the name; an unknown release might."""
+        if release is None:
+            return True
+        return RELEASES.index(self.first) <= RELEASES.index(release) <= RELEASES.index(self.last)
+
+
+@cache
+def load_data(name: str) -> Any:
+    """One file of the data folder."""
+    return yaml.safe_load((DATA / name).read_text(encoding="utf-8"))
+
+
+@cache
+def parameters() -> dict[str, Lifetime]:
+    """Parameters that any TripleO release declares; `{role}` stands for a role's name."""
+    return {name: Lifetime(*span) for name, span in load_data("parameters.yaml")["parameters"].items()}
+
+
+@cache
+def _role_patterns() -> list[tuple[re.Pattern[str], Lifetime]]:
+    return [
+        (re.compile(re.escape(name).replace(re.escape("{role}"), "(?P<role>[A-Za-z0-9]+)") + r"\Z"), lifetime)
+        for name, lifetime in parameters().items()
+        if "{role}" in name
+    ]
+
+
+def parameter_lifetimes(name: str) -> list[Lifetime]:
+    """When a parameter is declared, by name or for a role; empty when no release knows it."""
+    exact = parameters().get(name)
+    found = [exact] if exact else []
+    return found + [lifetime for pattern, lifetime in _role_patterns() if pattern.match(name)]
+
+
+def nearest_parameter(name: str) -> str | None:
+    """A known parameter that is spelled almost like `name`."""
+    close = difflib.get_close_matches(name, parameters(), n=1, cutoff=0.85)
+    return close[0] if close else None
+
+
+def named_in(path: Path) -> str | None:
+    """The release that a directory's name tells, as in `ocata-gpu`."""
+    for part in reversed(path.parts):
+        words = re.split(r"[^a-z]+", part.lower())
+        for release in RELEASES:
+            if release in words:
+                return release
+    return None

@@ -1,0 +1,53 @@
+"""What shellcheck knows about shell scripts, as findings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioning.preflight.file_set import FileSet
+from provisioning.preflight.finding import Finding, Rule, Severity
+from provisioning.preflight.shell_source import Script
+
+TIMEOUT_S = 60
+LEFT_OUT = "SC1090,SC1091,SC2148,SC1008"
+"""Files that are sourced elsewhere, and shebangs: nothing that fails a deploy."""
+
+
+def shellcheck(files: FileSet) -> Iterator[Finding]:
+    """Findings of severity error; nothing when shellcheck is not installed."""
+    program = shutil.which("shellcheck")
+    if program is None or not files.scripts:
+        return
+    with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
+        by_name: dict[str, Script] = {}
+        for number, script in enumerate(files.scripts):
+            copy = Path(folder) / f"{number}.sh"
+            copy.write_text(script.text + "\n", encoding="utf-8")
+            by_name[str(copy)] = script
+        command = [
+            program,
+            "--format=json",
+            "--severity=error",
+            f"--exclude={LEFT_OUT}",
+            "--shell=bash",
+            *by_name,
+        ]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    try:
+        rows = json.loads(answer.stdout or "[]")
+    except ValueError:
+        return
+    for row in rows:
+        yield _finding(by_name[row["file"]], row)
+
+
+def _finding(script: Script, row: dict[str, object]) -> Finding:
+    line, code = int(str(row["line"])), f"SC{row['code']}"
+    rule = Rule(code, "shellcheck", Severity.ERROR, "when the script runs", f"https://www.shellcheck.net/wiki/{code}")
+    text = script.lines[line - 1] if line <= len(script.lines) else ""
+    return rule.at(script.place(line - 1, int(str(row["column"]))), text, str(row["message"]), "see the link")

@@ -1,0 +1,142 @@
+"""YAML with positions: which text stands where, and what YAML makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provisioning.preflight.finding import Place
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_DEPTH = 100
+"""Deeper files are refused: no template is, and recursion must end."""
+
+
+class YamlError(Exception):
+    """The text is not YAML; carries the position."""
+
+    def __init__(self, reason: str, place: Place) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+@dataclass(frozen=True)
+class Node:
+    """One YAML node of one file."""
+
+    path: Path
+    raw: Any
+    """PyYAML's node."""
+
+    @property
+    def place(self) -> Place:
+        """Where the node starts."""
+        mark = self.raw.start_mark
+        return Place(self.path, mark.line + 1, mark.column + 1)
+
+    @property
+    def text(self) -> str:
+        """A scalar's text as written, without quotes; "" for anything else."""
+        return str(self.raw.value) if isinstance(self.raw, yaml.ScalarNode) else ""
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether this is `key: value` pairs."""
+        return isinstance(self.raw, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether this is a list."""
+        return isinstance(self.raw, yaml.SequenceNode)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether this is a single value."""
+        return isinstance(self.raw, yaml.ScalarNode)
+
+    @property
+    def is_block_text(self) -> bool:
+        """Whether this is a literal block (`|`), as scripts in templates are."""
+        return self.is_scalar and self.raw.style == "|"
+
+    @property
+    def scalar_type(self) -> str:
+        """What YAML 1.1 makes of a scalar: str, int, float, bool, null, timestamp …"""
+        return str(self.raw.tag).rsplit(":", 1)[-1]
+
+    def items(self) -> Iterator[tuple[Node, Node]]:
+        """Key and value nodes of a mapping, in order; nothing for anything else."""
+        if self.is_mapping:
+            for key, value in self.raw.value:
+                yield Node(self.path, key), Node(self.path, value)
+
+    def get(self, key: str) -> Node | None:
+        """The value of `key`: the last one, as YAML loaders take it."""
+        found = [value for name, value in self.items() if name.text == key]
+        return found[-1] if found else None
+
+    def find(self, *keys: str) -> Node | None:
+        """The value below a path of keys."""
+        node: Node | None = self
+        for key in keys:
+            node = node.get(key) if node else None
+        return node
+
+    def elements(self) -> list[Node]:
+        """Elements of a list; a single value counts as a list of one; nothing for a mapping."""
+        if self.is_list:
+            return [Node(self.path, element) for element in self.raw.value]
+        return []
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all nodes below it."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed([child for pair in node.items() for child in pair] + node.elements()))
+
+
+def compose(path: Path, text: str) -> Node | None:
+    """Read one YAML document; None when it is empty.
+
+    Raises:
+        YamlError: not YAML, several documents, or nested deeper than MAX_DEPTH.
+    """
+    try:
+        raw = yaml.compose(text, Loader=_LOADER)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise YamlError(_reason(error), _place(path, error)) from error
+    if raw is None:
+        return None
+    _check_depth(path, raw)
+    return Node(path, raw)
+
+
+def _check_depth(path: Path, raw: Any) -> None:
+    stack = [(raw, 0)]
+    seen: set[int] = set()
+    while stack:
+        node, depth = stack.pop()
+        if depth > MAX_DEPTH or (id(node) in seen and not isinstance(node, yaml.ScalarNode) and depth > 1):
+            if depth > MAX_DEPTH:
+                raise YamlError("nested too deeply", Place(path, node.start_mark.line + 1))
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            stack.extend((child, depth + 1) for pair in node.value for child in pair)
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend((child, depth + 1) for child in node.value)
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
+
+
+def _place(path: Path, error: BaseException) -> Place:
+    mark = getattr(error, "problem_mark", None)
+    return Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
