@@ -1,0 +1,1 @@
+"""Emulated machines: a real userland in namespaces, on simulated hardware."""

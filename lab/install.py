@@ -1,0 +1,42 @@
+"""Make the lab's environment and the userland of its machines, when missing or outdated."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.paths import REPOSITORY, LabPaths
+from lab.userland import build_userland
+
+REQUIREMENTS = REPOSITORY / "requirements" / "lab.txt"
+
+
+def install(paths: LabPaths) -> int:
+    """Bring environment and userland up to date; says what it does. Returns the exit code."""
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    _environment(paths)
+    build_userland(paths.userland)
+    return 0
+
+
+def _environment(paths: LabPaths) -> None:
+    stamp = paths.openstack_env / "requirements.sha256"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("making the lab's environment (about 190 packages)", file=sys.stderr)
+    shutil.rmtree(paths.openstack_env, ignore_errors=True)
+    uv = _uv()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, paths.openstack_env], check=True)
+    # byte code is compiled once here: every start of a service is quicker for it
+    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--requirement", REQUIREMENTS]
+    subprocess.run([*command, "--python", paths.openstack_env / "bin" / "python"], check=True)
+    stamp.write_text(wanted)
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).parent / "uv"
+    return str(beside) if beside.exists() else shutil.which("uv") or "uv"

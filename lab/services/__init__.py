@@ -1,0 +1,1 @@
+"""The control plane: real OpenStack services as unprivileged processes on loopback."""

@@ -1,0 +1,175 @@
+"""What one lab is: its network, its secrets, its release. Made once, read by every part."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import LabError
+from lab.paths import REPOSITORY, LabPaths
+
+SSH_PORT = 2222
+FIRST_NETWORK, LAST_NETWORK = 100, 250
+KEYSTONE_PORT = 5000
+PORTS = {"keystone": KEYSTONE_PORT, "placement": 8778, "glance": 9292, "neutron": 9696, "nova": 8774, "heat": 8004}
+SECRET_NAMES = ("admin", "service", "heat_domain_admin", "undercloud")
+RELEASES = REPOSITORY / "lab" / "undercloud" / "releases"
+
+
+@dataclass(frozen=True)
+class LabState:
+    """A lab that exists on disk."""
+
+    paths: LabPaths
+    network: str
+    """First two octets, e.g. "127.100"."""
+    declaration: dict[str, Any]
+    """Content of lab.yaml."""
+
+    @property
+    def release(self) -> str:
+        """TripleO dialect, e.g. "ocata"."""
+        return str(self.declaration["release"])
+
+    @cached_property
+    def release_data(self) -> dict[str, Any]:
+        """The dialect's data file."""
+        return dict(yaml.safe_load((RELEASES / f"{self.release}.yaml").read_text()))
+
+    @cached_property
+    def host_addresses(self) -> dict[str, str]:
+        """Address of each declared host."""
+        return dict(_addresses(self.network, self.declaration["hosts"]))
+
+    def hosts(self, role: str) -> list[str]:
+        """Names of the declared hosts of a role: Undercloud, Controller, Compute …"""
+        return [str(host["name"]) for host in self.declaration["hosts"] if host["role"] == role]
+
+    @property
+    def computes(self) -> list[str]:
+        """Names of all hosts that run nova-compute."""
+        control = ("Undercloud", "Controller")
+        return [str(host["name"]) for host in self.declaration["hosts"] if host["role"] not in control]
+
+    @property
+    def controller(self) -> str:
+        """The host that the control plane runs on."""
+        return self.hosts("Controller")[0]
+
+    def url(self, service: str) -> str:
+        """Where a service answers, e.g. http://127.100.0.10:5000"""
+        return f"http://{self.host_addresses[self.controller]}:{PORTS[service]}"
+
+    def secret(self, name: str) -> str:
+        """A password of this lab."""
+        return (self.paths.secrets / name).read_text().strip()
+
+    @property
+    def marker(self) -> str:
+        """Stands in the command line of every process of this lab."""
+        return self.paths.sockets.name
+
+    def connection(self) -> dict[str, Any]:
+        """What a client needs to reach the lab."""
+        undercloud = self.hosts("Undercloud")[0]
+        return {
+            "name": self.paths.name,
+            "simulated": True,
+            "release": self.release,
+            "network": self.network,
+            "undercloud": self.host_addresses[undercloud],
+            "ssh_port": SSH_PORT,
+            "ssh_user": "stack",
+            "ssh_key": str(self.paths.secrets / "id_ed25519"),
+            "known_hosts": str(self.paths.state / "known_hosts"),
+            "hosts": self.host_addresses,
+            "external_network": {
+                "physical_network": "datacentre",
+                "cidr": f"{self.network}.200.0/24",
+                "gateway": f"{self.network}.200.1",
+                "pool_start": f"{self.network}.200.10",
+                "pool_end": f"{self.network}.200.200",
+            },
+        }
+
+
+def _addresses(network: str, hosts: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    computes = 0
+    controllers = 0
+    for host in hosts:
+        if host["role"] == "Undercloud":
+            yield host["name"], f"{network}.0.2"
+        elif host["role"] == "Controller":
+            yield host["name"], f"{network}.0.{10 + controllers}"
+            controllers += 1
+        else:
+            yield host["name"], f"{network}.{1 + computes // 200}.{20 + computes % 200}"
+            computes += 1
+
+
+def load(paths: LabPaths) -> LabState:
+    """The lab of these paths.
+
+    Raises:
+        LabError: there is none.
+    """
+    file = paths.state / "lab.json"
+    if not file.exists():
+        raise LabError(f"there is no lab called {paths.name}; make it with: python -m lab --name {paths.name} up")
+    data = json.loads(file.read_text())
+    return LabState(paths, data["network"], data["declaration"])
+
+
+def create(paths: LabPaths, declaration: dict[str, Any]) -> LabState:
+    """A new lab on the first free loopback network, with secrets of its own."""
+    for directory in (paths.state, paths.etc, paths.databases, paths.logs, paths.secrets, paths.machines):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        directory.chmod(0o700)
+    for name in SECRET_NAMES:
+        write_private(paths.secrets / name, secrets.token_urlsafe(24))
+    key = paths.secrets / "id_ed25519"
+    key.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpu-lab", "-f", key], check=True)
+    state = LabState(paths, _free_network(paths), declaration)
+    write_private(paths.state / "lab.json", json.dumps({"network": state.network, "declaration": declaration}))
+    return state
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    fresh.replace(path)
+
+
+def _free_network(paths: LabPaths) -> str:
+    taken = set()
+    for other in paths.home.glob("*/lab.json"):
+        taken.add(json.loads(other.read_text())["network"])
+    for number in range(FIRST_NETWORK, LAST_NETWORK + 1):
+        network = f"127.{number}"
+        if network not in taken and _is_free(f"{network}.0.10", KEYSTONE_PORT) and _is_free(f"{network}.0.2", SSH_PORT):
+            return network
+    raise LabError(f"no free loopback network between 127.{FIRST_NETWORK} and 127.{LAST_NETWORK}; destroy a lab first")
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""The emulated undercloud: TripleO's commands, as an operator types them."""

@@ -1,0 +1,68 @@
+"""The Debian userland that all machines of the lab share, read-only.
+
+`mmdebstrap --variant=extract` unpacks packages without running their maintainer scripts: no root is needed, and
+nothing is installed on the user's own system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SUITE = "bookworm"
+PACKAGES = (
+    "base-files", "base-passwd", "bash", "ca-certificates", "cloud-init", "coreutils", "curl", "debianutils",
+    "diffutils", "file", "findutils", "gawk", "grep", "gzip", "hostname", "iproute2", "kmod", "less", "libc-bin",
+    "openssh-client", "openssh-server", "openssl", "passwd", "patch", "pciutils", "procps", "python3", "sed", "sudo",
+    "tar", "util-linux", "wget", "xz-utils",
+)  # fmt: skip
+
+
+def build_userland(target: Path) -> None:
+    """Unpack the userland into `target` unless it is there already."""
+    stamp = target / ".packages.sha256"
+    wanted = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"unpacking the machines' userland ({len(PACKAGES)} Debian packages and what they need)", file=sys.stderr)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh = target.with_name(target.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    archive = fresh.with_suffix(".tar")
+    _mmdebstrap(archive)
+    # everything belongs to whoever unpacks: that user is root inside the machines
+    exclude = ["--exclude=./dev/*", "--exclude=./usr/share/doc/*", "--exclude=./usr/share/locale/*"]
+    subprocess.run(
+        ["tar", "--extract", "--file", archive, "--directory", fresh, "--no-same-owner", "--preserve-permissions", *exclude], check=True
+    )
+    archive.unlink()
+    _move_into_usr(fresh)
+    (fresh / stamp.name).write_text(wanted)
+    os.rename(fresh, target)
+
+
+def _mmdebstrap(archive: Path) -> None:
+    mode = "root" if os.getuid() == 0 else "unshare"
+    command = ["mmdebstrap", "--variant=extract", f"--mode={mode}", "--include=" + ",".join(PACKAGES), SUITE, archive]
+    # mmdebstrap warns about a TMPDIR that its user namespace cannot reach; /tmp always works
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": "/tmp"})
+
+
+def _move_into_usr(root: Path) -> None:
+    """Merge /bin, /sbin, /lib and /lib64 into /usr, as the machines have it."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        source, target = root / name, root / "usr" / name
+        if source.is_symlink() or not source.exists():
+            continue
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(source)
+        source.symlink_to(f"usr/{name}")
+    ld = root / "usr" / "lib64" / "ld-linux-x86-64.so.2"
+    if ld.is_symlink():
+        ld.unlink()
+        ld.symlink_to("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
