@@ -113,7 +113,7 @@ def _addresses(network: str, hosts: list[dict[str, Any]]) -> Iterator[tuple[str,
             yield host["name"], f"{network}.0.{10 + controllers}"
             controllers += 1
         else:
-            yield host["name"], f"{network}.{1 + computes // 200}.{20 + computes % 200}"
+            yield host["name"], f"{network}.{computes // 200}.{20 + computes % 200}"
             computes += 1
 
 

@@ -38,7 +38,18 @@ def build_userland(target: Path) -> None:
     # everything belongs to whoever unpacks: that user is root inside the machines
     exclude = ["--exclude=./dev/*", "--exclude=./usr/share/doc/*", "--exclude=./usr/share/locale/*"]
     subprocess.run(
-        ["tar", "--extract", "--file", archive, "--directory", fresh, "--no-same-owner", "--preserve-permissions", *exclude], check=True
+        [
+            "tar",
+            "--extract",
+            "--file",
+            archive,
+            "--directory",
+            fresh,
+            "--no-same-owner",
+            "--preserve-permissions",
+            *exclude,
+        ],
+        check=True,
     )
     archive.unlink()
     _move_into_usr(fresh)

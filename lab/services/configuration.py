@@ -61,7 +61,10 @@ def _translate(state: LabState, own: Path) -> Sections:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(_readable(own.read_text()))
     sections: Sections = {"filter_scheduler": {}}
-    for section, option in (("DEFAULT", "scheduler_default_filters"), ("filter_scheduler", "scheduler_enabled_filters")):
+    for section, option in (
+        ("DEFAULT", "scheduler_default_filters"),
+        ("filter_scheduler", "scheduler_enabled_filters"),
+    ):
         if parser.has_option(section, option) and not parser.has_option("filter_scheduler", "enabled_filters"):
             sections["filter_scheduler"]["enabled_filters"] = parser.get(section, option)
     if state.release_data.get("legacy_filters"):

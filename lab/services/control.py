@@ -119,7 +119,9 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
     if "bus" not in alive:
         _start_bus(state)
     fresh = [group for group in groups(state) if not any(service in alive for service in group.services)]
-    parents = {group.name: _python(state, group.name, "lab.services.process", group.name, state.paths.name) for group in fresh}
+    parents = {
+        group.name: _python(state, group.name, "lab.services.process", group.name, state.paths.name) for group in fresh
+    }
     _wait_for_apis(state, groups(state), parents)
     if any(group.name == "nova" for group in fresh):
         _wait_for_computes(state, started)

@@ -212,7 +212,9 @@ class LabBusDriver(base.BaseDriver):
                 answer = answers.get(timeout=max(left, 0.001))
             except queue.Empty:
                 where = f"{target.topic}/{target.server}"
-                raise oslo_messaging.MessagingTimeout(f"labbus: no reply on {where} to {message.get('method')}") from None
+                raise oslo_messaging.MessagingTimeout(
+                    f"labbus: no reply on {where} to {message.get('method')}"
+                ) from None
             if answer["op"] == "hb":
                 continue
             if answer.get("failure"):

@@ -1,0 +1,557 @@
+"""The machines of a lab: `python -m lab.hosts.daemon LAB MARKER`.
+
+Listens on every machine's address, boots machines, hands each SSH connection to a real sshd inside, carries out host
+calls, and opens and closes floating IPs as Neutron's database says. Standard library only; small on purpose.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+from lab.hosts import boot, contents, hardware
+from lab.hosts.layout import MachineDir
+from lab.paths import LabPaths
+from lab.state import SSH_PORT, LabState, load
+
+FLOATING_POLL_S = 0.25
+BOOT_LIMIT_S = 30
+FLOATING_QUERY = (
+    "select f.floating_ip_address, p.device_id from floatingips f join ports p on p.id = f.fixed_port_id"
+    " where f.fixed_port_id is not null"
+)
+SSH_ALLOWED_QUERY = (
+    "select count(*) from floatingips f join securitygroupportbindings b on b.port_id = f.fixed_port_id"
+    " join securitygrouprules r on r.security_group_id = b.security_group_id"
+    " where f.floating_ip_address = ? and r.direction = 'ingress'"
+    " and (r.protocol is null or (r.protocol in ('tcp', '6')"
+    " and (r.port_range_min is null or (r.port_range_min <= 22 and r.port_range_max >= 22))))"
+)
+MACHINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Machines:
+    """All machines of one lab and the sockets that belong to them."""
+
+    def __init__(self, state: LabState) -> None:
+        self.state = state
+        self.paths = state.paths
+        self.pids: dict[str, int] = {}
+        self.lock = threading.RLock()
+        self.selector = selectors.DefaultSelector()
+        self.listeners: dict[str, socket.socket] = {}
+        self.children: set[subprocess.Popen[bytes]] = set()
+
+    # ---- what a client may ask for
+
+    def ping(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "machines": len(self.names()),
+            "running": len([n for n in self.names() if self.is_running(n)]),
+        }
+
+    def list(self) -> list[dict[str, Any]]:
+        return [self.state_of(name) for name in self.names()]
+
+    def state_of(self, name: str) -> dict[str, Any]:
+        directory = self.directory(name)
+        machine = self.machine(name)
+        boot_id = directory.proc / "boot_id"
+        public = directory.path("/etc/ssh/ssh_host_ed25519_key.pub")
+        return {
+            "name": name,
+            "kind": machine["kind"],
+            "hostname": machine["name"],
+            "power": directory.power_file.read_text() if directory.power_file.exists() else "off",
+            "running": self.is_running(name),
+            "pid": self.pids.get(name),
+            "boot_id": boot_id.read_text().strip() if boot_id.exists() else None,
+            "addresses": machine["addresses"],
+            "host_keys": [" ".join(public.read_text().split()[:2])] if public.exists() else [],
+        }
+
+    def define(
+        self, name: str, declaration: dict[str, Any], image: str | None, seed: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        directory = MachineDir(self.paths, name)
+        if declaration.get("kind") == "guest":
+            self._define_guest(directory, declaration, image, seed)
+        else:
+            self._define_host(directory, declaration)
+        return self.state_of(name)
+
+    def _define_host(self, directory: MachineDir, machine: dict[str, Any]) -> None:
+        fresh = not directory.machine_file.exists()
+        directory.root.mkdir(parents=True, exist_ok=True)
+        _write_json(directory.machine_file, machine)
+        if fresh:
+            key = (self.paths.secrets / "id_ed25519.pub").read_text()
+            user = "stack" if machine["kind"] == "undercloud" else "heat-admin"
+            contents.populate(directory, machine, {user: key, "root": key})
+            directory.power_file.write_text("off")
+        self.listen(machine["addresses"][0])
+
+    def _define_guest(
+        self, directory: MachineDir, declaration: dict[str, Any], image: str | None, seed: dict[str, Any] | None
+    ) -> None:
+        from lab.guests import hooks
+
+        fresh = not directory.machine_file.exists()
+        directory.root.mkdir(parents=True, exist_ok=True)
+        system = hooks.image_os(Path(image)) if image else self.machine(directory.name)["os"]
+        host = self.machine(declaration["host"])
+        machine = hardware.guest_machine({**declaration, "os": system}, host)
+        _write_json(directory.machine_file, machine)
+        if fresh:
+            contents.populate(directory, machine, {})
+            hooks.prepare(directory, Path(image) if image else None, seed or {})
+            directory.power_file.write_text("off")
+
+    def boot(self, name: str) -> dict[str, Any]:
+        with self.lock:
+            self.directory(name).power_file.write_text("on")
+            if not self.is_running(name):
+                self._start(name)
+        return self.state_of(name)
+
+    def _start(self, name: str) -> None:
+        directory = self.directory(name)
+        machine = self.machine(name)
+        boot.boot(directory, machine)
+        call_socket = directory.root / "hostcall.sock"
+        if not call_socket.exists():
+            self._open_host_calls(name)
+        lower = ":".join(str(path) for path in [*directory.usr_layers(), self.paths.userland / "usr"])
+        title = f"{self.state.marker}:machine:{name}"
+        command = [sys.executable, "-S", "-m", "lab.hosts.namespaces", directory.root, lower, title]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_LIMIT_S, check=False)
+        if done.returncode:
+            raise LabError(f"{name} does not start: {done.stderr.strip().splitlines()[-1]}")
+        self.pids[name] = int(done.stdout)
+        (directory.root / "init.pid").write_text(done.stdout)
+        deadline = time.monotonic() + BOOT_LIMIT_S
+        while not os.path.exists(f"/proc/{self.pids[name]}/root/run/lab/started"):
+            if time.monotonic() > deadline or not self.is_running(name):
+                raise LabError(f"{name} does not start; its init ended")
+            time.sleep(0.002)
+        self.run(name, ["/bin/sh", "-c", contents.FIRST_START])
+        self._console(name, f"[    0.000000] Linux version {(directory.proc / 'osrelease').read_text().strip()}\n")
+        if machine["kind"] == "guest":
+            self._first_boot(name)
+
+    def _first_boot(self, name: str) -> None:
+        from lab.guests import hooks
+
+        argv = hooks.firstboot_argv(self.directory(name))
+        if argv is None:
+            return
+        with self.directory(name).console_file.open("ab") as console:
+            process = subprocess.Popen(
+                self._enter(name, argv),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                env={"PATH": MACHINE_PATH, "HOME": "/root"},
+            )
+        self.children.add(process)
+
+    def shutdown(self, name: str) -> dict[str, Any]:
+        self.directory(name).power_file.write_text("off")
+        self._stop(name)
+        return self.state_of(name)
+
+    def _stop(self, name: str) -> None:
+        with self.lock:
+            pid = self.pids.pop(name, None) or self._adopted(name)
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                deadline = time.monotonic() + 5
+                while _is_alive(pid, self.state.marker) and time.monotonic() < deadline:
+                    time.sleep(0.005)
+
+    def reboot(self, name: str) -> dict[str, Any]:
+        with self.lock:
+            self._stop(name)
+            self.pids.pop(name, None)
+            return self.boot(name)
+
+    def destroy(self, name: str) -> None:
+        directory = MachineDir(self.paths, name)
+        if not directory.root.exists():
+            return
+        if directory.machine_file.exists():
+            for address in self.machine(name)["addresses"]:
+                self.unlisten(address)
+            self._stop(name)
+        _remove_tree(directory.root)
+
+    def console(self, name: str) -> str:
+        file = self.directory(name).console_file
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def _console(self, name: str, text: str) -> None:
+        with self.directory(name).console_file.open("a") as stream:
+            stream.write(text)
+
+    def run(
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str] | None = None,
+        stdin: str | None = None,
+        timeout_s: float | None = None,
+        user: str = "root",
+    ) -> dict[str, Any]:
+        if not self.is_running(name):
+            raise LabError(f"{name} is switched off")
+        command = argv if user == "root" else ["/usr/bin/sudo", "-H", "-u", user, "--", *argv]
+        variables = {"PATH": MACHINE_PATH, "HOME": "/root", "LANG": "C.UTF-8", **(env or {})}
+        try:
+            done = subprocess.run(
+                self._enter(name, command),
+                input=base64.b64decode(stdin) if stdin else b"",
+                capture_output=True,
+                timeout=timeout_s,
+                env=variables,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{' '.join(argv)[:100]} on {name} ran longer than {timeout_s} s") from None
+        streams = {
+            key: base64.b64encode(data).decode() for key, data in (("stdout", done.stdout), ("stderr", done.stderr))
+        }
+        return {"returncode": done.returncode, **streams}
+
+    def _enter(self, name: str, argv: list[str]) -> list[str]:
+        flags = ["-U", "-m", "-p", "-u", "-i", "-S", "0", "-G", "0"]
+        return ["nsenter", "-t", str(self.pids[name]), *flags, "--", "/bin/sh", "-c", 'cd; exec "$@"', "sh", *argv]
+
+    # ---- what is there
+
+    def names(self) -> list[str]:
+        return sorted(path.parent.name for path in self.paths.machines.glob("*/machine.json"))
+
+    def directory(self, name: str) -> MachineDir:
+        directory = MachineDir(self.paths, name)
+        if not directory.machine_file.exists():
+            raise LabError(f"there is no machine called {name}; there are {', '.join(self.names())}")
+        return directory
+
+    def machine(self, name: str) -> dict[str, Any]:
+        return dict(json.loads(self.directory(name).machine_file.read_text()))
+
+    def is_running(self, name: str) -> bool:
+        pid = self.pids.get(name)
+        return pid is not None and _is_alive(pid, self.state.marker)
+
+    def _adopted(self, name: str) -> int | None:
+        file = self.paths.machines / name / "init.pid"
+        if not file.exists():
+            return None
+        pid = int(file.read_text())
+        return pid if _is_alive(pid, f"{self.state.marker}:machine:{name}") else None
+
+    def recover(self) -> None:
+        """Take over what runs, start what should, listen for all."""
+        for name in self.names():
+            pid = self._adopted(name)
+            if pid is not None:
+                self.pids[name] = pid
+            for address in self.machine(name)["addresses"]:
+                self.listen(address)
+            (self.paths.machines / name / "hostcall.sock").unlink(missing_ok=True)
+            if self.directory(name).power_file.read_text() == "on":
+                if pid is not None:  # its host call socket was the old daemon's
+                    self._stop(name)
+                try:
+                    self.boot(name)
+                except LabError:  # one broken machine must not take the others with it
+                    traceback.print_exc()
+
+    # ---- SSH
+
+    def listen(self, address: str) -> None:
+        if address in self.listeners:
+            return
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, SSH_PORT))
+        listener.listen(64)
+        listener.setblocking(False)
+        self.listeners[address] = listener
+        self.selector.register(listener, selectors.EVENT_READ, ("ssh", address))
+
+    def unlisten(self, address: str) -> None:
+        listener = self.listeners.pop(address, None)
+        if listener is not None:
+            self.selector.unregister(listener)
+            listener.close()
+
+    def accept_ssh(self, address: str, listener: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            connection, _ = listener.accept()
+            connection.setblocking(True)
+            threading.Thread(target=self._serve_ssh, args=(address, connection), daemon=True).start()
+
+    def _serve_ssh(self, address: str, connection: socket.socket) -> None:
+        with connection:
+            name = self._machine_at(address)
+            if name is None or not self.is_running(name):
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            log = self.directory(name).path("/var/log/sshd.log")
+            argv = ["/usr/sbin/sshd", "-i", "-E", "/var/log/sshd.log"]
+            log.touch()
+            flags = ["-U", "-m", "-p", "-u", "-i", "-S", "0", "-G", "0"]
+            process = subprocess.Popen(
+                ["nsenter", "-t", str(self.pids[name]), *flags, "--", *argv],
+                stdin=connection,
+                stdout=connection,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={"PATH": MACHINE_PATH},
+            )
+        process.wait()
+
+    def _machine_at(self, address: str) -> str | None:
+        owner = self.floating.get(address)
+        if owner is not None:
+            return owner if self._ssh_allowed(address) else None
+        return next((name for name in self.names() if address in self.machine(name)["addresses"]), None)
+
+    # ---- floating IPs, in the place of Neutron's L3 agent
+
+    floating: dict[str, str] = {}  # noqa: RUF012  replaced whole, never changed in place
+
+    def watch_floating_ips(self) -> None:
+        path = self.paths.databases / "neutron.db"
+        seen: int | None = None
+        connection: sqlite3.Connection | None = None
+        while True:
+            time.sleep(FLOATING_POLL_S)
+            try:
+                if connection is None and path.exists():
+                    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+                if connection is None:
+                    continue
+                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                if version != seen:
+                    self._update_floating_ips(dict(connection.execute(FLOATING_QUERY).fetchall()))
+                    seen = version
+            except sqlite3.Error:
+                connection = None
+
+    def _update_floating_ips(self, wanted: dict[str, str]) -> None:
+        for address in set(self.floating) - set(wanted):
+            self.unlisten(address)
+        self.floating = {address: device for address, device in wanted.items() if device}
+        for address in self.floating:
+            with contextlib.suppress(OSError):
+                self.listen(address)
+
+    def _ssh_allowed(self, address: str) -> bool:
+        with contextlib.closing(sqlite3.connect(self.paths.databases / "neutron.db", timeout=5)) as connection:
+            return bool(connection.execute(SSH_ALLOWED_QUERY, (address,)).fetchone()[0])
+
+    # ---- host calls: a program in a machine that the lab carries out outside
+
+    def _open_host_calls(self, name: str) -> None:
+        # the machine's directory may be too deep for a socket's name: bind it through a short one
+        path = self.paths.machines / name / "hostcall.sock"
+        short = self.paths.sockets / f"call-{len(self.paths.sockets.name)}-{name[:40]}.sock"
+        short.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(short))
+        os.chmod(short, 0o666)  # any user of the machine may call; the directory is 0700 outside
+        os.link(short, path) if _same_device(short, path.parent) else _bind_in(listener, short, path)
+        listener.listen(16)
+        threading.Thread(target=self._serve_host_calls, args=(name, listener), daemon=True).start()
+
+    def _serve_host_calls(self, name: str, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._host_call, args=(name, connection), daemon=True).start()
+
+    def _host_call(self, name: str, connection: socket.socket) -> None:
+        with connection:
+            data, descriptors = _receive(connection)
+            try:
+                request = json.loads(data)
+                code = self._carry_out(name, request, descriptors, connection)
+            except Exception as error:
+                traceback.print_exc()
+                with contextlib.suppress(OSError):
+                    os.write(descriptors[2], f"{error}\n".encode())
+                code = 1
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            with contextlib.suppress(OSError):
+                connection.sendall(json.dumps({"code": code}).encode() + b"\n")
+
+    def _carry_out(self, name: str, request: dict[str, Any], descriptors: list[int], connection: socket.socket) -> int:
+        if request["argv"][0] == "power":
+            threading.Thread(target=self._power, args=(name, request["argv"][1]), daemon=True).start()
+            return 0
+        variables = {**os.environ, **{key: value for key, value in request["env"].items() if key.startswith("OS_")}}
+        variables |= {
+            "LAB_NAME": self.paths.name,
+            "LAB_MACHINE": name,
+            "LAB_CWD": request["cwd"],
+            "LAB_USER": request["user"],
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.hostcalls", *request["argv"]],
+            stdin=descriptors[0], stdout=descriptors[1], stderr=descriptors[2], env=variables, start_new_session=True,
+        )  # fmt: skip
+        watcher = threading.Thread(target=_end_with_caller, args=(connection, process), daemon=True)
+        watcher.start()
+        return process.wait()
+
+    def _power(self, name: str, action: str) -> None:
+        time.sleep(0.05)  # let the caller's program end first
+        self.reboot(name) if action == "reboot" else self.shutdown(name)
+
+    # ---- main loop
+
+    def serve(self) -> None:
+        control = self.paths.sockets / "machines.sock"
+        control.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(control))
+        listener.listen(64)
+        listener.setblocking(False)
+        self.selector.register(listener, selectors.EVENT_READ, ("control", ""))
+        threading.Thread(target=self.watch_floating_ips, daemon=True).start()
+        while True:
+            for key, _ in self.selector.select(1.0):
+                kind, address = key.data
+                if kind == "ssh":
+                    self.accept_ssh(address, key.fileobj)  # type: ignore[arg-type]
+                else:
+                    connection, _ = listener.accept()
+                    threading.Thread(target=self._control, args=(connection,), daemon=True).start()
+            self.children = {child for child in self.children if child.poll() is None}
+
+    def _control(self, connection: socket.socket) -> None:
+        operations: dict[str, Callable[..., Any]] = {
+            "ping": self.ping, "list": self.list, "state": self.state_of, "define": self.define, "boot": self.boot,
+            "shutdown": self.shutdown, "reboot": self.reboot, "destroy": self.destroy, "console": self.console, "run": self.run,
+        }  # fmt: skip
+        with connection:
+            connection.setblocking(True)
+            with connection.makefile("rb") as stream:
+                line = stream.readline()
+            if not line:
+                return
+            request = json.loads(line)
+            try:
+                answer = {"result": operations[request.pop("op")](**request)}
+            except LabError as error:
+                answer = {"error": str(error)}
+            except Exception as error:
+                traceback.print_exc()
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            with contextlib.suppress(OSError):
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(data, indent=1))
+    # the file is mounted into a running machine: keep its inode when there is one
+    if path.exists():
+        path.write_text(fresh.read_text())
+        fresh.unlink()
+    else:
+        fresh.replace(path)
+
+
+def _is_alive(pid: int, marker: str) -> bool:
+    try:
+        return marker in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return False
+
+
+def _same_device(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+def _bind_in(listener: socket.socket, short: Path, path: Path) -> None:
+    """Bind again through /proc/self/fd of the directory, whose name is short."""
+    short.unlink()
+    directory = os.open(path.parent, os.O_DIRECTORY)
+    try:
+        fresh = socket.socket(socket.AF_UNIX)
+        fresh.bind(f"/proc/self/fd/{directory}/{path.name}")
+        os.chmod(path, 0o666)
+        os.dup2(fresh.fileno(), listener.fileno())
+        fresh.close()
+    finally:
+        os.close(directory)
+
+
+def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    data, ancillary, _, _ = connection.recvmsg(1 << 20, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+    descriptors: list[int] = []
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            numbers = array.array("i")
+            numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
+            descriptors.extend(numbers)
+    while not data.endswith(b"\n"):
+        more = connection.recv(1 << 20)
+        if not more:
+            break
+        data += more
+    return data, descriptors
+
+
+def _end_with_caller(connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    """A call ends when the program in the machine does: a dropped SSH session must not leave work behind."""
+    with contextlib.suppress(OSError):
+        if connection.recv(1) == b"" and process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _remove_tree(path: Path) -> None:
+    """Delete a machine's directory; files of its users can only be deleted by its own root."""
+    if os.getuid() == 0:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    subprocess.run(["unshare", "--user", "--map-auto", "--map-root-user", "rm", "-rf", path], check=False)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the lab called by the first argument until SIGTERM."""
+    machines = Machines(load(LabPaths.of(arguments[0])))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    machines.recover()
+    machines.serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
