@@ -108,4 +108,4 @@ if __name__ == "__main__":
         enter()
     except NamespaceRefused as refusal:
         sys.exit(f"lab: {refusal}")
-    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606
+    os.execvp(sys.argv[1], sys.argv[1:])

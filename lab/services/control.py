@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.paths import REPOSITORY
+from lab.hosts import hardware
+from lab.hosts.client import MachineError, MachinesClient
+from lab.paths import REPOSITORY, LabPaths
 from lab.services import configuration, schema
-from lab.services.plan import API_OF, Group, groups
-from lab.state import LabState
+from lab.services.plan import API_OF, Group, groups, host_of
+from lab.state import SSH_PORT, LabState, load, write_private
+from lab.undercloud import contents
 
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 8
@@ -49,6 +54,7 @@ def environment(state: LabState) -> dict[str, str]:
         OS_NOVA_DISABLE_EVENTLET_PATCHING="true",
         PYTHONWARNINGS="ignore",
         GPU_LAB_HOME=str(state.paths.home),
+        LAB_NAME=state.paths.name,
         XDG_CACHE_HOME=str(state.paths.state / "cache"),
     )
     return variables
@@ -118,6 +124,8 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
     alive = processes(state)
     if "bus" not in alive:
         _start_bus(state)
+    if "machines" not in alive:
+        start_machines(state)
     fresh = [group for group in groups(state) if not any(service in alive for service in group.services)]
     parents = {
         group.name: _python(state, group.name, "lab.services.process", group.name, state.paths.name) for group in fresh
@@ -126,6 +134,38 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
     if any(group.name == "nova" for group in fresh):
         _wait_for_computes(state, started)
     say(f"control plane ready after {time.time() - started:.1f} s")
+
+
+def start_machines(state: LabState) -> None:
+    """Start the machine daemon, define and boot every declared host.
+
+    Raises:
+        LabError: the daemon does not answer, or a machine cannot be started.
+    """
+    process = _python(state, "machines", "lab.hosts.daemon", state.paths.name)
+    (state.paths.sockets / "machines.pid").write_text(str(process.pid))
+    client = MachinesClient(state.paths)
+    _wait_for(lambda: _pings(client), "machines", state)
+    known = []
+    try:
+        for host in state.declaration["hosts"]:
+            name = str(host["name"])
+            answer = client.define(name, hardware.host_machine(host, state.host_addresses[name]))
+            known += [f"[{state.host_addresses[name]}]:{SSH_PORT} {key}" for key in answer["host_keys"]]
+        contents.populate(state)
+        for host in state.declaration["hosts"]:
+            client.boot(str(host["name"]))
+    except MachineError as error:
+        raise LabError(str(error)) from error
+    write_private(state.paths.state / "known_hosts", "\n".join(known) + "\n")
+    write_private(state.paths.connection_file, json.dumps(state.connection(), indent=1))
+
+
+def _pings(client: MachinesClient) -> bool:
+    try:
+        return bool(client.ping())
+    except (MachineError, OSError):
+        return False
 
 
 def _start_bus(state: LabState) -> None:
@@ -229,7 +269,7 @@ def stop(state: LabState) -> None:
         deadline = time.monotonic() + limit_s
         while all_processes(state) and time.monotonic() < deadline:
             time.sleep(POLL_S / 2)
-    for file in state.paths.sockets.glob("*.pid"):
+    for file in state.paths.sockets.glob("*"):
         file.unlink()
 
 
@@ -284,15 +324,13 @@ def _wait_for(is_ready: Callable[[], bool], what: str, state: LabState) -> None:
 def status(state: LabState) -> list[ServiceStatus]:
     """Every service of the lab."""
     running = processes(state)
-    found = [_status_of(state, "bus", running)]
+    found = [_status_of(state, "bus", running), _status_of(state, "machines", running)]
     for group in groups(state):
         found.extend(_status_of(state, service, running) for service in group.services)
     return found
 
 
 def _status_of(state: LabState, service: str, running: dict[str, int]) -> ServiceStatus:
-    from lab.services.plan import host_of
-
     log = state.paths.logs / f"{service}.log"
     log = log if log.exists() else next((path for path in (_log(state, service),) if path.exists()), log)
     if service not in running:
@@ -315,3 +353,26 @@ def _resident_mib(pid: int) -> float:
 def write_configuration(state: LabState) -> None:
     """Write the services' base configuration anew."""
     configuration.write_all(state)
+
+
+def remove_machines(state: LabState) -> None:
+    """Delete every machine's disk. Nothing of the lab may run."""
+    for directory in state.paths.machines.iterdir() if state.paths.machines.exists() else ():
+        remove_tree(directory)
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a directory; what belongs to a machine's users can only be deleted by their root."""
+    if os.getuid() == 0:
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        subprocess.run(["unshare", "--user", "--map-auto", "--map-root-user", "rm", "-rf", path], check=False)
+
+
+def destroy(paths: LabPaths) -> None:
+    """Stop a lab and delete all of it, however much of it there is."""
+    state = load(paths) if (paths.state / "lab.json").exists() else LabState(paths, "", {})
+    stop(state)
+    if paths.state.exists():
+        remove_tree(paths.state)
+    shutil.rmtree(paths.sockets, ignore_errors=True)

@@ -1,0 +1,177 @@
+"""`python -m lab [--name NAME] COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from lab import state as lab_state
+from lab.errors import LabError
+from lab.hosts.client import MachineError, MachinesClient
+from lab.hosts.hardware import check_declaration
+from lab.paths import REPOSITORY, LabPaths
+from lab.services import control
+from lab.state import SSH_PORT, LabState
+
+DECLARATION = REPOSITORY / "lab" / "lab.yaml"
+FAILED, BAD_INPUT = 1, 64
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    paths = LabPaths.of(options.name)
+    try:
+        return int(options.run(paths, options))
+    except (LabError, MachineError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description="The embedded cloud.")
+    parser.add_argument("--name", default="default", help="name of the lab; several run side by side")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Callable[[LabPaths, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=function)
+        return command
+
+    up = add("up", _up, "make and start the lab; mends what a killed run left")
+    up.add_argument("--declaration", type=Path, help=f"hosts and GPUs (default {DECLARATION.relative_to(REPOSITORY)})")
+    up.add_argument("--release", help="TripleO dialect, instead of the declaration's")
+    up.add_argument("--json", action="store_true", help="print how to reach the lab")
+    add("down", _down, "stop every process; the state stays")
+    add("status", _status, "what runs, what is wrong, where its log is")
+    ssh = add("ssh", _ssh, "log in to a host or a guest")
+    ssh.add_argument("host")
+    ssh.add_argument("command", nargs=argparse.REMAINDER)
+    logs = add("logs", _logs, "print the log of a service")
+    logs.add_argument("service")
+    add("reset", _reset, "back to the state before any deploy")
+    destroy = add("destroy", _destroy, "stop the lab and delete all of it")
+    destroy.add_argument("--all", action="store_true", help="every lab of this checkout")
+    restart = add("restart", _restart, "restart services on the configuration that is there now")
+    restart.add_argument("services", nargs="+")
+    return parser
+
+
+def _up(paths: LabPaths, options: argparse.Namespace) -> int:
+    state = _load_or_create(paths, options)
+    paths.sockets.mkdir(mode=0o700, exist_ok=True)
+    control.write_configuration(state)
+    control.create_databases(state)
+    control.start(state, lambda text: print(text, file=sys.stderr))
+    if options.json:
+        print(json.dumps(state.connection()))
+    else:
+        print(
+            f"lab {paths.name}: undercloud stack@{state.host_addresses[state.hosts('Undercloud')[0]]}, port {SSH_PORT}"
+        )
+    return 0
+
+
+def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
+    if (paths.state / "lab.json").exists():
+        state = lab_state.load(paths)
+        if options.release and options.release != state.release:
+            raise LabError(
+                f"lab {paths.name} speaks {state.release}; destroy it first, or name another: --name {options.release}"
+            )
+        return state
+    declaration = yaml.safe_load((options.declaration or DECLARATION).read_text())
+    if options.release:
+        declaration["release"] = options.release
+    known = sorted(path.stem for path in lab_state.RELEASES.glob("*.yaml"))
+    if declaration["release"] not in known:
+        raise LabError(f"unknown release {declaration['release']}; known are {', '.join(known)}")
+    check_declaration(declaration)
+    return lab_state.create(paths, declaration)
+
+
+def _down(paths: LabPaths, _: argparse.Namespace) -> int:
+    control.stop(lab_state.load(paths))
+    return 0
+
+
+def _status(paths: LabPaths, _: argparse.Namespace) -> int:
+    state = lab_state.load(paths)
+    services = control.status(state)
+    for service in services:
+        verdict = service.detail or "ok"
+        print(f"{service.name:28} {service.host:14} {service.resident_mib:7.1f} MiB  {verdict:30} {service.log}")
+    try:
+        for machine in MachinesClient(paths).list():
+            verdict = "on" if machine["running"] else "off" if machine["power"] == "off" else "should run and does not"
+            print(f"{machine['hostname']:28} {', '.join(machine['addresses']):14} {'':11}  {verdict}")
+    except MachineError as error:
+        print(error)
+    print(f"{'together':28} {'':14} {sum(service.resident_mib for service in services):7.1f} MiB")
+    return 0 if all(service.is_running and not service.detail for service in services) else FAILED
+
+
+def _ssh(paths: LabPaths, options: argparse.Namespace) -> int:
+    state = lab_state.load(paths)
+    machine = _find_machine(MachinesClient(paths), options.host)
+    user = "stack" if machine["kind"] == "undercloud" else "heat-admin"
+    if machine["kind"] == "guest":
+        argv = options.command or ["/bin/bash", "-l"]
+        done = MachinesClient(paths).run(machine["name"], argv)
+        print(done.stdout, end="")
+        print(done.stderr, end="", file=sys.stderr)
+        return done.returncode
+    address = machine["addresses"][0]
+    files = ["-i", str(paths.secrets / "id_ed25519"), "-o", f"UserKnownHostsFile={paths.state / 'known_hosts'}"]
+    os.execvp("ssh", ["ssh", *files, "-p", str(SSH_PORT), f"{user}@{address}", *options.command])
+    return int(state is None)
+
+
+def _find_machine(client: MachinesClient, name: str) -> dict[str, object]:
+    machines = client.list()
+    for machine in machines:
+        if name in (machine["name"], machine["hostname"]):
+            return machine
+    raise LabError(
+        f"no machine called {name}; there are {', '.join(sorted(str(item['hostname']) for item in machines))}"
+    )
+
+
+def _logs(paths: LabPaths, options: argparse.Namespace) -> int:
+    for suffix in (".log", ".out"):
+        file = paths.logs / f"{options.service}{suffix}"
+        if file.exists():
+            print(file.read_text(errors="replace"), end="")
+            return 0
+    known = sorted({file.stem for file in paths.logs.glob("*.*")})
+    raise LabError(f"no log of {options.service}; there are {', '.join(known)}")
+
+
+def _reset(paths: LabPaths, options: argparse.Namespace) -> int:
+    state = lab_state.load(paths)
+    control.stop(state)
+    control.remove_machines(state)
+    for folder in (paths.databases, paths.state / "nova", paths.state / "images"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    options.declaration, options.release, options.json = None, None, False
+    return _up(paths, options)
+
+
+def _destroy(paths: LabPaths, options: argparse.Namespace) -> int:
+    names = [file.parent.name for file in paths.home.glob("*/lab.json")] if options.all else [paths.name]
+    for name in names:
+        control.destroy(LabPaths.of(name))
+    return 0
+
+
+def _restart(paths: LabPaths, options: argparse.Namespace) -> int:
+    control.restart(lab_state.load(paths), options.services)
+    return 0
