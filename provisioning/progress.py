@@ -1,0 +1,40 @@
+"""What a person sees while long steps run: one line a step and one for each change in it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+
+class Progress:
+    """Prints to a stream and remembers how long each step took."""
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+        """Duration of each finished step, in seconds."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Name a step; its time is kept also when it fails."""
+        started = time.monotonic()
+        self.say(name)
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.monotonic() - started
+
+    def detail(self, text: str) -> None:
+        """Something changed within the step."""
+        self.say(f"  {text}")
+
+    def say(self, text: str) -> None:
+        """One line with the seconds since the start."""
+        if not self._quiet:
+            printable = "".join(c if c.isprintable() or c == "\t" else "?" for c in text)[:500]
+            print(f"[{time.monotonic() - self._started:6.1f}s] {printable}", file=self._stream, flush=True)  # noqa: T201

@@ -1,0 +1,48 @@
+"""Waiting: a fresh snapshot, a goal, a reason to give up early, a limit in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from provisioning.errors import WaitTimeout
+
+Snapshot = TypeVar("Snapshot")
+
+
+def wait_for(
+    what: str,
+    look: Callable[[], Snapshot],
+    reached: Callable[[Snapshot], bool],
+    *,
+    timeout_s: float,
+    interval_s: float = 0.5,
+    describe: Callable[[Snapshot], str] = str,
+    on_change: Callable[[str], None] = lambda state: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Snapshot:
+    """Look again and again until the goal is reached; returns the last snapshot.
+
+    `look` raises to give up early. `on_change` gets each new description once.
+
+    Raises:
+        WaitTimeout: not reached in `timeout_s`; names the last state seen.
+    """
+    deadline = clock() + timeout_s
+    state = "nothing seen yet"
+    while True:
+        snapshot = look()
+        described = describe(snapshot)
+        if described != state:
+            state = described
+            on_change(state)
+        if reached(snapshot):
+            return snapshot
+        if clock() >= deadline:
+            raise WaitTimeout(
+                f"waited {timeout_s:g} s for {what}; last state seen: {state}",
+                remedy="look at the state above; if it only needs longer, raise the timeout in the cloud file",
+            )
+        sleep(interval_s)
