@@ -53,6 +53,8 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
 
 def _load(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     """The boot loader of this firmware reads its own file, and no other."""
+    if machine.get("appliance_kernel"):
+        return Kernel(machine["appliance_kernel"], "panic=1 console=ttyS0 selinux=0")
     path = directory.path(UEFI_GRUB if machine["firmware"]["type"] == "uefi" else BIOS_GRUB)
     if not path.exists():
         raise LabError(f"{machine['name']} does not boot: {path} is missing")

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import sqlite3
@@ -29,6 +28,7 @@ from lab.errors import LabError
 from lab.hosts import boot, contents, hardware
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
+from lab.services.files import remove_tree
 from lab.state import SSH_PORT, LabState, load
 
 FLOATING_POLL_S = 0.25
@@ -154,7 +154,7 @@ class Machines:
             time.sleep(0.002)
         self.run(name, ["/bin/sh", "-c", contents.FIRST_START])
         self._console(name, f"[    0.000000] Linux version {(directory.proc / 'osrelease').read_text().strip()}\n")
-        if machine["kind"] == "guest":
+        if machine["kind"] == "guest" and not machine.get("appliance_kernel"):
             self._first_boot(name)
 
     def _first_boot(self, name: str) -> None:
@@ -202,7 +202,7 @@ class Machines:
             for address in self.machine(name)["addresses"]:
                 self.unlisten(address)
             self._stop(name)
-        _remove_tree(directory.root)
+        remove_tree(directory.root)
 
     def console(self, name: str) -> str:
         file = self.directory(name).console_file
@@ -535,14 +535,6 @@ def _end_with_caller(connection: socket.socket, process: subprocess.Popen[bytes]
     with contextlib.suppress(OSError):
         if connection.recv(1) == b"" and process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-
-
-def _remove_tree(path: Path) -> None:
-    """Delete a machine's directory; files of its users can only be deleted by its own root."""
-    if os.getuid() == 0:
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    subprocess.run(["unshare", "--user", "--map-auto", "--map-root-user", "rm", "-rf", path], check=False)
 
 
 def main(arguments: list[str]) -> None:

@@ -119,6 +119,7 @@ def guest_machine(declaration: dict[str, Any], host_machine_data: dict[str, Any]
         "addresses": declaration.get("addresses", []),
         "fixed_ip": declaration.get("fixed_ip"),
         "gpus": gpus,
+        "appliance_kernel": declaration.get("appliance_kernel"),
         "virtualised": True,
         "p2p_exposed": declaration.get("p2p_exposed", False),
     }

@@ -22,6 +22,7 @@ from lab.hosts import hardware
 from lab.hosts.client import MachineError, MachinesClient
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import configuration, schema
+from lab.services.files import remove_tree
 from lab.services.plan import API_OF, Group, groups, host_of
 from lab.state import SSH_PORT, LabState, load, write_private
 from lab.undercloud import contents
@@ -359,14 +360,6 @@ def remove_machines(state: LabState) -> None:
     """Delete every machine's disk. Nothing of the lab may run."""
     for directory in state.paths.machines.iterdir() if state.paths.machines.exists() else ():
         remove_tree(directory)
-
-
-def remove_tree(path: Path) -> None:
-    """Delete a directory; what belongs to a machine's users can only be deleted by their root."""
-    if os.getuid() == 0:
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        subprocess.run(["unshare", "--user", "--map-auto", "--map-root-user", "rm", "-rf", path], check=False)
 
 
 def destroy(paths: LabPaths) -> None:

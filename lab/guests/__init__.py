@@ -1,0 +1,1 @@
+"""What is inside the lab's instances: images, packages, driver, CUDA's tools, cloud-init."""
