@@ -1,0 +1,51 @@
+"""systemctl of the emulated hosts: nova's units are the real services, the others are as healthy as their host."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lab.errors import LabError
+from lab.paths import LabPaths
+from lab.services import control
+from lab.state import LabState, load
+
+UNIT_PREFIXES = ("openstack-", "tripleo_")
+
+
+def systemctl(arguments: list[str]) -> int:
+    """Carry out `systemctl COMMAND UNIT…` for the machine that calls."""
+    words = [word for word in arguments if not word.startswith("-")]
+    state = load(LabPaths.of(os.environ["LAB_NAME"]))
+    command, units = (words or ["list-units"])[0], words[1:]
+    codes = [_unit(state, command, unit.removesuffix(".service")) for unit in units]
+    return max(codes, default=0)
+
+
+def _service(state: LabState, unit: str) -> str | None:
+    """The lab's service behind a unit of the calling host."""
+    for prefix in UNIT_PREFIXES:
+        unit = unit.removeprefix(prefix)
+    name = unit.replace("_", "-")
+    host = os.environ["LAB_MACHINE"]
+    if name == "nova-compute" and host in state.computes:
+        return f"nova-compute-{host}"
+    return name if name in ("nova-api", "nova-scheduler", "nova-conductor") and host == state.controller else None
+
+
+def _unit(state: LabState, command: str, unit: str) -> int:
+    service = _service(state, unit)
+    if command == "restart" and service:
+        try:
+            control.restart(state, [service])
+        except LabError as error:
+            print(f"Job for {unit}.service failed: {error}", file=sys.stderr)
+            return 1
+        return 0
+    running = (
+        service in control.processes(state) if service else not unit.startswith(("openstack-nova", "tripleo_nova"))
+    )
+    if command in ("is-active", "status"):
+        print("active" if running else "inactive")
+        return 0 if running else 3
+    return 0
