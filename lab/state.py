@@ -97,8 +97,7 @@ class LabState:
                 "physical_network": "datacentre",
                 "cidr": f"{self.network}.200.0/24",
                 "gateway": f"{self.network}.200.1",
-                "pool_start": f"{self.network}.200.10",
-                "pool_end": f"{self.network}.200.200",
+                "pool": [f"{self.network}.200.10", f"{self.network}.200.200"],
             },
         }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 SUITE = "bookworm"
 PACKAGES = (
-    "base-files", "base-passwd", "bash", "ca-certificates", "cloud-init", "coreutils", "curl", "debianutils",
+    "base-files", "base-passwd", "bash", "bsdutils", "ca-certificates", "cloud-init", "coreutils", "curl", "debianutils",
     "diffutils", "file", "findutils", "gawk", "grep", "gzip", "hostname", "iproute2", "kmod", "less", "libc-bin",
     "openssh-client", "openssh-server", "openssl", "passwd", "patch", "pciutils", "procps", "python3", "sed", "sudo",
     "tar", "util-linux", "wget", "xz-utils",

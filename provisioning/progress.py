@@ -37,4 +37,4 @@ class Progress:
         """One line with the seconds since the start."""
         if not self._quiet:
             printable = "".join(c if c.isprintable() or c == "\t" else "?" for c in text)[:500]
-            print(f"[{time.monotonic() - self._started:6.1f}s] {printable}", file=self._stream, flush=True)  # noqa: T201
+            print(f"[{time.monotonic() - self._started:6.1f}s] {printable}", file=self._stream, flush=True)

@@ -12,8 +12,9 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn, cast
 
 import paramiko
 
@@ -155,6 +156,25 @@ class RemoteHost:
                 stderr=output.stderr,
             )
         return output.stdout
+
+    @contextmanager
+    def open_file(self, path: str) -> Iterator[BinaryIO]:
+        """A file of that machine, to be read as bytes while it is transferred.
+
+        Raises:
+            ConnectError: no session.
+            CommandError: the file cannot be read.
+        """
+        with self._lock:
+            transfer = self._connected().open_sftp()
+        try:
+            with transfer.open(path, "rb") as stream:
+                stream.prefetch()
+                yield cast(BinaryIO, stream)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error}", command="sftp get", host=self._name) from error
+        finally:
+            transfer.close()
 
     def is_reachable(self) -> bool:
         """Whether a session can be opened now. A changed host key or refused login still raises."""

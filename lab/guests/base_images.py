@@ -34,7 +34,9 @@ def make(paths: LabPaths, target: Path) -> None:
         contents.populate(directory, machine, {})
         database = directory.fs / "var/lib/lab/packages.json"
         database.parent.mkdir(parents=True, exist_ok=True)
-        database.write_text(json.dumps({"installed": RHEL_7_4["installed"], "repos": [], "registered": False}))
+        database.write_text(
+            json.dumps({"installed": RHEL_7_4["installed"], "repos": ["rhel-7-server-rpms"], "registered": True})
+        )
         (directory.fs / "etc/ld.so.preload").unlink()
         image.pack(target, directory.fs, {"os": RHEL_7_4["os"]})
     finally:

@@ -47,7 +47,8 @@ def prepare(directory: MachineDir, image: Path | None, seed: dict[str, Any]) -> 
         guest_image.unpack(image, directory.fs)
     directory.path("/etc/cloud/cloud.cfg").write_text(CLOUD_CONFIG)
     for extra in directory.path("/etc/cloud/cloud.cfg.d").glob("*.cfg"):
-        extra.unlink()
+        if extra.name != "05_logging.cfg":  # without it everything is logged to the console
+            extra.unlink()
     folder = directory.fs / "var/lib/cloud/seed/nocloud"
     folder.mkdir(parents=True, exist_ok=True)
     meta = {

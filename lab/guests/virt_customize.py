@@ -127,6 +127,9 @@ def _step(client: MachinesClient, guest: MachineDir, option: str, value: str) ->
     elif option in ("--mkdir", "--delete", "--touch"):
         verb = {"--mkdir": ["mkdir", "-p"], "--delete": ["rm", "-rf"], "--touch": ["touch"]}[option]
         _run(client, guest.name, [*verb, value], value)
+    elif option in ("--sm-register", "--sm-unregister"):
+        verb = option.removeprefix("--sm-")
+        _run(client, guest.name, ["subscription-manager", verb], f"subscription-manager {verb}")
     elif option == "--hostname":
         guest.path("/etc/hostname").write_text(value + "\n")
 

@@ -41,7 +41,9 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     iommu = _has_iommu(machine, kernel)
     drivers = _gpu_drivers(directory, machine, kernel)
     directory.sys.mkdir(parents=True, exist_ok=True)
-    sysfs.build(directory.sys, sysfs.functions_of(machine, iommu, drivers), machine["firmware"], machine["cpu"])
+    functions = sysfs.functions_of(machine, iommu, drivers)
+    sysfs.build(directory.sys, machine, functions)
+    sysfs.unprivileged_config(functions, directory.proc / "pci")
     _proc(directory, machine, kernel, sorted({name for name in drivers.values() if name}))
     sysfs.write_modules(directory.sys, (directory.proc / "modules").read_text())
     log = "\n".join(
@@ -141,6 +143,7 @@ def _proc(directory: MachineDir, machine: dict[str, Any], kernel: Kernel, gpu_dr
         "version": version,
         "boot_id": str(uuid.uuid4()),
         "booted-at": str(time.time()),
+        "processors": str(sysfs.cpu_count(machine["cpu"])),
         "modules": "\n".join(_modules(machine, gpu_drivers)),
         "cpuinfo": _cpuinfo(machine["cpu"]),
         "meminfo": _meminfo(int(machine["memory_mb"])),
@@ -178,7 +181,7 @@ def _modules(machine: dict[str, Any], gpu_drivers: list[str]) -> list[str]:
 def _cpuinfo(cpu: dict[str, Any]) -> str:
     vendor = "GenuineIntel" if cpu["vendor"] == "intel" else "AuthenticAMD"
     flags = "fpu vme de pse tsc msr pae mce cx8 apic sep " + ("vmx" if cpu["vendor"] == "intel" else "svm")
-    count = int(cpu["sockets"]) * int(cpu["cores_per_socket"]) * int(cpu.get("threads", 1))
+    count = sysfs.cpu_count(cpu)
     per_socket = count // int(cpu["sockets"])
     block = (
         "processor\t: {0}\nvendor_id\t: {1}\nmodel name\t: {2}\nphysical id\t: {3}\ncpu cores\t: {4}\nflags\t\t: {5}\n"

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.hosts import firmware_tables, pci_config
+
 NVIDIA = 0x10DE
 INTEL = 0x8086
+AMD = 0x1022
+GUEST_BUS = "pci0000:00"
+"""QEMU's conventional bus: passed-through cards stand on it, without extended configuration space."""
 SPEED = {1: "2.5 GT/s PCIe", 2: "5.0 GT/s PCIe", 3: "8.0 GT/s PCIe", 4: "16.0 GT/s PCIe", 5: "32.0 GT/s PCIe"}
 RESOURCE_LINES = 13
+RESERVED_REGION = (0x7BA59000, 0x7BA68FFF)
+"""Memory that firmware keeps for itself by an RMRR."""
 MEMORY_64_PREFETCHABLE, MEMORY_32 = 0x14220C, 0x40200
 
 
@@ -38,10 +44,12 @@ class Function:
     bridge_to: int | None = None
     """Secondary bus number of a bridge."""
     total_vfs: int | None = None
+    acs: bool = True
+    """A port that separates what is below it (Access Control Services)."""
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def build(root: Path, functions: list[Function], firmware: dict[str, Any], cpu: dict[str, Any]) -> None:
+def build(root: Path, machine: dict[str, Any], functions: list[Function]) -> None:
     """Make /sys anew below `root`. The directory itself stays: a running machine has it mounted."""
     for old in root.iterdir():
         shutil.rmtree(old)
@@ -57,9 +65,33 @@ def build(root: Path, functions: list[Function], firmware: dict[str, Any], cpu: 
         (root / name).mkdir(parents=True)
     for function in functions:
         _function(root, function)
-    _firmware(root / "firmware", firmware, cpu)
-    for node in range(int(cpu["sockets"]) if cpu.get("numa", True) else 1):
-        (root / f"devices/system/node/node{node}").mkdir()
+    _firmware(root / "firmware", machine)
+    _processors(root / "devices/system", machine)
+
+
+def unprivileged_config(functions: list[Function], target: Path) -> None:
+    """Below `target`, what each function's configuration space is to users other than root."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for function in functions:
+        (target / function.address).write_bytes(pci_config.unprivileged(_config_space(function)))
+
+
+def cpu_count(cpu: dict[str, Any]) -> int:
+    """Logical processors."""
+    return int(cpu["sockets"]) * int(cpu["cores_per_socket"]) * int(cpu.get("threads", 1))
+
+
+def _processors(root: Path, machine: dict[str, Any]) -> None:
+    """Processors and NUMA nodes: a socket is a node, processors are numbered socket by socket."""
+    cpu, count = machine["cpu"], cpu_count(machine["cpu"])
+    for name in ("possible", "present", "online"):
+        _write(root / "cpu" / name, f"0-{count - 1}\n" if count > 1 else "0\n")
+    nodes = 1 if machine["kind"] == "guest" else int(cpu["sockets"])
+    for node in range(nodes):
+        first, last = node * count // nodes, (node + 1) * count // nodes - 1
+        _write(root / f"node/node{node}/cpulist", f"{first}-{last}\n")
+    _write(root / "node/online", f"0-{nodes - 1}\n" if nodes > 1 else "0\n")
 
 
 def _write(path: Path, text: str | bytes) -> None:
@@ -169,105 +201,103 @@ def _resources(function: Function) -> str:
 
 
 def _config_space(function: Function) -> bytes:
-    """The first 256 bytes: header, BARs, power management and PCI Express capability (PCI Express Base 3.0, 7.8)."""
-    space = bytearray(256)
-    command = 0x0546 if function.driver else 0x0102
-    struct.pack_into(
-        "<HHHHI",
-        space,
-        0,
-        function.vendor,
-        function.device,
-        command,
-        0x0010,
-        (function.class_code << 8) | function.revision,
+    primary = int(function.address[5:7], 16)
+    return pci_config.encode(
+        pci_config.Header(
+            function.vendor,
+            function.device,
+            function.class_code,
+            function.revision,
+            function.subsystem,
+            driven=function.driver is not None,
+            bars=function.bars,
+            buses=None if function.bridge_to is None else (primary, function.bridge_to),
+            link=function.link,
+            max_link=function.max_link,
+            extended=function.parent != GUEST_BUS,
+            total_vfs=function.total_vfs,
+            acs=function.acs,
+        )
     )
-    space[0x3C], space[0x3D] = 16, 1
-    if function.bridge_to is not None:
-        space[0x0E] = 1
-        space[0x18:0x1B] = bytes((int(function.address[5:7], 16), function.bridge_to, function.bridge_to))
-    else:
-        struct.pack_into("<HH", space, 0x2C, *function.subsystem)
-        _base_addresses(space, function)
-    if function.link and function.max_link:
-        _express_capability(space, function)
-    return bytes(space)
 
 
-def _base_addresses(space: bytearray, function: Function) -> None:
-    offset = 0x10
-    for base, _, flags in function.bars:
-        wide = bool(flags & 0x100000)
-        struct.pack_into("<I", space, offset, (base & 0xFFFFFFF0) | (0xC if wide else 0))
-        offset += 4
-        if wide:
-            struct.pack_into("<I", space, offset, base >> 32)
-            offset += 4
-
-
-def _express_capability(space: bytearray, function: Function) -> None:
-    if function.link is None or function.max_link is None:
-        return
-    space[0x34], space[0x60], space[0x61] = 0x60, 0x01, 0x78
-    struct.pack_into("<H", space, 0x62, 3)
-    space[0x78] = 0x10
-    port_type = 0x42 if function.bridge_to is not None else 0x02
-    capability = function.max_link[0] | (function.max_link[1] << 4) | (1 << 22)
-    status = function.link[0] | (function.link[1] << 4)
-    struct.pack_into("<HIHHIHH", space, 0x7A, port_type, 0x8001, 0x2910, 0, capability, 0x40, status)
-
-
-def _firmware(root: Path, firmware: dict[str, Any], cpu: dict[str, Any]) -> None:
+def _firmware(root: Path, machine: dict[str, Any]) -> None:
+    firmware, cpu = machine["firmware"], machine["cpu"]
+    (root / "acpi/tables").mkdir(parents=True, exist_ok=True)
     if firmware.get("iommu"):
         name = "DMAR" if cpu["vendor"] == "intel" else "IVRS"
-        _write(root / "acpi/tables" / name, name.encode() + struct.pack("<I", 48) + bytes(40))
+        table = firmware_tables.ivrs() if name == "IVRS" else _dmar(machine)
+        _write(root / "acpi/tables" / name, table)
+        (root / "acpi/tables" / name).chmod(0o400)
     if firmware.get("type") == "uefi":
         (root / "efi" / "efivars").mkdir(parents=True)
         state = 1 if firmware.get("secure_boot") else 0
         _write(root / "efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", bytes((6, 0, 0, 0, state)))
 
 
+def _dmar(machine: dict[str, Any]) -> bytes:
+    reserved = tuple((gpu["address"], *RESERVED_REGION) for gpu in machine["gpus"] if gpu.get("rmrr"))
+    remapping = machine["firmware"].get("interrupt_remapping", True)
+    return firmware_tables.dmar(int(machine["cpu"]["sockets"]), remapping, reserved)
+
+
 def functions_of(machine: dict[str, Any], iommu: bool, drivers: dict[str, str | None]) -> list[Function]:
     """PCI functions of a machine. `drivers` gives the driver of each GPU function by address."""
     if machine["kind"] == "guest":
-        return [*_guest_board(), *(_gpu(gpu, "pci0000:00", None, drivers) for gpu in machine["gpus"])]
-    groups = iter(range(1, 4096)) if iommu else None
+        return [*_guest_board(), *(_gpu(gpu, GUEST_BUS, None, drivers) for gpu in machine["gpus"])]
+    groups = iter(range(4096)) if iommu else None
     group = (lambda: next(groups)) if groups else (lambda: None)
-    functions = [
-        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, "pci0000:00", 1, (INTEL, 0), 0, group=group()),
-        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, "pci0000:00", 5, (INTEL, 0x7270), 0, "ahci", group()),
-    ]
+    functions = _amd_board(group) if machine["cpu"]["vendor"] == "amd" else _intel_board(group)
+    bridge = AMD_ROOT_PORT if machine["cpu"]["vendor"] == "amd" else INTEL_ROOT_PORT
     ports: dict[int, int] = {}
     for gpu in machine["gpus"]:
-        functions += _slot(gpu, ports, group, drivers)
+        functions += _slot(gpu, bridge, ports, group, drivers)
     return functions
 
 
-def _slot(gpu: dict[str, Any], ports: dict[int, int], group: Any, drivers: dict[str, str | None]) -> list[Function]:
-    """A root port and the card below it, in IOMMU groups of their own unless the declaration says otherwise."""
+INTEL_ROOT_PORT = (INTEL, 0x6F04)
+AMD_ROOT_PORT = (AMD, 0x1483)
+
+
+def _intel_board(group: Any) -> list[Function]:
+    bus = "pci0000:00"
+    return [
+        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, bus, 1, (INTEL, 0), 0, group=group()),
+        Function("0000:00:1f.0", INTEL, 0x8D44, 0x060100, bus, 5, (INTEL, 0x7270), 0, "lpc_ich", group()),
+        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, bus, 5, (INTEL, 0x7270), 0, "ahci", group()),
+    ]
+
+
+def _amd_board(group: Any) -> list[Function]:
+    bus = "pci0000:00"
+    return [
+        Function("0000:00:00.0", AMD, 0x1480, 0x060000, bus, 0, (AMD, 0x1480), 0, group=group()),
+        Function("0000:00:00.2", AMD, 0x1481, 0x080600, bus, 0, (AMD, 0x1481), 0, group=group()),
+        Function("0000:00:14.3", AMD, 0x790E, 0x060100, bus, 0x51, (AMD, 0x790E), 0, group=group()),
+    ]
+
+
+def _slot(
+    gpu: dict[str, Any],
+    model: tuple[int, int],
+    ports: dict[int, int],
+    group: Any,
+    drivers: dict[str, str | None],
+) -> list[Function]:
+    """A root port and the card below it. Without ACS at the port all share the port's IOMMU group."""
+    bus_number = int(gpu["address"][5:7], 16)
     node = int(gpu["numa_node"])
-    bus = 0x80 * node
-    ports[node] = ports.get(node, 1) + 1
-    port = f"0000:{bus:02x}:{ports[node]:02x}.0"
-    root = f"pci0000:{bus:02x}"
-    best = tuple(gpu["max_link"].values())
+    bus = 0x80 if bus_number >= 0x80 else 0x00
+    ports[bus] = ports.get(bus, 1) + 1
+    port, root = f"0000:{bus:02x}:{ports[bus]:02x}.0", f"pci0000:{bus:02x}"
+    best = (gpu["max_link"]["generation"], gpu["max_link"]["width"])
     link = (gpu["link"]["generation"], gpu["link"]["width"])
+    port_group, acs = group(), bool(gpu.get("acs", True))
     bridge = Function(
-        port,
-        INTEL,
-        0x6F04,
-        0x060400,
-        root,
-        1,
-        (0, 0),
-        node,
-        "pcieport",
-        group(),
-        link,
-        best,
-        bridge_to=int(gpu["address"][5:7], 16),  # type: ignore[arg-type]
-    )
-    card_group = group()
+        port, *model, 0x060400, root, 1, (0, 0), node, "pcieport", port_group, link, best,
+        bridge_to=bus_number, acs=acs,
+    )  # fmt: skip
+    card_group = group() if acs else port_group
     functions = [bridge, _gpu(gpu, f"{root}/{port}", card_group, drivers)]
     for companion in gpu.get("companions", ()):  # further functions or strangers in the card's IOMMU group
         functions.append(
@@ -288,12 +318,12 @@ def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str,
         (NVIDIA, int(gpu["subsystem_id"], 16)), gpu["numa_node"], drivers.get(gpu["address"]), group, link,
         (gpu["max_link"]["generation"], gpu["max_link"]["width"]),
         ((0x92000000 + number * 0x1000000, 0x1000000, MEMORY_32), (bar1, gpu["bar1_bytes"], MEMORY_64_PREFETCHABLE)),
-        total_vfs=16 if gpu["sriov"] and parent != "pci0000:00" else None,
+        total_vfs=16 if gpu["sriov"] and parent != GUEST_BUS else None,
     )  # fmt: skip
 
 
 def _guest_board() -> list[Function]:
-    bus = "pci0000:00"
+    bus = GUEST_BUS
     return [
         Function("0000:00:00.0", INTEL, 0x1237, 0x060000, bus, 2, (0x1AF4, 0x1100)),
         Function("0000:00:01.0", INTEL, 0x7000, 0x060100, bus, 0, (0x1AF4, 0x1100)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from probes.references import gpu_models
+
 
 @dataclass(frozen=True)
 class Product:
@@ -18,4 +20,4 @@ class Product:
 @cache
 def nvidia_products() -> dict[str, Product]:
     """GPUs of the reference data by product id."""
-    return {}
+    return {model.product_id: Product(model.name, model.device_type) for model in gpu_models().values()}

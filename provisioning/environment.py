@@ -1,0 +1,69 @@
+"""What provisioning leaves for the suites: where everything is, and what could not be made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from provisioning.cloud_file import SshEndpoint
+
+STEPS = ("nodes", "puppet_modules", "deploy", "credentials", "image", "tenant", "guests")
+"""In their order; each needs those before it."""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """An instance."""
+
+    name: str
+    """As the cloud file names it."""
+    flavor: str
+    server_id: str | None = None
+    endpoint: dict[str, Any] | None = None
+    """SshEndpoint as plain data; None when it cannot be reached."""
+    failure: str | None = None
+    """Why its stack is not complete; None when it is."""
+
+    def ssh(self) -> SshEndpoint | None:
+        """How to log in."""
+        return SshEndpoint.model_validate(self.endpoint) if self.endpoint else None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A provisioned cloud."""
+
+    undercloud: dict[str, Any] | None = None
+    node_addresses: dict[str, str] = field(default_factory=dict)
+    credentials_file: str | None = None
+    """JSON file, mode 0600, with the OS_* variables of admin and tenant."""
+    image_id: str | None = None
+    flavor_ids: dict[str, str] = field(default_factory=dict)
+    project_id: str | None = None
+    guests: tuple[Guest, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+    """Message by step; steps after a failed one are not there."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As text, for other workers and later runs."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Environment:
+        """From `to_json`."""
+        data = json.loads(text)
+        data["guests"] = tuple(Guest(**guest) for guest in data["guests"])
+        return cls(**data)
+
+    def guest(self, name: str) -> Guest:
+        """The guest of that name; an empty one when it was never made."""
+        return next((guest for guest in self.guests if guest.name == name), Guest(name, ""))
+
+    def credentials(self, owner: str) -> dict[str, str]:
+        """OS_* variables of `admin` or `tenant`; empty when we never got so far."""
+        if self.credentials_file is None:
+            return {}
+        return dict(json.loads(Path(self.credentials_file).read_text(encoding="utf-8")).get(owner, {}))

@@ -1,0 +1,1 @@
+"""The overcloud's part: image, tenant, flavors, stacks."""

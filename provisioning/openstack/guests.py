@@ -1,0 +1,110 @@
+"""Instances: a tenant stack for each, and the way in with a host key that was learned from the console."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from provisioning.cloud_file import Cloud, DeclaredGuest, SshEndpoint
+from provisioning.errors import ConnectError, ProvisioningError
+from provisioning.ledger import Ledger
+from provisioning.openstack.connection import translated
+from provisioning.openstack.stack import TEMPLATES, make_stack
+from provisioning.progress import Progress
+from provisioning.waiting import wait_for
+
+HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.S)
+HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa) ([A-Za-z0-9+/=]+)")
+CONSOLE_TIMEOUT_S = 300.0
+
+
+def cuda_script(cloud: Cloud) -> str:
+    """The user-data script that installs CUDA."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  a shell script
+    template = environment.from_string((TEMPLATES / "install-cuda.sh.j2").read_text(encoding="utf-8"))
+    if cloud.cuda is None or cloud.image is None:
+        raise ProvisioningError("the cloud file describes no CUDA or no image")
+    names = [sample.rsplit("/", 1)[-1] for sample in cloud.cuda.samples]
+    return template.render(cuda=cloud.cuda, samples=names, user=cloud.image.ssh_user)
+
+
+def make_guest(
+    cloud: Cloud,
+    guest: DeclaredGuest,
+    tenant: Any,
+    parameters: dict[str, str],
+    ledger: Ledger,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Outputs of the guest's stack: server_id, address.
+
+    Raises:
+        StackError: the stack failed; the instance may be there nevertheless.
+    """
+    if cloud.cuda is None:
+        raise ProvisioningError("the cloud file describes no CUDA")
+    name = cloud.prefixed(guest.name)
+    timeout_s = cloud.cuda.timeout_min * 60.0
+    values = {**parameters, "name": name, "cuda_script": cuda_script(cloud), "timeout_s": int(timeout_s)}
+    return make_stack(
+        tenant,
+        ledger,
+        progress,
+        name=name,
+        template="tenant.yaml",
+        parameters=values,
+        timeout_s=timeout_s + 300,
+        owner="tenant",
+    )
+
+
+def find_server(tenant: Any, name: str) -> Any | None:
+    """The instance of that name, also of a stack that failed."""
+    with translated(f"find the instance {name}"):
+        return tenant.compute.find_server(name, ignore_missing=True, details=True)
+
+
+def floating_address(tenant: Any, server_id: str) -> str | None:
+    """The instance's floating IP; None when it has none."""
+    with translated("find the floating IP"):
+        for port in tenant.network.ports(device_id=server_id):
+            for address in tenant.network.ips(port_id=port.id):
+                return str(address.floating_ip_address)
+    return None
+
+
+def endpoint(cloud: Cloud, tenant: Any, name: str, server_id: str, address: str, key_file: Path) -> SshEndpoint:
+    """How to log in to an instance, its host key learned from the console log that the cloud shows its owner.
+
+    Raises:
+        ConnectError: the console shows no host key.
+    """
+    if cloud.image is None:
+        raise ProvisioningError("the cloud file describes no image")
+
+    def look() -> list[tuple[str, str]]:
+        with translated(f"read the console of {name}"):
+            console = tenant.compute.get_server_console_output(server_id)
+        text = str(console.get("output") if isinstance(console, dict) else console)
+        block = HOST_KEYS.search(text)
+        return HOST_KEY.findall(block[1]) if block else []
+
+    keys = wait_for(
+        f"the host keys on the console of {name}",
+        look,
+        bool,
+        timeout_s=CONSOLE_TIMEOUT_S,
+        describe=lambda found: f"{len(found)} keys",
+    )
+    if not keys:
+        raise ConnectError(f"the console of {name} shows no host keys", remedy="does the image run cloud-init?")
+    port = cloud.image.ssh_port
+    shown = address if port == 22 else f"[{address}]:{port}"
+    known_hosts = cloud.runs / f"known_hosts-{name}"
+    known_hosts.write_text("".join(f"{shown} {kind} {key}\n" for kind, key in keys), encoding="utf-8")
+    return SshEndpoint(
+        address=address, port=port, user=cloud.image.ssh_user, key_file=key_file, known_hosts=known_hosts
+    )

@@ -1,0 +1,100 @@
+"""The GPU image: customized on the undercloud, uploaded to Glance."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from typing import Any
+
+from provisioning.cloud_file import Cloud, Image
+from provisioning.errors import ProvisioningError
+from provisioning.ledger import Ledger
+from provisioning.openstack.connection import translated
+from provisioning.progress import Progress
+from provisioning.ssh import RemoteHost
+
+KERNEL_OF_IMAGE = "rpm -q --last kernel | head -n 1 | sed 's/^kernel-//; s/ .*//'"
+"""Asked inside the image: `uname -r` would be the kernel of the appliance that virt-customize runs."""
+MARK = "gpu_acceptance_recipe"
+
+
+def make_image(cloud: Cloud, admin: Any, undercloud: RemoteHost | None, ledger: Ledger, progress: Progress) -> str:
+    """The image's id, made when Glance has none of this recipe.
+
+    Raises:
+        ProvisioningError: it cannot be made.
+    """
+    image = cloud.image
+    if image is None:
+        raise ProvisioningError("the cloud file describes no image")
+    name = cloud.prefixed(image.name)
+    recipe = hashlib.sha256(repr((image, steps(image))).encode()).hexdigest()
+    with translated(f"find the image {name}"):
+        for found in admin.image.images(name=name):
+            if (found.properties or {}).get(MARK) == recipe and found.status == "active":
+                return str(found.id)
+            progress.detail("the image was made by another recipe; it is replaced")
+            admin.image.delete_image(found, ignore_missing=True)
+    if undercloud is None or image.base is None:
+        raise ProvisioningError(f"Glance has no image {name}, and there is no undercloud to make it on")
+    path = _customize(cloud, image, undercloud, ledger, progress)
+    return _upload(admin, undercloud, ledger, progress, image, name=name, path=path, recipe=recipe)
+
+
+def steps(image: Image) -> list[str]:
+    """Options of virt-customize, in their order. No secret stands in them."""
+    words: list[str] = []
+    for repository in image.repositories:
+        words += ["--run-command", f"subscription-manager repos --enable={repository}"]
+    packages = " ".join(image.packages)
+    install = (
+        f'release=$({KERNEL_OF_IMAGE}); yum install -y "kernel-devel-$release" "kernel-headers-$release" {packages}'
+    )
+    words += ["--run-command", install]
+    words += ["--run-command", f'rpm -q "kernel-devel-$({KERNEL_OF_IMAGE})" {packages}']
+    return [*words, "--selinux-relabel"]
+
+
+def _customize(cloud: Cloud, image: Image, undercloud: RemoteHost, ledger: Ledger, progress: Progress) -> str:
+    path = f"/home/{undercloud.endpoint.user}/{cloud.deploy.working_directory}/{image.name}.qcow2"
+    ledger.intend("undercloud-file", path, owner="undercloud")
+    copy = f"mkdir -p {shlex.quote(path.rsplit('/', 1)[0])} && cp {shlex.quote(str(image.base))} {shlex.quote(path)}"
+    for text, limit_s in (
+        (copy, 600.0),
+        (shlex.join(["virt-customize", "-a", path, *steps(image)]), image.timeout_min * 60),
+    ):
+        output = undercloud.run(text, timeout_s=limit_s, on_line=progress.detail)
+        if output.exit_code != 0:
+            said = (output.stdout + output.stderr)[-1500:]
+            raise ProvisioningError(
+                f"the image {image.name} cannot be customized ({output.exit_code}):\n{said}",
+                remedy="is the image registered, and do its repositories have kernel-devel of exactly its kernel?",
+            )
+    return path
+
+
+def _upload(
+    admin: Any,
+    undercloud: RemoteHost,
+    ledger: Ledger,
+    progress: Progress,
+    image: Image,
+    *,
+    name: str,
+    path: str,
+    recipe: str,
+) -> str:
+    progress.detail(f"uploading {name} to Glance")
+    ledger.intend("image", name)
+    with undercloud.open_file(path) as data, translated(f"upload the image {name}"):
+        made = admin.image.create_image(
+            name=name,
+            disk_format="qcow2",
+            container_format="bare",
+            visibility="shared",
+            data=data,
+            validate_checksum=False,
+            **{MARK: recipe, **image.properties},
+        )
+    ledger.made("image", name, id=made.id)
+    return str(made.id)

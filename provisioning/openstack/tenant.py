@@ -1,0 +1,131 @@
+"""The administrator's stack (project, user, quota, networks), the flavors, and the tenant's own credentials."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from provisioning.cloud_file import Cloud, Flavor
+from provisioning.errors import ProvisioningError
+from provisioning.ledger import Ledger
+from provisioning.openstack.connection import translated
+from provisioning.openstack.stack import make_stack
+from provisioning.progress import Progress
+
+STACK_TIMEOUT_S = 300.0
+
+
+def make_admin_stack(cloud: Cloud, admin: Any, ledger: Ledger, progress: Progress) -> dict[str, Any]:
+    """Project, user with its role, quota, networks; returns the stack's outputs."""
+    tenant, networks = cloud.tenant, cloud.networks
+    if tenant is None or networks is None:
+        raise ProvisioningError("the cloud file describes no tenant or no networks")
+    external = networks.external
+    parameters = {
+        "prefix": cloud.prefix,
+        "project_name": cloud.prefixed(tenant.project),
+        "user_name": cloud.prefixed(tenant.user),
+        "user_password": tenant_password(cloud),
+        "physical_network": external.physical_network,
+        "external_cidr": external.cidr,
+        "external_gateway": external.gateway,
+        "pool_start": external.pool[0] if external.pool else "",
+        "pool_end": external.pool[1] if external.pool else "",
+        "internal_cidr": networks.tenant.cidr,
+        "cores": tenant.quota.cores,
+        "ram_mb": tenant.quota.memory_mb,
+    }
+    return make_stack(
+        admin, ledger, progress, name=cloud.prefixed("admin"), template="admin.yaml", parameters=parameters,
+        timeout_s=STACK_TIMEOUT_S, owner="admin",
+    )  # fmt: skip
+
+
+def tenant_password(cloud: Cloud) -> str:
+    """The tenant user's password: by reference, or one that we made and keep in the run's directory."""
+    if cloud.tenant is not None and cloud.tenant.password is not None:
+        return cloud.tenant.password.read()
+    path = cloud.runs / "tenant-password"
+    if not path.exists():
+        _write_private(path, secrets.token_urlsafe(24))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(text)
+    fresh.replace(path)
+
+
+def tenant_credentials(cloud: Cloud, admin_variables: dict[str, str]) -> dict[str, str]:
+    """OS_* variables of the tenant's user."""
+    if cloud.tenant is None:
+        raise ProvisioningError("the cloud file describes no tenant")
+    return {
+        **admin_variables,
+        "OS_USERNAME": cloud.prefixed(cloud.tenant.user),
+        "OS_PROJECT_NAME": cloud.prefixed(cloud.tenant.project),
+        "OS_PASSWORD": tenant_password(cloud),
+    }
+
+
+def make_flavors(cloud: Cloud, admin: Any, project_id: str, ledger: Ledger) -> dict[str, str]:
+    """Flavors with their PCI alias, private to the tenant; ids by the cloud file's names."""
+    return {flavor.name: _flavor(cloud, admin, flavor, project_id, ledger) for flavor in cloud.flavors}
+
+
+def _flavor(cloud: Cloud, admin: Any, flavor: Flavor, project_id: str, ledger: Ledger) -> str:
+    name = cloud.prefixed(flavor.name)
+    specs = {"pci_passthrough:alias": flavor.pci_alias, **flavor.extra_specs}
+    with translated(f"make the flavor {name}"):
+        found = admin.compute.find_flavor(name, get_extra_specs=True, ignore_missing=True)
+        if found is not None:
+            same = (found.vcpus, found.ram, found.disk) == (flavor.vcpus, flavor.memory_mb, flavor.disk_gb)
+            if same and dict(found.extra_specs or {}) == specs:
+                return str(found.id)
+            admin.compute.delete_flavor(found)
+        ledger.intend("flavor", name)
+        made = admin.compute.create_flavor(
+            name=name, vcpus=flavor.vcpus, ram=flavor.memory_mb, disk=flavor.disk_gb, is_public=flavor.public
+        )
+        ledger.made("flavor", name, id=made.id)
+        admin.compute.create_flavor_extra_specs(made, specs)
+        if not flavor.public:
+            admin.compute.flavor_add_tenant_access(made, project_id)
+    return str(made.id)
+
+
+def share_image(admin: Any, tenant: Any, image_id: str, project_id: str) -> None:
+    """Let the tenant's project, and no other, use the image."""
+    with translated("share the image with the tenant"):
+        members = [member.member_id for member in admin.image.members(image_id)]
+        if project_id not in members:
+            admin.image.add_member(image_id, member_id=project_id)
+        tenant.image.update_member(project_id, image_id, status="accepted")
+
+
+def make_keypair(cloud: Cloud, tenant: Any, ledger: Ledger) -> Path:
+    """The tenant's key pair, made here so that the private key never leaves this machine; returns its file."""
+    path = cloud.runs / "id_ed25519"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", cloud.prefix, "-f", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ProvisioningError(f"ssh-keygen failed: {done.stderr.strip()}", remedy="install openssh-client")
+    name, public = cloud.prefixed("key"), path.with_suffix(".pub").read_text(encoding="utf-8").strip()
+    with translated(f"make the key pair {name}"):
+        found = tenant.compute.find_keypair(name, ignore_missing=True)
+        if found is not None and (found.public_key or "").split()[:2] == public.split()[:2]:
+            return path
+        if found is not None:
+            tenant.compute.delete_keypair(found)
+        ledger.intend("keypair", name, owner="tenant")
+        tenant.compute.create_keypair(name=name, public_key=public)
+        ledger.made("keypair", name, owner="tenant")
+    return path

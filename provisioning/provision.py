@@ -1,0 +1,166 @@
+"""The whole way from a cloud file to instances with CUDA. Each step looks first and makes what is missing.
+
+A step that fails does not end the run: what was made so far can be checked, and the checks name the cause. It is
+kept in `Environment.failures`; steps that need it are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from provisioning.cloud_file import Cloud
+from provisioning.environment import Environment, Guest
+from provisioning.errors import MeasurementError, ProvisioningError
+from provisioning.ledger import Ledger
+from provisioning.openstack import guests as guest_steps
+from provisioning.openstack import tenant as tenant_steps
+from provisioning.openstack.connection import connect, connect_named
+from provisioning.openstack.image import make_image
+from provisioning.progress import Progress
+from provisioning.ssh import RemoteHost
+from provisioning.tripleo.undercloud import Undercloud
+
+
+class Provisioning:
+    """One run over a cloud."""
+
+    def __init__(self, cloud: Cloud, progress: Progress) -> None:
+        self.cloud = cloud
+        self.progress = progress
+        self.ledger = Ledger(cloud.runs / "ledger.jsonl")
+        self.environment = Environment()
+        self.undercloud_host = RemoteHost("undercloud", cloud.undercloud) if cloud.undercloud else None
+        self.admin_variables: dict[str, str] = {}
+        self.admin: Any = None
+        self.tenant: Any = None
+        self.admin_outputs: dict[str, Any] = {}
+
+    def run(self) -> Environment:
+        """All steps; see the module's text for what happens when one fails."""
+        self.cloud.runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        steps = [
+            ("credentials", self._credentials),
+            ("image", self._image),
+            ("tenant", self._tenant),
+            ("guests", self._guests),
+        ]
+        if self.cloud.has_tripleo:
+            steps = [("nodes", self._nodes), ("puppet_modules", self._puppet_modules), ("deploy", self._deploy), *steps]
+        for name, step in steps:
+            try:
+                with self.progress.step(name):
+                    step()
+            except (ProvisioningError, MeasurementError) as error:
+                self.progress.detail(f"{name} failed: {error}")
+                self._set(failures={**self.environment.failures, name: str(error)})
+                break
+        self._set(seconds=dict(self.progress.seconds))
+        if self.undercloud_host:
+            self.undercloud_host.close()
+        return self.environment
+
+    def _set(self, **changes: Any) -> None:
+        self.environment = dataclasses.replace(self.environment, **changes)
+
+    def _undercloud(self) -> Undercloud:
+        if self.undercloud_host is None:
+            raise ProvisioningError("the cloud file names no undercloud")
+        return Undercloud(self.cloud, self.undercloud_host, self.progress)
+
+    def _nodes(self) -> None:
+        endpoint = self.cloud.undercloud
+        self._set(undercloud=endpoint.model_dump(mode="json") if endpoint else None)
+        self._undercloud().register_nodes()
+
+    def _puppet_modules(self) -> None:
+        self._undercloud().upload_puppet_modules()
+
+    def _deploy(self) -> None:
+        self._undercloud().deploy()
+
+    def _credentials(self) -> None:
+        if self.cloud.has_tripleo:
+            undercloud = self._undercloud()
+            self._set(node_addresses=undercloud.node_addresses())
+            self.admin_variables = undercloud.overcloud_credentials()
+            self.admin = connect(self.admin_variables)
+        elif self.cloud.openstack.cloud:
+            self.admin = connect_named(self.cloud.openstack.cloud)
+            self.admin_variables = _variables_of(self.admin)
+        self._store_credentials({"admin": self.admin_variables})
+
+    def _store_credentials(self, variables: dict[str, dict[str, str]]) -> None:
+        path = self.cloud.runs / "credentials.json"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump(variables, stream)
+        self._set(credentials_file=str(path))
+
+    def _image(self) -> None:
+        image_id = make_image(self.cloud, self.admin, self.undercloud_host, self.ledger, self.progress)
+        self._set(image_id=image_id)
+
+    def _tenant(self) -> None:
+        self.admin_outputs = tenant_steps.make_admin_stack(self.cloud, self.admin, self.ledger, self.progress)
+        project_id = str(self.admin_outputs["project_id"])
+        flavor_ids = tenant_steps.make_flavors(self.cloud, self.admin, project_id, self.ledger)
+        variables = tenant_steps.tenant_credentials(self.cloud, self.admin_variables)
+        self.tenant = connect(variables)
+        tenant_steps.share_image(self.admin, self.tenant, str(self.environment.image_id), project_id)
+        self._store_credentials({"admin": self.admin_variables, "tenant": variables})
+        self._set(flavor_ids=flavor_ids, project_id=project_id)
+
+    def _guests(self) -> None:
+        key_file = tenant_steps.make_keypair(self.cloud, self.tenant, self.ledger)
+        made = []
+        for guest in self.cloud.guests:
+            parameters = {
+                "image": str(self.environment.image_id),
+                "flavor": self.environment.flavor_ids[guest.flavor],
+                "key_name": self.cloud.prefixed("key"),
+                **{
+                    key: str(self.admin_outputs[f"{key}_id"])
+                    for key in ("internal_network", "internal_subnet", "external_network")
+                },
+            }
+            made.append(self._guest(Guest(guest.name, guest.flavor), parameters, key_file))
+        self._set(guests=tuple(made))
+
+    def _guest(self, guest: Guest, parameters: dict[str, str], key_file: Path) -> Guest:
+        declared = next(item for item in self.cloud.guests if item.name == guest.name)
+        name = self.cloud.prefixed(guest.name)
+        try:
+            guest_steps.make_guest(self.cloud, declared, self.tenant, parameters, self.ledger, self.progress)
+        except ProvisioningError as error:
+            self.progress.detail(str(error))
+            guest = dataclasses.replace(guest, failure=str(error))
+        server = guest_steps.find_server(self.tenant, name)
+        if server is None:
+            return guest
+        guest = dataclasses.replace(guest, server_id=str(server.id))
+        address = guest_steps.floating_address(self.tenant, server.id)
+        if address is None or server.status != "ACTIVE":
+            return guest
+        try:
+            login = guest_steps.endpoint(self.cloud, self.tenant, name, server.id, address, key_file)
+        except (ProvisioningError, MeasurementError) as error:
+            return dataclasses.replace(guest, failure=guest.failure or str(error))
+        return dataclasses.replace(guest, endpoint=login.model_dump(mode="json"))
+
+
+def _variables_of(connection: Any) -> dict[str, str]:
+    """OS_* variables of a connection from clouds.yaml."""
+    auth = connection.config.get_auth_args()
+    names = ("auth_url", "username", "password", "project_name", "user_domain_name", "project_domain_name")
+    found = {f"OS_{name.upper()}": str(auth[name]) for name in names if auth.get(name)}
+    if connection.config.region_name:
+        found["OS_REGION_NAME"] = connection.config.region_name
+    return found
+
+
+def provision(cloud: Cloud, progress: Progress) -> Environment:
+    """Provision a cloud and return what is there."""
+    return Provisioning(cloud, progress).run()

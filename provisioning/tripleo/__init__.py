@@ -1,0 +1,1 @@
+"""The undercloud's part: nodes, environment files, puppet modules, overcloud deploy."""

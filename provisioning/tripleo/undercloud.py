@@ -1,0 +1,134 @@
+"""From a cloud file to a deployed overcloud, over SSH to the undercloud."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+import shlex
+
+from probes.host import CommandOutput
+from provisioning.cloud_file import Cloud
+from provisioning.errors import CommandError, DeployError, InputError, ProvisioningError
+from provisioning.progress import Progress
+from provisioning.ssh import RemoteHost
+from provisioning.tripleo.environments import render
+from provisioning.tripleo.release import release
+
+STACKRC = ". ~/stackrc && "
+EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
+SHORT_S = 300.0
+
+
+class Undercloud:
+    """The undercloud of one cloud file."""
+
+    def __init__(self, cloud: Cloud, host: RemoteHost, progress: Progress) -> None:
+        if cloud.release is None:
+            raise InputError("the cloud file names no release")
+        self.cloud = cloud
+        self.host = host
+        self.progress = progress
+        self.release = release(cloud.release)
+
+    @property
+    def directory(self) -> str:
+        """Where our files lie on the undercloud."""
+        return posixpath.join("/home", self.host.endpoint.user, self.cloud.deploy.working_directory)
+
+    def command(self, text: str, *, timeout_s: float = SHORT_S) -> CommandOutput:
+        """Run an undercloud command that must succeed, with stackrc's credentials.
+
+        Raises:
+            ProvisioningError: it failed; carries what it said.
+        """
+        output = self.host.run(STACKRC + text, timeout_s=timeout_s)
+        if output.exit_code != 0:
+            raise ProvisioningError(f"{text} on the undercloud failed ({output.exit_code}):\n{output.stderr[-1500:]}")
+        return output
+
+    def register_nodes(self) -> None:
+        """Servers in Ironic: import what is missing, introspect, make available."""
+        nodes = json.loads(self.command("openstack baremetal node list -f json").stdout or "[]")
+        wanted = {host.name for host in self.cloud.hosts}
+        known = {str(node["Name"]) for node in nodes}
+        if wanted - known:
+            self.progress.detail(f"importing {', '.join(sorted(wanted - known))}")
+            self.command("openstack overcloud node import ~/instackenv.json")
+        states = {str(node["Provisioning State"]) for node in nodes}
+        if wanted - known or states & {"enroll", "manageable"}:
+            self.command("openstack overcloud node introspect --all-manageable --provide", timeout_s=3600)
+
+    def upload_puppet_modules(self) -> None:
+        """puppet-nova with the PCI fixes as a deploy artifact, where the release's packages lack them."""
+        folder = self.cloud.deploy.puppet_modules
+        if not self.release.puppet_nova_needs_update or folder is None:
+            return
+        self.command(f"upload-puppet-modules -d {shlex.quote(folder)}")
+        if "puppet-modules.tar.gz" not in self.command("swift list overcloud-artifacts").stdout:
+            raise ProvisioningError("upload-puppet-modules left nothing in the container overcloud-artifacts")
+
+    def deploy(self) -> None:
+        """Upload the environment files and deploy, unless exactly this is deployed already.
+
+        Raises:
+            DeployError: the deploy failed; carries the failing resources.
+        """
+        files = render(self.cloud, self.release)
+        digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        if self._is_deployed(digest):
+            self.progress.detail("the overcloud is deployed with exactly these files")
+            return
+        for name, text in files.items():
+            self.host.write_file(f"{self.directory}/{name}", text)
+        command = self._deploy_command()
+        self.progress.detail(command)
+        limit_s = self.cloud.deploy.timeout_min * 60 + 120
+        try:
+            output = self.host.run(STACKRC + command, timeout_s=limit_s, on_line=self.progress.detail)
+        except CommandError as error:
+            raise DeployError(f"the overcloud deploy did not end: {error}") from error
+        if output.exit_code != 0:
+            raise DeployError(self._failure(output), remedy="openstack stack failures list overcloud")
+        self.host.write_file(f"{self.directory}/.deployed", digest)
+
+    def _is_deployed(self, digest: str) -> bool:
+        stacks = json.loads(self.command("openstack stack list -f json").stdout.strip() or "[]")
+        complete = any(
+            stack["Stack Name"] == self.cloud.deploy.stack and stack["Stack Status"].endswith("_COMPLETE")
+            for stack in stacks
+        )
+        return complete and self.host.read_file(f"{self.directory}/.deployed") == digest
+
+    def _deploy_command(self) -> str:
+        deploy = self.cloud.deploy
+        words = ["openstack", "overcloud", "deploy", "--templates", deploy.templates]
+        if deploy.roles_file:
+            words += ["-r", deploy.roles_file]
+        for file in deploy.environment_files:
+            words += ["-e", file]
+        words += ["--environment-directory", f"{self.directory}/environments", "--timeout", str(deploy.timeout_min)]
+        return shlex.join(words)
+
+    def _failure(self, output: CommandOutput) -> str:
+        reasons = self.host.run(STACKRC + "openstack stack failures list overcloud", timeout_s=SHORT_S).stdout
+        said = (output.stderr.strip() or output.stdout.strip())[-1500:]
+        return f"the overcloud deploy failed ({output.exit_code}):\n{said}\n{reasons[-1500:]}"
+
+    def overcloud_credentials(self) -> dict[str, str]:
+        """The OS_* variables of overcloudrc. They hold a password: never log them.
+
+        Raises:
+            ProvisioningError: there is no overcloudrc.
+        """
+        path = self.cloud.openstack.rc_file or f"/home/{self.host.endpoint.user}/overcloudrc"
+        text = self.host.read_file(path)
+        if text is None:
+            raise ProvisioningError(f"there is no {path} on the undercloud", remedy="is the overcloud deployed?")
+        return {name: value.strip().strip("\"'") for name, value in EXPORT.findall(text)}
+
+    def node_addresses(self) -> dict[str, str]:
+        """Control plane address of each overcloud host, by name."""
+        servers = json.loads(self.command("openstack server list -f json").stdout.strip() or "[]")
+        return {str(server["Name"]): str(server["Networks"]).rpartition("=")[2] for server in servers}
