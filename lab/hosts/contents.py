@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts.boot import BIOS_GRUB, UEFI_GRUB
+from lab.hosts.boot_loader import BIOS_GRUB, UEFI_GRUB
 from lab.hosts.layout import OWN_DIRECTORIES, MachineDir
 from lab.state import SSH_PORT
 
