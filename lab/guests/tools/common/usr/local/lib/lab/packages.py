@@ -192,6 +192,7 @@ def _driver(data, version, flavour, say):
     }
     with open("/var/lib/nvidia/driver.json", "w") as stream:
         json.dump(state, stream)
+    os.makedirs("/etc/modprobe.d", exist_ok=True)
     with open("/etc/modprobe.d/nvidia.conf", "w") as stream:
         stream.write("blacklist nouveau\noptions nouveau modeset=0\n")
     shutil.copy2(f"{PROGRAMS}/nvidia-smi", "/usr/bin/nvidia-smi")
