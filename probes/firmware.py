@@ -1,0 +1,41 @@
+"""What the firmware tells the kernel of the IOMMU: ACPI table DMAR (Intel) or IVRS (AMD)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes.host import Host, output_of
+from provisioning.errors import ParseError
+
+COMMAND = "ls /sys/firmware/acpi/tables 2>/dev/null; [ -d /sys/firmware/efi ] && echo UEFI || echo BIOS"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """Firmware as the kernel sees it."""
+
+    type: str
+    """UEFI or BIOS"""
+    acpi_tables: tuple[str, ...]
+
+    @property
+    def iommu_table(self) -> str | None:
+        """DMAR or IVRS; None when VT-d or AMD-Vi is switched off in the firmware."""
+        return next((name for name in ("DMAR", "IVRS") if name in self.acpi_tables), None)
+
+
+def parse(text: str) -> Firmware:
+    """Read the names of COMMAND.
+
+    Raises:
+        ParseError: the last line is neither UEFI nor BIOS.
+    """
+    lines = text.split()
+    if not lines or lines[-1] not in ("UEFI", "BIOS"):
+        raise ParseError("ACPI tables", "the answer is cut off", line=lines[-1] if lines else "")
+    return Firmware(lines[-1], tuple(lines[:-1]))
+
+
+def read(host: Host) -> Firmware:
+    """Firmware of `host`."""
+    return parse(output_of(host, COMMAND).stdout)
