@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts.boot_loader import BIOS_GRUB, UEFI_GRUB
+from lab.hosts import kernel_modules
+from lab.hosts.boot_loader import BIOS_GRUB, ENTRIES, UEFI_GRUB
 from lab.hosts.layout import OWN_DIRECTORIES, MachineDir
 from lab.state import SSH_PORT
 
@@ -50,8 +52,8 @@ SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 """
 GROUPS = "root:x:0:\nsudo:x:27:\nwheel:x:10:\nadm:x:4:\nsystemd-journal:x:190:\nssl-cert:x:109:\nnogroup:x:65534:\nnova:x:162:\n"
 FIRST_UID = 1000
-EMPTY_KMOD_INDEX = bytes.fromhex("b007f4570002000100000000")
-"""Magic, version and no root node: what depmod writes when there is nothing to index (kmod, libkmod-index.c)."""
+ROOT_ARGUMENTS = "root=/dev/mapper/rhel-root ro"
+BLS_INLINE_SINCE = 9
 
 
 def populate(directory: MachineDir, machine: dict[str, Any], users: dict[str, str]) -> None:
@@ -62,14 +64,16 @@ def populate(directory: MachineDir, machine: dict[str, Any], users: dict[str, st
         (directory.fs / name).mkdir(exist_ok=True)
     for name in ("log", "tmp", "lib/nova", "lib/cloud", "spool", "run", "cache", "lib/dpkg"):
         (directory.fs / "var" / name).mkdir(parents=True, exist_ok=True)
+    for name in ("etc/modprobe.d", "etc/modules-load.d", "etc/dracut.conf.d", "boot/grub2"):
+        (directory.fs / name).mkdir(parents=True, exist_ok=True)
     (directory.fs / "root").chmod(0o700)
     (directory.fs / "var/tmp").chmod(0o1777)
     _copy_from_userland(directory)
     _identity(directory, machine)
     _accounts(directory, users)
-    _boot_files(directory, machine)
     if machine["kind"] != "guest":
         _write(directory, "/etc/modprobe.d/blacklist-nouveau.conf", "blacklist nouveau\noptions nouveau modeset=0\n")
+    _boot_files(directory, machine)
     usr = directory.fs / "usr" / "local" / "lib" / "lab"
     usr.mkdir(parents=True, exist_ok=True)
     shutil.copy2(shim(directory), usr / "shim.so")
@@ -82,7 +86,7 @@ def shim(directory: MachineDir) -> Path:
     target = directory.paths.cache / "shim.so"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         fresh = target.with_suffix(f".{os.getpid()}")
-        command = ["gcc", "-shared", "-fPIC", "-O2", "-o", fresh, source, "-ldl"]
+        command = ["gcc", "-shared", "-fPIC", "-O2", "-o", str(fresh), str(source), "-ldl"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"the machines' uname shim cannot be compiled: {done.stderr.strip()}")
@@ -192,36 +196,58 @@ FIRST_START = '[ -f /etc/.homes ] && while read -r uid home; do chown -R "$uid:$
 def _boot_files(directory: MachineDir, machine: dict[str, Any]) -> None:
     release = machine["os"]["kernel"]
     arguments = machine["os"].get("arguments", BASE_ARGUMENTS)
-    root = "root=/dev/mapper/rhel-root ro"
-    _write(
-        directory,
-        "/etc/default/grub",
-        "GRUB_TIMEOUT=5\n"
-        "GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/system-release)\"\n"
-        "GRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n"
-        f'GRUB_TERMINAL_OUTPUT="console"\nGRUB_CMDLINE_LINUX="{arguments}"\nGRUB_DISABLE_RECOVERY="true"\n'
-        + ("GRUB_ENABLE_BLSCFG=true\n" if machine["os"].get("bls") else ""),
-    )
+    bls = bool(machine["os"].get("bls"))
+    settings = f"""GRUB_TIMEOUT=5
+GRUB_DISTRIBUTOR="$(sed 's, release .*$,,g' /etc/system-release)"
+GRUB_DEFAULT=saved
+GRUB_DISABLE_SUBMENU=true
+GRUB_TERMINAL_OUTPUT="console"
+GRUB_CMDLINE_LINUX="{arguments}"
+GRUB_DISABLE_RECOVERY="true"
+"""
+    _write(directory, "/etc/default/grub", settings + ("GRUB_ENABLE_BLSCFG=true\n" if bls else ""))
     _write(directory, f"/boot/vmlinuz-{release}", "")
-    _write(directory, f"/boot/initramfs-{release}.img", "")
-    for name in ("dep", "alias", "symbols", "builtin", "builtin.alias"):
-        index = directory.fs / "usr/lib/modules" / release / f"modules.{name}.bin"
-        index.parent.mkdir(parents=True, exist_ok=True)
-        index.write_bytes(EMPTY_KMOD_INDEX)
-    target = UEFI_GRUB if machine["firmware"]["type"] == "uefi" else BIOS_GRUB
-    if machine["os"].get("bls"):
-        machine_id = directory.path("/etc/machine-id").read_text().strip()
-        entry = f"title {machine['os']['distribution']}\nversion {release}\nlinux /vmlinuz-{release}\ninitrd /initramfs-{release}.img\noptions $kernelopts\n"
-        _write(directory, f"/boot/loader/entries/{machine_id}-{release}.conf", entry)
-        _write(directory, "/boot/grub2/grubenv", f"# GRUB Environment Block\nkernelopts={root} {arguments}\n")
-        _write(directory, target, "insmod blscfg\nblscfg\n")
-    else:
-        _write(
-            directory,
-            target,
-            f"menuentry 'Linux {release}' {{\n\tlinux16 /vmlinuz-{release} {root} {arguments}\n\tinitrd16 /initramfs-{release}.img\n}}\n",
-        )
-    for link, where in (("grub2.cfg", f"..{BIOS_GRUB}"), ("grub2-efi.cfg", f"..{UEFI_GRUB}")):
-        path = directory.fs / "etc" / link
-        if not path.is_symlink() and (machine["firmware"]["type"] == "uefi") == ("efi" in link):
-            path.symlink_to(where)
+    _write(directory, f"/boot/initramfs-{release}.img", _initramfs(directory, machine))
+    kernel_modules.install(directory.paths, release, directory.fs / "usr")
+    (_entries if bls else _menu)(directory, machine, f"{ROOT_ARGUMENTS} {arguments}")
+    is_uefi = machine["firmware"]["type"] == "uefi"
+    link = directory.fs / "etc" / ("grub2-efi.cfg" if is_uefi else "grub2.cfg")
+    if not link.is_symlink():
+        link.symlink_to(f"..{UEFI_GRUB if is_uefi else BIOS_GRUB}")
+
+
+def _initramfs(directory: MachineDir, machine: dict[str, Any]) -> str:
+    """What dracut had packed when the system was installed: the graphics driver of a host, and its modprobe.d."""
+    if machine["kind"] == "guest":
+        return ""
+    files = {path.name: path.read_text() for path in sorted(directory.path("/etc/modprobe.d").glob("*.conf"))}
+    drivers = ["ext4", "jbd2", "mbcache", "ahci", "nouveau", "drm", "drm_kms_helper", "ttm"]
+    return json.dumps({"release": machine["os"]["kernel"], "drivers": drivers, "forced": [], "modprobe": files})
+
+
+def _menu(directory: MachineDir, machine: dict[str, Any], arguments: str) -> None:
+    release, is_uefi = machine["os"]["kernel"], machine["firmware"]["type"] == "uefi"
+    name = directory.path("/etc/system-release").read_text().strip()
+    suffix = "efi" if is_uefi else "16"
+    entry = (
+        f"menuentry '{name}, with Linux {release}' --class red --unrestricted {{\n"
+        f"\tlinux{suffix} /vmlinuz-{release} {arguments}\n\tinitrd{suffix} /initramfs-{release}.img\n}}\n"
+    )
+    _write(directory, UEFI_GRUB if is_uefi else BIOS_GRUB, entry)
+
+
+def _entries(directory: MachineDir, machine: dict[str, Any], arguments: str) -> None:
+    """One BLS entry a kernel. RHEL 8 keeps the arguments in grubenv, RHEL 9 in the entry itself."""
+    release, machine_id = machine["os"]["kernel"], directory.path("/etc/machine-id").read_text().strip()
+    keeps_in_environment = int(str(machine["os"]["version"]).split(".")[0]) < BLS_INLINE_SINCE
+    entry = (
+        f"title {machine['os']['distribution']} ({release})\nversion {release}\nlinux /vmlinuz-{release}\n"
+        f"initrd /initramfs-{release}.img\noptions {'$kernelopts' if keeps_in_environment else arguments}\n"
+    )
+    _write(directory, f"{ENTRIES}/{machine_id}-{release}.conf", entry)
+    variables = f"saved_entry={machine_id}-{release}\n" + (f"kernelopts={arguments}\n" if keeps_in_environment else "")
+    _write(directory, "/boot/grub2/grubenv", f"# GRUB Environment Block\n{variables}".ljust(1024, "#"))
+    _write(directory, BIOS_GRUB, "insmod blscfg\nblscfg\n")
+    if machine["firmware"]["type"] == "uefi":
+        text = "insmod blscfg\nblscfg\n" if keeps_in_environment else "configfile $prefix/grub.cfg\n"
+        _write(directory, UEFI_GRUB, text)

@@ -45,7 +45,7 @@ def _write(target: Path, release: str) -> None:
     for path, fields in MODULES.items():
         if "until" in fields and version >= version_key(f"-{fields['until']}"):
             continue
-        pairs = [(key, fields[key]) for key in ("description", "license") if key in fields]
+        pairs: list[tuple[str, str]] = [(key, fields[key]) for key in ("description", "license") if key in fields]
         pairs += [("depends", fields.get("depends", "")), ("intree", "Y")]
         pairs += [(key, value) for key in ("alias", "parm") for value in fields.get(key, ())]
         kernel_object.write(str(target / "kernel" / f"{path}.ko"), release, pairs)

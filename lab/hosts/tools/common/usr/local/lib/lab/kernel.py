@@ -144,3 +144,32 @@ def bind(address, driver):
     entry = f"/sys/bus/pci/drivers/{driver}/{address}"
     if not os.path.islink(entry):
         os.symlink("../../../../" + os.path.relpath(device, "/sys"), entry)
+
+
+def module_file(name, release_=None):
+    """Path of a module's file, or None where this kernel has none of that name."""
+    wanted = name.replace("-", "_")
+    folder = f"/usr/lib/modules/{release_ or release()}"
+    for where, _, files in os.walk(folder):
+        for file in files:
+            if ".ko" in file and file.split(".ko")[0].replace("-", "_") == wanted:
+                return os.path.join(where, file)
+    return None
+
+
+def module_options(name):
+    """All option lines of a module in /etc/modprobe.d."""
+    found = []
+    for folder in ("/usr/lib/modprobe.d", "/etc/modprobe.d"):
+        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            with open(f"{folder}/{file}", errors="replace") as stream:
+                found += [line for line in stream if re.match(rf"\s*options\s+{name.replace('_', '[-_]')}\s", line)]
+    return "".join(found)
+
+
+def bind_free(driver, takes):
+    """Bind each GPU that has no driver and that `takes` accepts."""
+    for card in machine()["gpus"]:
+        if driver_of(card["address"]) is None and takes(card):
+            bind(card["address"], driver)
+            log(f"{driver.replace('-', '_')} {card['address']}: enabling device (0000 -> 0002)")

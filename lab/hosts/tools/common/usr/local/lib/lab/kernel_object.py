@@ -33,6 +33,8 @@ def _elf(modinfo):
     data += bytes(-len(data) % 8)
     identification = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)
     relocatable, x86_64 = 1, 62
-    header = struct.pack("<16sHHIQQQIHHHHHH", identification, relocatable, x86_64, 1, 0, 0, len(data), 0, 64, 0, 0, 64, len(headers), 4)
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH", identification, relocatable, x86_64, 1, 0, 0, len(data), 0, 64, 0, 0, 64, len(headers), 4
+    )
     data[: len(header)] = header
     return bytes(data + b"".join(headers))
