@@ -1,0 +1,1 @@
+"""What the OpenStack APIs say, as data."""

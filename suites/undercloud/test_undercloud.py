@@ -1,0 +1,55 @@
+"""The undercloud: servers registered, modules in place, environment files in effect."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from probes.host import Host, output_of
+from provisioning.cloud_file import Cloud
+from provisioning.environment import Environment
+from provisioning.tripleo.release import release
+
+IRONIC = "https://docs.openstack.org/ironic/latest/install/enrollment.html"
+ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/deploy_artifacts.html"
+
+
+@pytest.mark.check("undercloud.nodes.available", source=IRONIC)
+def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment):
+    """Each declared server is in Ironic and available or active: others cannot be deployed to."""
+    answer = output_of(undercloud, ". ~/stackrc && openstack baremetal node list -f json", timeout_s=120).stdout
+    states = {node["Name"]: node["Provisioning State"] for node in json.loads(answer)}
+
+    wrong = {
+        host.name: states.get(host.name, "not registered")
+        for host in cloud.hosts
+        if states.get(host.name) not in ("available", "active")
+    }
+
+    assert not wrong, f"not ready in Ironic: {wrong}; openstack overcloud node import, introspect, provide"
+
+
+@pytest.mark.check("undercloud.puppet_nova.uploaded", source=ARTIFACTS)
+def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
+    undercloud: Host, cloud: Cloud, environment: Environment
+):
+    """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""
+    command = ". ~/stackrc && swift list overcloud-artifacts"
+    if not release(str(cloud.release)).puppet_nova_needs_update:
+        output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120)
+        return
+    answer = undercloud.run(command, timeout_s=120)
+
+    assert "puppet-modules.tar.gz" in answer.stdout, (
+        "no puppet module in Swift: upload-puppet-modules -d DIRECTORY, then deploy again"
+    )
+
+
+@pytest.mark.check("undercloud.overcloud.complete", rests_on=("undercloud.nodes.available",))
+def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment):
+    """The deploy of exactly our environment files ended in COMPLETE."""
+    answer = output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120).stdout
+
+    assert "deploy" not in environment.failures, environment.failures.get("deploy")
+    assert "_COMPLETE" in answer, f"the overcloud stack is: {answer.strip() or 'not there'}"
