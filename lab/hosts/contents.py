@@ -39,7 +39,7 @@ PAM = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession 
 SSHD = """Port {port}
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile .ssh/authorized_keys
-UsePAM no
+UsePAM yes
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 Subsystem sftp /usr/lib/openssh/sftp-server
@@ -128,6 +128,7 @@ def _identity(directory: MachineDir, machine: dict[str, Any]) -> None:
         "/etc/machine-id": f"{abs(hash(name)):032x}"[:32] + "\n",
         "/etc/ssh/sshd_config": SSHD.format(port=SSH_PORT),
         "/etc/pam.d/sudo": PAM,
+        "/etc/pam.d/sshd": PAM,
         "/etc/pam.d/su": PAM,
         "/etc/pam.d/other": PAM,
         "/etc/profile.d/lab.sh": "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",

@@ -68,7 +68,7 @@ class Machines:
             "running": len([n for n in self.names() if self.is_running(n)]),
         }
 
-    def list(self) -> list[dict[str, Any]]:
+    def states(self) -> list[dict[str, Any]]:
         return [self.state_of(name) for name in self.names()]
 
     def state_of(self, name: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Machines:
             self._open_host_calls(name)
         lower = ":".join(str(path) for path in [*directory.usr_layers(), self.paths.userland / "usr"])
         title = f"{self.state.marker}:machine:{name}"
-        command = [sys.executable, "-S", "-m", "lab.hosts.namespaces", directory.root, lower, title]
+        command = [sys.executable, "-S", "-m", "lab.hosts.namespaces", str(directory.root), lower, title]
         done = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_LIMIT_S, check=False)
         if done.returncode:
             raise LabError(f"{name} does not start: {done.stderr.strip().splitlines()[-1]}")
@@ -242,8 +242,12 @@ class Machines:
         return {"returncode": done.returncode, **streams}
 
     def _enter(self, name: str, argv: list[str]) -> list[str]:
+        return [*self._nsenter(name), "/bin/sh", "-c", 'cd; exec "$@"', "sh", *argv]
+
+    def _nsenter(self, name: str) -> list[str]:
         flags = ["-U", "-m", "-p", "-u", "-i", "-S", "0", "-G", "0"]
-        return ["nsenter", "-t", str(self.pids[name]), *flags, "--", "/bin/sh", "-c", 'cd; exec "$@"', "sh", *argv]
+        clock = ["-T"] if os.path.exists("/proc/self/ns/time") else []
+        return ["nsenter", "-t", str(self.pids[name]), *flags, *clock, "--"]
 
     # ---- what is there
 
@@ -321,11 +325,10 @@ class Machines:
             log = self.directory(name).path("/var/log/sshd.log")
             argv = ["/usr/sbin/sshd", "-i", "-E", "/var/log/sshd.log"]
             log.touch()
-            flags = ["-U", "-m", "-p", "-u", "-i", "-S", "0", "-G", "0"]
             process = subprocess.Popen(
-                ["nsenter", "-t", str(self.pids[name]), *flags, "--", *argv],
-                stdin=connection,
-                stdout=connection,
+                [*self._nsenter(name), *argv],
+                stdin=connection.fileno(),
+                stdout=connection.fileno(),
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env={"PATH": MACHINE_PATH},
@@ -454,10 +457,28 @@ class Machines:
                     connection, _ = listener.accept()
                     threading.Thread(target=self._control, args=(connection,), daemon=True).start()
             self.children = {child for child in self.children if child.poll() is None}
+            self._restart_dead()
+
+    def _restart_dead(self) -> None:
+        """A machine whose init was killed comes back, as a server does after its watchdog's reset."""
+        for name in [name for name, pid in list(self.pids.items()) if not _is_alive(pid, self.state.marker)]:
+            if self.lock.acquire(blocking=False):
+                try:
+                    if name in self.pids and not self.is_running(name) and self._should_run(name):
+                        self.boot(name)
+                except LabError:
+                    traceback.print_exc()
+                    self.pids.pop(name, None)
+                finally:
+                    self.lock.release()
+
+    def _should_run(self, name: str) -> bool:
+        file = self.paths.machines / name / "power"
+        return file.exists() and file.read_text() == "on"
 
     def _control(self, connection: socket.socket) -> None:
         operations: dict[str, Callable[..., Any]] = {
-            "ping": self.ping, "list": self.list, "state": self.state_of, "define": self.define, "boot": self.boot,
+            "ping": self.ping, "list": self.states, "state": self.state_of, "define": self.define, "boot": self.boot,
             "shutdown": self.shutdown, "reboot": self.reboot, "destroy": self.destroy, "console": self.console, "run": self.run,
         }  # fmt: skip
         with connection:

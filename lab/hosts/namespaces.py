@@ -6,12 +6,14 @@ machines reach each other and the control plane on loopback, and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import getpass
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, CLONE_NEWIPC = (
@@ -21,6 +23,7 @@ CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, CLONE_NEWIPC = (
     0x4000000,
     0x8000000,
 )
+CLONE_NEWTIME = 0x80
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 2, 4, 8, 4096, 16384, 1 << 18, 2
 UIDS = 65536
 DISKS = ("boot", "etc", "home", "opt", "root", "srv", "var")
@@ -80,6 +83,7 @@ def _in_child(machine: Path, usr_lower: str, title: str, from_parent: int, to_pa
         os.read(from_parent, 1)
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
+        _start_clock()
         init = os.fork()
         if init == 0:
             _become_init(machine, usr_lower, title, to_parent)
@@ -88,6 +92,16 @@ def _in_child(machine: Path, usr_lower: str, title: str, from_parent: int, to_pa
         os.write(to_parent, f"{type(error).__name__}: {error}".encode())
         os._exit(1)
     os._exit(0)
+
+
+def _start_clock() -> None:
+    """Let the machine's uptime begin now, where the kernel has time namespaces (man 7 time_namespaces)."""
+    if not os.path.exists("/proc/self/ns/time") or _libc.unshare(CLONE_NEWTIME) != 0:
+        return
+    for clock, identifier in (("monotonic", time.CLOCK_MONOTONIC), ("boottime", time.CLOCK_BOOTTIME)):
+        seconds = int(time.clock_gettime(identifier))
+        with contextlib.suppress(OSError), open("/proc/self/timens_offsets", "w") as offsets:
+            offsets.write(f"{clock} -{seconds} 0\n")
 
 
 def _become_init(machine: Path, usr_lower: str, title: str, to_parent: int) -> None:
