@@ -22,7 +22,7 @@ lint:
 	shellcheck scripts/*.sh .ci/run
 
 types:
-	.venv/bin/mypy $(wildcard conftest.py) $(wildcard fixtures/*.py) lab probes provisioning reports $(wildcard suites)
+	.venv/bin/mypy conftest.py fixtures/*.py lab probes provisioning reports suites
 
 unit:
 	$(PYTEST) tests -n 2

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -134,7 +135,7 @@ def _ssh(paths: LabPaths, options: argparse.Namespace) -> int:
     return int(state is None)
 
 
-def _find_machine(client: MachinesClient, name: str) -> dict[str, object]:
+def _find_machine(client: MachinesClient, name: str) -> dict[str, Any]:
     machines = client.list()
     for machine in machines:
         if name in (machine["name"], machine["hostname"]):

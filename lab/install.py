@@ -32,7 +32,7 @@ def _environment(paths: LabPaths) -> None:
     uv = _uv()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, paths.openstack_env], check=True)
     # byte code is compiled once here: every start of a service is quicker for it
-    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--requirement", REQUIREMENTS]
+    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--requirement", REQUIREMENTS]
     subprocess.run([*command, "--python", paths.openstack_env / "bin" / "python"], check=True)
     stamp.write_text(wanted)
 

@@ -366,11 +366,13 @@ class Cloud(_Section):
 
     def host(self, name: str) -> DeclaredHost:
         """The declared host of that name."""
-        return _by_name(self.hosts, name, "host")
+        found: DeclaredHost = _by_name(self.hosts, name, "host")
+        return found
 
     def flavor(self, name: str) -> Flavor:
         """The flavor of that name, as the file writes it."""
-        return _by_name(self.flavors, name, "flavor")
+        found: Flavor = _by_name(self.flavors, name, "flavor")
+        return found
 
     def gpu(self, model: str) -> GpuModel:
         """The GPU model of that name."""
@@ -502,10 +504,11 @@ def _plain(node: Any) -> Any:
 
 def _line_of(document: Any, location: Sequence[int | str]) -> int:
     """The line, from 1, of the nearest thing in the file that a location names."""
-    node, line = document, 1
+    node: Any = document
+    line = 1
     for step in location:
         try:
-            position = node.lc.key(step) if isinstance(node, Mapping) else node.lc.item(step)
+            position = node.lc.key(step) if hasattr(node, "keys") else node.lc.item(step)
             node = node[step]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
@@ -645,9 +648,9 @@ def _addresses(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     for side in ("external", "tenant"):
         network = networks.get(side) if isinstance(networks, Mapping) else None
         if not isinstance(network, Mapping) or not isinstance(network.get("cidr"), str):
-            if side == "external" and isinstance(network, Mapping) and raw.get("kind") in ("tripleo", "existing"):
-                if not network.get("existing"):
-                    yield ("networks", side), "needs cidr, gateway and pool, or existing: true"
+            given = side == "external" and isinstance(network, Mapping) and not network.get("existing")
+            if given and raw.get("kind") in ("tripleo", "existing"):
+                yield ("networks", side), "needs cidr, gateway and pool, or existing: true"
             continue
         try:
             cidr = ipaddress.ip_network(network["cidr"])

@@ -43,7 +43,7 @@ class Ledger:
         """Write down what will be made next."""
         self._append(Entry("intended", kind, name, owner))
 
-    def made(self, kind: str, name: str, *, id: str | None = None, owner: str = "admin") -> None:
+    def made(self, kind: str, name: str, *, id: str | None = None, owner: str = "admin") -> None:  # noqa: A002
         """Write down that it was made, and its id."""
         self._append(Entry("made", kind, name, owner, id))
 

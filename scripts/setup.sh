@@ -56,4 +56,4 @@ make_suite_environment() {
 install_packages
 check_python
 make_suite_environment
-[ ! -e lab/__main__.py ] || .venv/bin/python -m lab install
+.venv/bin/python -m lab install

@@ -128,8 +128,8 @@ def _step(client: MachinesClient, guest: MachineDir, option: str, value: str) ->
         verb = {"--mkdir": ["mkdir", "-p"], "--delete": ["rm", "-rf"], "--touch": ["touch"]}[option]
         _run(client, guest.name, [*verb, value], value)
     elif option in ("--sm-register", "--sm-unregister"):
-        verb = option.removeprefix("--sm-")
-        _run(client, guest.name, ["subscription-manager", verb], f"subscription-manager {verb}")
+        action = option.removeprefix("--sm-")
+        _run(client, guest.name, ["subscription-manager", action], f"subscription-manager {action}")
     elif option == "--hostname":
         guest.path("/etc/hostname").write_text(value + "\n")
 

@@ -168,7 +168,7 @@ def _heat_domain(state: LabState, api: Any, admin_role_id: str) -> None:
     user = api.identity_api.create_user(account)
     api.assignment_api.create_grant(admin_role_id, user_id=user["id"], domain_id=domain_id)
     role_id = uuid.uuid4().hex
-    role = {"id": role_id, "name": "heat_stack_user", "domain_id": None, "options": {}}
+    role: dict[str, Any] = {"id": role_id, "name": "heat_stack_user", "domain_id": None, "options": {}}
     api.role_api.create_role(role_id, role)
 
 

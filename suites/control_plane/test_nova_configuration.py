@@ -47,7 +47,7 @@ def _wrong_aliases(conf: nova_conf.NovaConf, cloud: Cloud) -> list[str]:
 
 
 @pytest.mark.check("control_plane.alias.api", source=NOVA_PCI)
-def test_nova_api_knows_every_alias(controller: Host, declared_controller: DeclaredHost, cloud: Cloud):
+def test_nova_api_knows_every_alias(controller: Host, declared_controller: DeclaredHost, cloud: Cloud) -> None:
     """Each alias of the flavors is in the nova.conf that nova-api reads, with the ids of the declared cards."""
     problems = _wrong_aliases(_api(controller, cloud), cloud)
 
@@ -58,7 +58,7 @@ def test_nova_api_knows_every_alias(controller: Host, declared_controller: Decla
 
 
 @pytest.mark.check("control_plane.alias.compute", source=MOVES)
-def test_nova_compute_knows_every_alias(compute: Host, declared_compute: DeclaredHost, cloud: Cloud):
+def test_nova_compute_knows_every_alias(compute: Host, declared_compute: DeclaredHost, cloud: Cloud) -> None:
     """Each compute has the same aliases: without them resize, migration and evacuation fail."""
     problems = _wrong_aliases(_compute(compute, cloud), cloud)
 
@@ -70,7 +70,9 @@ def test_nova_compute_knows_every_alias(compute: Host, declared_compute: Declare
 
 
 @pytest.mark.check("control_plane.device_spec.matches", rests_on=("host.gpu.present",), source=NOVA_PCI)
-def test_the_device_spec_matches_the_declared_cards(compute: Host, declared_compute: DeclaredHost, cloud: Cloud):
+def test_the_device_spec_matches_the_declared_cards(
+    compute: Host, declared_compute: DeclaredHost, cloud: Cloud
+) -> None:
     """device_spec (passthrough_whitelist) takes exactly the cards that are in the host."""
     if not declared_compute.gpus:
         pytest.skip("this host is declared without GPUs")
@@ -90,7 +92,7 @@ def test_the_device_spec_matches_the_declared_cards(compute: Host, declared_comp
 @pytest.mark.check("control_plane.filters.pci", source=NOVA_PCI)
 def test_the_scheduler_filters_by_pci_devices_and_numa(
     controller: Host, declared_controller: DeclaredHost, cloud: Cloud
-):
+) -> None:
     """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""
     filters = _api(controller, cloud).filters
 
@@ -105,7 +107,7 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
 @pytest.mark.check(
     "control_plane.compute.up", source="https://docs.openstack.org/nova/latest/admin/services.html", api=True
 )
-def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environment: Environment):
+def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environment: Environment) -> None:
     """nova-compute reports: a host whose service is down gets no instance."""
     found = [
         service

@@ -32,7 +32,7 @@ def _minimum(cloud: Cloud, model: GpuModel, metric: str) -> tuple[float, str]:
 
 
 @pytest.mark.check("cuda.device_query", rests_on=("instance.driver.loaded", "instance.driver.fits"), source=SAMPLES)
-def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud):
+def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """deviceQuery passes and shows number, model, compute capability and memory of the declared cards."""
     found = device_query.read(guest).devices
     expected = _models(cloud, declared_guest)
@@ -53,7 +53,7 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
 @pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES)
 def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes
-):
+) -> None:
     """H2D, D2H and D2D reach the model's lower bound in most of several runs; one noisy sample fails no card."""
     slow = []
     for device, model in enumerate(_models(cloud, declared_guest)):
@@ -76,7 +76,9 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
 
 
 @pytest.mark.check("cuda.p2p", rests_on=("cuda.device_query",), source=SAMPLES)
-def test_cards_of_one_instance_reach_each_other(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes):
+def test_cards_of_one_instance_reach_each_other(
+    guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes
+) -> None:
     """Every pair reaches the bandwidth and latency of its path: direct where it can, else through the host."""
     models = _models(cloud, declared_guest)
     found = p2p_test.read(guest)

@@ -6,7 +6,7 @@ import pytest
 
 from probes import firmware, grub, kernel_cmdline, pci_devices
 from probes.host import Host
-from provisioning.cloud_file import DeclaredHost
+from provisioning.cloud_file import Cloud, DeclaredHost
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
@@ -18,7 +18,7 @@ def _vendor(declared: DeclaredHost) -> str:
 
 
 @pytest.mark.check("host.iommu.firmware", source=IOMMU_DOC)
-def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """ACPI has the table DMAR (Intel) or IVRS (AMD): without it no kernel argument helps."""
     found = firmware.read(gpu_host)
 
@@ -28,7 +28,7 @@ def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: Declare
 
 
 @pytest.mark.check("host.iommu.grub_defaults", source=KERNEL_DOC)
-def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """/etc/default/grub has the vendor's argument, so that the next generated configuration has it, too."""
     arguments = grub.read_defaults(gpu_host).arguments
 
@@ -39,7 +39,7 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
 
 
 @pytest.mark.check("host.iommu.boot_entry", rests_on=("host.iommu.grub_defaults",), source=KERNEL_DOC)
-def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """The configuration that this firmware starts from has the argument: the next boot will have it."""
     entry = grub.read_boot_entry(gpu_host)
 
@@ -50,7 +50,7 @@ def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_hos
 
 
 @pytest.mark.check("host.iommu.cmdline", rests_on=("host.iommu.boot_entry",), source=KERNEL_DOC)
-def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """/proc/cmdline has the argument: files alone change nothing before a reboot."""
     running = kernel_cmdline.read(gpu_host)
     entry = grub.read_boot_entry(gpu_host)
@@ -65,7 +65,7 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
 
 
 @pytest.mark.check("host.iommu.unchanged_since_boot", rests_on=("host.iommu.cmdline",), source=KERNEL_DOC)
-def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """The default boot entry is what the kernel runs with: else the next reboot brings another machine."""
     running = set(kernel_cmdline.read(gpu_host).arguments)
     entry = grub.read_boot_entry(gpu_host)
@@ -78,7 +78,7 @@ def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_ho
 
 
 @pytest.mark.check("host.iommu.groups", rests_on=("host.iommu.firmware", "host.iommu.cmdline"), source=IOMMU_DOC)
-def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """Devices are in IOMMU groups: only then can one be given to an instance."""
     devices = pci_devices.read(gpu_host)
 
@@ -88,7 +88,7 @@ def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost):
 
 
 @pytest.mark.check("host.gpu.present", source="the cloud file")
-def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: DeclaredHost, cloud):
+def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud) -> None:
     """As many cards of each declared model as the cloud file says."""
     devices = pci_devices.read(gpu_host)
 
@@ -105,7 +105,7 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
 @pytest.mark.check(
     "host.gpu.group_viable", rests_on=("host.iommu.groups",), source="https://docs.kernel.org/driver-api/vfio.html"
 )
-def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """All members of a card's IOMMU group are bound to vfio-pci, to a bridge's driver, or to none."""
     devices = pci_devices.read(gpu_host)
     groups = {device.iommu_group for device in devices if device.is_nvidia_gpu and device.iommu_group is not None}
@@ -122,7 +122,7 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
 
 
 @pytest.mark.check("host.gpu.driver", source=IOMMU_DOC)
-def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu_host: DeclaredHost):
+def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card is bound to vfio-pci or to nothing: nouveau or nvidia on the host would hold it back."""
     held = {
         device.address: device.driver

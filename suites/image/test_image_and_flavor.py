@@ -20,7 +20,7 @@ def _need(environment: Environment, step: str) -> None:
 
 
 @pytest.mark.check("image.available", source="https://docs.openstack.org/glance/latest/user/statuses.html", api=True)
-def test_the_gpu_image_is_active(admin: Any, environment: Environment):
+def test_the_gpu_image_is_active(admin: Any, environment: Environment) -> None:
     """Glance has the customized image, active: its recipe put kernel-devel of the image's own kernel in."""
     assert "image" not in environment.failures, environment.failures.get("image")
     found = admin.image.get_image(environment.image_id)
@@ -29,7 +29,7 @@ def test_the_gpu_image_is_active(admin: Any, environment: Environment):
 
 
 @pytest.mark.check("flavor.alias", source=FLAVORS, api=True)
-def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: Environment):
+def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: Environment) -> None:
     """Each flavor has the extra spec pci_passthrough:alias of the cloud file, and a root disk."""
     _need(environment, "tenant")
     for declared in cloud.flavors:
@@ -44,7 +44,7 @@ def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: 
 
 
 @pytest.mark.check("flavor.private", source=FLAVORS, api=True)
-def test_no_gpu_flavor_is_public_unless_meant(admin: Any, cloud: Cloud, environment: Environment):
+def test_no_gpu_flavor_is_public_unless_meant(admin: Any, cloud: Cloud, environment: Environment) -> None:
     """GPU flavors belong to their tenant: a public one gives the cards to everybody."""
     _need(environment, "tenant")
     public = [
@@ -57,7 +57,7 @@ def test_no_gpu_flavor_is_public_unless_meant(admin: Any, cloud: Cloud, environm
 
 
 @pytest.mark.check("tenant.quota", source="https://docs.openstack.org/nova/latest/admin/quotas.html", api=True)
-def test_the_quota_has_room_for_the_declared_instances(admin: Any, cloud: Cloud, environment: Environment):
+def test_the_quota_has_room_for_the_declared_instances(admin: Any, cloud: Cloud, environment: Environment) -> None:
     """Cores and memory of the project suffice for all instances of the cloud file together."""
     _need(environment, "tenant")
     limits = nova.quota(admin, str(environment.project_id))

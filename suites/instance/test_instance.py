@@ -29,7 +29,9 @@ def _cards(cloud: Cloud, guest: DeclaredGuest) -> dict[str, int]:
     source=HEAT,
     api=True,
 )
-def test_the_stack_is_complete(made_guest: Guest, declared_guest: DeclaredGuest, environment: Environment, admin: Any):
+def test_the_stack_is_complete(
+    made_guest: Guest, declared_guest: DeclaredGuest, environment: Environment, admin: Any
+) -> None:
     """The tenant's stack is complete: its wait condition was signalled when CUDA was really there."""
     problem = made_guest.failure or "; ".join(environment.failures.values())
 
@@ -45,7 +47,7 @@ def test_the_stack_is_complete(made_guest: Guest, declared_guest: DeclaredGuest,
 )
 def test_the_instance_is_active_on_a_gpu_host(
     made_guest: Guest, declared_guest: DeclaredGuest, cloud: Cloud, admin: Any
-):
+) -> None:
     """Nova has the instance ACTIVE on a host that is declared to have cards."""
     assert made_guest.server_id is not None, f"{declared_guest.name}: there is no instance: {made_guest.failure}"
     found = nova.server(admin, made_guest.server_id)
@@ -58,7 +60,7 @@ def test_the_instance_is_active_on_a_gpu_host(
 
 
 @pytest.mark.check("instance.gpu.exact", rests_on=("instance.server.active",), source=NOVA_PCI)
-def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud):
+def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """lspci shows as many cards as the flavor asks for, not fewer and not more."""
     found: dict[str, int] = {}
     for device in lspci.read(guest):
@@ -71,7 +73,7 @@ def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_gues
 
 
 @pytest.mark.check("instance.driver.loaded", rests_on=("instance.gpu.exact",), source=NVIDIA)
-def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_guest: DeclaredGuest):
+def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_guest: DeclaredGuest) -> None:
     """nvidia is loaded and used by its own modules; nouveau would hold the cards."""
     modules = lsmod.read(guest)
 
@@ -86,7 +88,7 @@ def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_
 
 
 @pytest.mark.check("instance.driver.fits", rests_on=("instance.driver.loaded",), source=NVIDIA)
-def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud):
+def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """Branch and flavour of the loaded module are ones that still take this architecture."""
     module = nvidia_module.read(guest)
 
@@ -105,7 +107,7 @@ def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGues
     rests_on=("instance.driver.loaded",),
     source="https://docs.nvidia.com/deploy/xid-errors/",
 )
-def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGuest):
+def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGuest) -> None:
     """dmesg has no Xid that says something against a card, and no card that the driver refused."""
     found = kernel_log.read(guest)
 

@@ -16,7 +16,7 @@ ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest
 
 
 @pytest.mark.check("undercloud.nodes.available", source=IRONIC)
-def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment):
+def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment) -> None:
     """Each declared server is in Ironic and available or active: others cannot be deployed to."""
     answer = output_of(undercloud, ". ~/stackrc && openstack baremetal node list -f json", timeout_s=120).stdout
     states = {node["Name"]: node["Provisioning State"] for node in json.loads(answer)}
@@ -33,7 +33,7 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
 @pytest.mark.check("undercloud.puppet_nova.uploaded", source=ARTIFACTS)
 def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
     undercloud: Host, cloud: Cloud, environment: Environment
-):
+) -> None:
     """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""
     command = ". ~/stackrc && swift list overcloud-artifacts"
     if not release(str(cloud.release)).puppet_nova_needs_update:
@@ -47,7 +47,7 @@ def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
 
 
 @pytest.mark.check("undercloud.overcloud.complete", rests_on=("undercloud.nodes.available",))
-def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment):
+def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -> None:
     """The deploy of exactly our environment files ended in COMPLETE."""
     answer = output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120).stdout
 

@@ -73,7 +73,7 @@ def load(name="nvidia"):
 def _load_core(driver):
     taken = [card["address"] for card in _cards() if kernel.driver_of(card["address"]) == "nouveau"]
     if taken:
-        kernel.log("NVRM: The NVIDIA probe routine was not called for %d device(s)." % len(taken))
+        kernel.log(f"NVRM: The NVIDIA probe routine was not called for {len(taken)} device(s).")
         kernel.log("NVRM: This can occur when a driver such as: nouveau, rivafb, nvidiafb or rivatv was loaded and")
         kernel.log("NVRM: obtained ownership of the NVIDIA device(s).")
     kernel.log("nvidia: loading out-of-tree module taints kernel.")

@@ -87,7 +87,7 @@ def install(data, words, say=print):
         packages = available(data)
         match = find(word, packages)
         if match is None:
-            known = find(word, {name: versions for name, versions in data["installed"].items()})
+            known = find(word, data["installed"])
             if known is None:
                 say(f"No package {word} available.")
             else:
