@@ -59,7 +59,14 @@ def build_userland(target: Path) -> None:
 
 def _mmdebstrap(archive: Path) -> None:
     mode = "root" if os.getuid() == 0 else "unshare"
-    command: list[str | Path] = ["mmdebstrap", "--variant=extract", f"--mode={mode}", "--include=" + ",".join(PACKAGES), SUITE, archive]
+    command: list[str | Path] = [
+        "mmdebstrap",
+        "--variant=extract",
+        f"--mode={mode}",
+        "--include=" + ",".join(PACKAGES),
+        SUITE,
+        archive,
+    ]
     # mmdebstrap warns about a TMPDIR that its user namespace cannot reach; /tmp always works
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": "/tmp"})
 
