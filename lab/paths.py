@@ -79,4 +79,6 @@ class LabPaths:
         """Unix sockets: a short path, since the kernel takes at most 107 bytes (man 7 unix)."""
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:12]
         base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        return base / f"gpulab-{os.getuid()}-{digest}"
+        # host calls run in a machine's user namespace, where everybody's uid is another
+        uid = os.environ.get("LAB_UID") or os.getuid()
+        return base / f"gpulab-{uid}-{digest}"

@@ -424,6 +424,7 @@ class Machines:
             "LAB_MACHINE": name,
             "LAB_CWD": request["cwd"],
             "LAB_USER": request["user"],
+            "LAB_UID": str(os.getuid()),
         }
         process = subprocess.Popen(
             [*self._as_root_of(name), sys.executable, "-m", "lab.hostcalls", *request["argv"]],
