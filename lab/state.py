@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,14 +156,32 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _free_network(paths: LabPaths) -> str:
-    taken = set()
-    for other in paths.home.glob("*/lab.json"):
-        taken.add(json.loads(other.read_text())["network"])
+    """Claim the first loopback network that no lab has and nobody listens on."""
+    claims = Path(tempfile.gettempdir()) / f"gpulab-networks-{os.getuid()}"
+    claims.mkdir(mode=0o700, exist_ok=True)
     for number in range(FIRST_NETWORK, LAST_NETWORK + 1):
         network = f"127.{number}"
-        if network not in taken and _is_free(f"{network}.0.10", KEYSTONE_PORT) and _is_free(f"{network}.0.2", SSH_PORT):
+        if not _claim(claims / network, paths):
+            continue
+        if _is_free(f"{network}.0.10", KEYSTONE_PORT) and _is_free(f"{network}.0.2", SSH_PORT):
             return network
+        (claims / network).unlink()
     raise LabError(f"no free loopback network between 127.{FIRST_NETWORK} and 127.{LAST_NETWORK}; destroy a lab first")
+
+
+def _claim(file: Path, paths: LabPaths) -> bool:
+    """Take a network for a lab; a claim of a lab that is gone does not count."""
+    with contextlib.suppress(OSError):
+        owner = Path(file.read_text())
+        if owner == paths.state or not owner.exists():
+            file.unlink()
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(str(paths.state))
+    return True
 
 
 def _is_free(address: str, port: int) -> bool:
