@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from lab.hosts.boot_loader import Kernel
 from lab.hosts.firmware_tables import UNIT_BASES
+from lab.hosts.layout import MachineDir
 from lab.hosts.sysfs import RESERVED_REGION, Function
 
 SECONDS_A_LINE = 0.0131
@@ -28,6 +30,13 @@ def text(machine: dict[str, Any], kernel: Kernel, build: str, functions: list[Fu
         *_gpu_drivers(machine, functions),
     ]
     return "".join(f"[{number * SECONDS_A_LINE:12.6f}] {line}\n" for number, line in enumerate(lines))
+
+
+def append(directory: MachineDir, line: str) -> None:
+    """Let the kernel of a running machine say something now."""
+    since_boot_s = time.time() - float((directory.proc / "booted-at").read_text())
+    with (directory.proc / "kernel.log").open("a") as stream:
+        stream.write(f"[{since_boot_s:12.6f}] {line}\n")
 
 
 def _firmware(machine: dict[str, Any], kernel: Kernel) -> Iterator[str]:

@@ -14,7 +14,7 @@ from nova.compute import power_state
 from nova.image import glance
 from nova.virt import fake, hardware
 
-from lab.hosts import sysfs
+from lab.hosts import kernel_log, sysfs
 from lab.hosts.client import MachineError, MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
@@ -143,6 +143,31 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
             self._check_group(address, addresses)
         for address in addresses:
             sysfs.bind(self.directory.sys, address, "vfio-pci")
+            self._attach(address)
+
+    def _attach(self, address):
+        """VFIO attaches the device's group to an IOMMU domain: the kernel says why when it does not."""
+        machine = json.loads(self.directory.machine_file.read_text())
+        card = next((gpu for gpu in machine["gpus"] if gpu["address"] == address), {})
+        if card.get("rmrr"):
+            reason = (
+                f"vfio-pci {address}: Device is ineligible for IOMMU domain attach due to platform RMRR requirement."
+                "  Contact your platform vendor."
+            )
+        elif not machine["firmware"].get("interrupt_remapping", True):
+            reason = (
+                "vfio_iommu_type1_attach_group: No interrupt remapping support.  Use the module param"
+                ' "allow_unsafe_interrupts" to enable VFIO IOMMU support on this platform'
+            )
+        else:
+            return
+        kernel_log.append(self.directory, reason)
+        sysfs.bind(self.directory.sys, address, None)
+        group = (self.directory.sys / "bus/pci/devices" / address / "iommu_group").readlink().name
+        raise exception.InternalError(
+            f"internal error: qemu unexpectedly closed the monitor: vfio {address}: failed to setup container for"
+            f" group {group}: failed to set iommu for container: Operation not permitted"
+        )
 
     def _check_group(self, address, addresses):
         link = self.directory.sys / "bus/pci/devices" / address / "iommu_group"
