@@ -57,6 +57,7 @@ class Machines:
         self.lock = threading.RLock()
         self.selector = selectors.DefaultSelector()
         self.listeners: dict[str, socket.socket] = {}
+        self.call_listeners: dict[str, socket.socket] = {}
         self.children: set[subprocess.Popen[bytes]] = set()
 
     # ---- what a client may ask for
@@ -202,6 +203,7 @@ class Machines:
             for address in self.machine(name)["addresses"]:
                 self.unlisten(address)
             self._stop(name)
+        self._close_host_calls(name)
         remove_tree(directory.root)
 
     def console(self, name: str) -> str:
@@ -380,14 +382,26 @@ class Machines:
     def _open_host_calls(self, name: str) -> None:
         # the machine's directory may be too deep for a socket's name: bind it through a short one
         path = self.paths.machines / name / "hostcall.sock"
-        short = self.paths.sockets / f"call-{len(self.paths.sockets.name)}-{name[:40]}.sock"
+        short = self._call_socket(name)
         short.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(short))
         os.chmod(short, 0o666)  # any user of the machine may call; the directory is 0700 outside
         os.link(short, path) if _same_device(short, path.parent) else _bind_in(listener, short, path)
         listener.listen(16)
+        self.call_listeners[name] = listener
         threading.Thread(target=self._serve_host_calls, args=(name, listener), daemon=True).start()
+
+    def _call_socket(self, name: str) -> Path:
+        return self.paths.sockets / f"call-{name[:40]}.sock"
+
+    def _close_host_calls(self, name: str) -> None:
+        listener = self.call_listeners.pop(name, None)
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            listener.close()
+        self._call_socket(name).unlink(missing_ok=True)
 
     def _serve_host_calls(self, name: str, listener: socket.socket) -> None:
         while True:
@@ -442,7 +456,10 @@ class Machines:
 
     def _power(self, name: str, action: str) -> None:
         time.sleep(0.05)  # let the caller's program end first
-        self.reboot(name) if action == "reboot" else self.shutdown(name)
+        try:
+            self.reboot(name) if action == "reboot" else self.shutdown(name)
+        except LabError as error:
+            self._console(name, f"{error}\n")
 
     # ---- main loop
 
@@ -473,7 +490,7 @@ class Machines:
                 try:
                     if name in self.pids and not self.is_running(name) and self._should_run(name):
                         self.boot(name)
-                except LabError:
+                except Exception:  # the daemon serves the others
                     traceback.print_exc()
                     self.pids.pop(name, None)
                 finally:

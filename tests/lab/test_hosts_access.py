@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import paramiko
 import pytest
-from lab_machines import Machines
+from lab_machines import Machines, wait_until
 
 from lab.hosts.client import MachineError
 
@@ -105,8 +104,10 @@ def test_reboot_drops_the_connection_and_the_clock_starts_anew(
     ssh.exec_command("sudo reboot")
     transport = ssh.get_transport()
     assert transport is not None
-    _until(lambda: not transport.is_active())
-    _until(lambda: machines.client.state(compute)["boot_id"] != before and machines.client.state(compute)["running"])
+    wait_until(lambda: not transport.is_active())
+    wait_until(
+        lambda: machines.client.state(compute)["boot_id"] != before and machines.client.state(compute)["running"]
+    )
 
     assert float(machines.sh(compute, "cat /proc/uptime").split()[0]) < 60
 
@@ -116,7 +117,7 @@ def test_a_killed_init_is_started_again(machines: Machines, host: Host) -> None:
     before = machines.client.state(name)
 
     os.kill(before["pid"], signal.SIGKILL)
-    _until(
+    wait_until(
         lambda: (
             machines.client.state(name)["pid"] not in (None, before["pid"]) and machines.client.state(name)["running"]
         )
@@ -132,7 +133,7 @@ def test_a_killed_daemon_takes_its_machines_up_again(machines: Machines, host: H
     machines.daemon.wait()
     machines.daemon = machines.start()
 
-    _until(lambda: machines.client.state(name)["running"])
+    wait_until(lambda: machines.client.state(name)["running"])
     assert machines.sh(name, "hostname").strip() == name
 
 
@@ -152,14 +153,7 @@ def test_destroyed_is_gone(machines: Machines, host: Host) -> None:
 
     machines.client.destroy(name)
 
-    _until(lambda: not os.path.exists(f"/proc/{pid}"))
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
     assert not (machines.paths.machines / name).exists()
+    assert not [path for path in machines.paths.sockets.iterdir() if name in path.name]
     assert str(machines.paths.machines / name) not in Path("/proc/mounts").read_text()
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 15 s"
-        time.sleep(0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab_machines import Machines
+from lab_machines import Machines, wait_until
 
 RHEL_7 = {"distribution": "rhel", "version": "7.4", "kernel": "3.10.0-693.el7.x86_64", "bls": False}
 RHEL_8 = {"distribution": "rhel", "version": "8.4", "kernel": "4.18.0-305.el8.x86_64", "bls": True}
@@ -183,3 +183,12 @@ def test_processors_follow_the_declaration(machines: Machines, compute: str) -> 
         "56",
         "3.10.0-693.el7.x86_64",
     ]
+
+
+def test_the_console_says_why_a_machine_does_not_come_back(machines: Machines, host: Host) -> None:
+    name = host()
+    machines.client.run(name, ["/bin/bash", "-c", "rm /boot/vmlinuz-*; reboot"])
+
+    wait_until(lambda: "does not boot" in machines.client.console(name))
+
+    assert "vmlinuz-3.10.0-693.el7.x86_64' not found" in machines.client.console(name)
