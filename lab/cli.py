@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -29,8 +30,12 @@ def run(arguments: list[str]) -> int:
     """Carry out one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     paths = LabPaths.of(options.name)
+    paths.home.mkdir(parents=True, exist_ok=True)
     try:
-        return int(options.run(paths, options))
+        with (paths.home / f".{paths.name}.lock").open("w") as lock:
+            if options.run in CHANGING:  # two processes that start one lab must not meet in the middle
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            return int(options.run(paths, options))
     except (LabError, MachineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
@@ -176,3 +181,7 @@ def _destroy(paths: LabPaths, options: argparse.Namespace) -> int:
 def _restart(paths: LabPaths, options: argparse.Namespace) -> int:
     control.restart(lab_state.load(paths), options.services)
     return 0
+
+
+CHANGING = (_up, _down, _reset, _destroy, _restart)
+"""Commands that change a lab: one at a time."""

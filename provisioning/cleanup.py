@@ -33,7 +33,16 @@ def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
     if not entries:
         progress.say("the ledger is empty: nothing to clean")
         return []
-    cleaner = _Cleaner(cloud, progress)
+    try:
+        cleaner = _Cleaner(cloud, progress)
+    except ProvisioningError:
+        if not cloud.simulated:
+            raise
+        # a lab that was made anew has no overcloud yet: what the ledger names went with the old one
+        for entry in entries:
+            ledger.gone(entry)
+        ledger.close()
+        return entries
     gone, left = [], []
     for entry in sorted(entries, key=lambda item: (item.owner != "tenant", ORDER.index(item.kind))):
         try:

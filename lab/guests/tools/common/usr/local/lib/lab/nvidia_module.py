@@ -1,15 +1,23 @@
-"""The NVIDIA kernel module: whether it loads on this kernel and this card, and what it says when it does not."""
+"""The NVIDIA kernel module: whether it loads on this kernel and this card, and what it says when it does not.
+
+A card's physical state stands beside its model in machine.json: `bar_unassigned`, `init_fails`, `off_bus`,
+`xids` (texts after the bus address); gpu_figures and gpu_state read the rest.
+"""
 
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
 import kernel
 
 STATE = "/var/lib/nvidia/driver.json"
+LOADED = "/run/lab/kernel/driver/nvidia"
 LEGACY_SINCE = {"kepler": 495, "maxwell": 590, "pascal": 590, "volta": 590}
 """First branch that leaves an architecture out."""
+FIRST_BRANCH = {"pascal": 375, "volta": 384, "turing": 410, "ampere": 450, "ada": 520, "hopper": 515, "blackwell": 570}
+"""First branch that knows an architecture."""
 OPEN_ARCHITECTURES = {"turing", "ampere", "ada", "hopper", "blackwell"}
 
 
@@ -22,33 +30,54 @@ def installed():
         return None
 
 
+def loaded_version():
+    """Version of the module in the kernel, which an update of the package does not change. None when not loaded."""
+    if "nvidia" not in kernel.loaded():
+        return None
+    with open(f"{LOADED}/version") as stream:
+        return re.search(r"Module(?: for \S+)?\s+(\d+[.\d]*)", stream.read())[1]
+
+
+def branch(version):
+    """384 of 384.183."""
+    return int(version.split(".")[0])
+
+
 def _cards():
-    return [gpu for gpu in kernel.machine()["gpus"] if not gpu.get("off_bus")]
+    return kernel.machine()["gpus"]
 
 
 def _refusal(driver, card):
     """Why the module does not take a card; None when it does."""
-    branch = int(driver["version"].split(".")[0])
-    address = card["address"]
-    if card["architecture"] in LEGACY_SINCE and branch >= LEGACY_SINCE[card["architecture"]]:
-        legacy = LEGACY_SINCE[card["architecture"]] - 10
+    number, address, architecture = branch(driver["version"]), card["address"], card["architecture"]
+    if architecture in LEGACY_SINCE and number >= LEGACY_SINCE[architecture]:
         return [
             f"NVRM: The NVIDIA {card['name']} GPU installed in this system is",
-            f"NVRM:  supported through the NVIDIA {legacy}.xx Legacy drivers. Please",
+            f"NVRM:  supported through the NVIDIA {LEGACY_SINCE[architecture] - 10}.xx Legacy drivers. Please",
             "NVRM:  visit http://www.nvidia.com/object/unix.html for more",
             f"NVRM:  information.  The {driver['version']} NVIDIA driver will ignore",
             "NVRM:  this GPU.  Continuing probe...",
         ]
-    if driver["flavour"] == "open" and card["architecture"] not in OPEN_ARCHITECTURES:
+    if driver["flavour"] == "open" and architecture not in OPEN_ARCHITECTURES:
+        return _unsupported(card, "by open", "nvidia.ko because it does not include the required GPU\nNVRM: System Processor (GSP).")
+    if driver["flavour"] == "vgpu" or number < FIRST_BRANCH.get(architecture, 0):
+        return _unsupported(card, "by the", f"NVIDIA {driver['version']} driver release.")
+    if card.get("bar_unassigned"):
         return [
-            f"NVRM: The NVIDIA GPU {address} (PCI ID: 10de:{card['product_id']})",
-            "NVRM: installed in this system is not supported by open",
-            "NVRM: nvidia.ko because it does not include the required GPU",
-            "NVRM: System Processor (GSP).",
+            "NVRM: This PCI I/O region assigned to your NVIDIA device is invalid:",
+            f"NVRM: BAR1 is 0M @ 0x0 (PCI:{address})",
         ]
     if card.get("init_fails"):
         return [f"NVRM: GPU {address}: RmInitAdapter failed! (0x25:0xffff:1457)"]
     return None
+
+
+def _unsupported(card, by, rest):
+    lines = (
+        f"NVRM: The NVIDIA GPU {card['address']} (PCI ID: 10de:{card['product_id']})\n"
+        f"NVRM: installed in this system is not supported {by}\nNVRM: {rest}"
+    )
+    return lines.split("\n")
 
 
 def load(name="nvidia"):
@@ -79,13 +108,15 @@ def _load_core(driver):
     kernel.log("nvidia: loading out-of-tree module taints kernel.")
     usable = []
     for card in _cards():
-        refusal = ["nouveau"] if card["address"] in taken else _refusal(driver, card)
+        if card["address"] in taken:
+            continue
+        refusal = _refusal(driver, card)
         if refusal is None:
             usable.append(card)
-        elif card["address"] not in taken:
-            for line in refusal:
-                kernel.log(line)
-            kernel.log(f"nvidia: probe of {card['address']} failed with error -1")
+            continue
+        for line in refusal:
+            kernel.log(line)
+        kernel.log(f"nvidia: probe of {card['address']} failed with error -1")
     if not usable:
         kernel.log("NVRM: No NVIDIA GPU found." if not taken else "NVRM: No NVIDIA devices probed.")
         sys.exit("modprobe: ERROR: could not insert 'nvidia': No such device")
@@ -94,22 +125,29 @@ def _load_core(driver):
     kernel.log(f"NVRM: loading NVIDIA UNIX {flavour}  {driver['version']}  {driver['built']}")
     for card in usable:
         kernel.bind(card["address"], "nvidia")
-    for xid in [event for card in usable for event in card.get("xids", ())]:
-        kernel.log(f"NVRM: Xid (PCI:{usable[0]['address'][:-2]}): {xid}")
+        _complain(card)
     _proc(driver, flavour, usable)
 
 
+def _complain(card):
+    """What a card in a bad state makes the driver log."""
+    for event in card.get("xids", ()):
+        kernel.log(f"NVRM: Xid (PCI:{card['address'][:-2]}): {event}")
+    if card.get("off_bus"):
+        kernel.log(f"NVRM: GPU {card['address']}: GPU has fallen off the bus.")
+
+
 def _proc(driver, flavour, cards):
-    folder = "/run/lab/kernel/driver/nvidia"
-    os.makedirs(f"{folder}/gpus", exist_ok=True)
-    with open(f"{folder}/version", "w") as stream:
+    os.makedirs(f"{LOADED}/gpus", exist_ok=True)
+    with open(f"{LOADED}/version", "w") as stream:
         stream.write(f"NVRM version: NVIDIA UNIX {flavour}  {driver['version']}  {driver['built']}\n")
         stream.write("GCC version:  gcc version 4.8.5 20150623 (Red Hat 4.8.5-16) (GCC) \n")
     for card in cards:
-        os.makedirs(f"{folder}/gpus/{card['address']}", exist_ok=True)
-        with open(f"{folder}/gpus/{card['address']}/information", "w") as stream:
+        os.makedirs(f"{LOADED}/gpus/{card['address']}", exist_ok=True)
+        with open(f"{LOADED}/gpus/{card['address']}/information", "w") as stream:
             stream.write(
-                f"Model: \t\t {card['name']}\nGPU UUID: \t {card['uuid']}\nBus Location: \t {card['address']}\n"
+                f"Model: \t\t {card['name']}\nGPU UUID: \t {card['uuid']}\nVideo BIOS: \t {card['vbios']}\n"
+                f"Bus Type: \t PCIe\nBus Location: \t {card['address']}\n"
             )
 
 
@@ -126,10 +164,14 @@ def load_at_boot():
         print(error, file=sys.stderr)
 
 
-def usable_cards():
+def bound_cards():
     """Cards that the loaded driver has, in the order of their bus addresses."""
     if "nvidia" not in kernel.loaded():
         return []
-    return sorted(
-        (card for card in _cards() if kernel.driver_of(card["address"]) == "nvidia"), key=lambda c: c["address"]
-    )
+    bound = [card for card in _cards() if kernel.driver_of(card["address"]) == "nvidia"]
+    return sorted(bound, key=lambda card: card["address"])
+
+
+def usable_cards():
+    """Those of them that still answer."""
+    return [card for card in bound_cards() if not card.get("off_bus")]
