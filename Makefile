@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
 
-.PHONY: help setup accept test lint types unit nightly bench lock clean
+.PHONY: help setup accept test lint types unit faults nightly bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -25,7 +25,10 @@ types:
 	.venv/bin/mypy conftest.py fixtures/*.py lab probes provisioning reports suites
 
 unit:
-	$(PYTEST) tests -n 2
+	$(PYTEST) tests --ignore tests/acceptance -n 2
+
+faults: setup  ## put faults into a lab: the right checks must fail (about two minutes)
+	$(PYTEST) tests/acceptance -x
 
 nightly: setup  ## the property tests with 100,000 examples each
 	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly
