@@ -59,7 +59,9 @@ def _refusal(driver, card):
             "NVRM:  this GPU.  Continuing probe...",
         ]
     if driver["flavour"] == "open" and architecture not in OPEN_ARCHITECTURES:
-        return _unsupported(card, "by open", "nvidia.ko because it does not include the required GPU\nNVRM: System Processor (GSP).")
+        return _unsupported(
+            card, "by open", "nvidia.ko because it does not include the required GPU\nNVRM: System Processor (GSP)."
+        )
     if driver["flavour"] == "vgpu" or number < FIRST_BRANCH.get(architecture, 0):
         return _unsupported(card, "by the", f"NVIDIA {driver['version']} driver release.")
     if card.get("bar_unassigned"):
