@@ -1,5 +1,7 @@
 """What every CUDA program does first: find the driver, find the devices, or fail in CUDA's words."""
 
+import os
+import re
 import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
@@ -23,31 +25,53 @@ CUDA_OF_BRANCH = (
     (595, "13.2"),
 )
 ERRORS = {
-    35: "CUDA driver version is insufficient for CUDA runtime version",
-    100: "no CUDA-capable device is detected",
-    803: "system has unsupported display driver / cuda driver combination",
-    999: "unknown error",
+    "no device": ("no CUDA-capable device is detected", "cudaErrorNoDevice"),
+    "old driver": ("CUDA driver version is insufficient for CUDA runtime version", "cudaErrorInsufficientDriver"),
+    "mismatch": ("system has unsupported display driver / cuda driver combination", "cudaErrorSystemDriverMismatch"),
+    "unknown": ("unknown error", "cudaErrorUnknown"),
 }
-RUNTIME_FILE = "/usr/local/cuda/version.txt"
+NUMBERS = {"no device": (38, 100), "old driver": (35, 35), "mismatch": (30, 803), "unknown": (30, 999)}
+"""cudaError_t before CUDA 10.1 and since."""
+BUILT_WITH = "# built with CUDA "
+VERSION_FILE = "/usr/local/cuda/version.txt"
 
 
 class CudaError(Exception):
-    """A cudaError_t."""
+    """A cudaError_t with its number and name."""
 
-    def __init__(self, number):
-        super().__init__(ERRORS[number])
-        self.number = number
+    def __init__(self, kind):
+        renumbered = at_least("10.1")
+        if kind == "mismatch" and not renumbered:
+            kind = "unknown"
+        text, self.name = ERRORS[kind]
+        super().__init__(text)
+        self.number = NUMBERS[kind][renumbered]
 
 
-def driver_cuda(driver):
-    """CUDA version that a driver's branch supports."""
-    branch = int(driver["version"].split(".")[0])
-    return [version for first, version in CUDA_OF_BRANCH if branch >= first][-1]
+def version(text):
+    """(9, 0) of "9.0"."""
+    return tuple(map(int, text.split(".")))
+
+
+def at_least(wanted):
+    """Whether this program was built with CUDA `wanted` or newer."""
+    return version(runtime_cuda()) >= version(wanted)
+
+
+def driver_cuda(number):
+    """CUDA version that a driver supports, e.g. "9.0"."""
+    return [cuda for first, cuda in CUDA_OF_BRANCH if nvidia_module.branch(number) >= first][-1]
 
 
 def runtime_cuda():
-    """Version of the toolkit, e.g. "9.0"."""
-    with open(RUNTIME_FILE) as stream:
+    """CUDA version that this program was built with, e.g. "9.0"."""
+    program = os.path.realpath(sys.argv[0])
+    if os.path.isfile(program):
+        with open(program, errors="replace") as stream:
+            built = re.findall(rf"^{BUILT_WITH}(\S+)$", stream.read(), re.M)
+        if built:
+            return built[-1]
+    with open(VERSION_FILE) as stream:
         return ".".join(stream.read().split()[-1].split(".")[:2])
 
 
@@ -57,20 +81,25 @@ def devices():
     Raises:
         CudaError: as cudaGetDeviceCount does.
     """
-    driver = nvidia_module.installed()
-    if driver is None or "nvidia" not in kernel.loaded():
-        raise CudaError(100)
-    if driver["library"] != driver["version"]:
-        raise CudaError(803)
-    if tuple(map(int, runtime_cuda().split("."))) > tuple(map(int, driver_cuda(driver).split("."))):
-        raise CudaError(35)
+    driver, loaded = nvidia_module.installed(), nvidia_module.loaded_version()
+    if driver is None or loaded is None:
+        raise CudaError("no device")
+    if driver["library"] != loaded:
+        raise CudaError("mismatch")
+    if version(runtime_cuda()) > version(driver_cuda(loaded)):
+        raise CudaError("old driver")
     cards = nvidia_module.usable_cards()
     if not cards:
-        raise CudaError(100)
+        raise CudaError("unknown" if nvidia_module.bound_cards() else "no device")
     return cards
 
 
 def bus(card):
-    """PCI domain, bus and device numbers, decimal as CUDA prints them."""
+    """PCI domain, bus and device numbers."""
     domain, number, rest = card["address"].split(":")
     return int(domain, 16), int(number, 16), int(rest.split(".")[0], 16)
+
+
+def machine():
+    """The declared hardware."""
+    return kernel.machine()

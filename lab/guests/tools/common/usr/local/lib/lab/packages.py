@@ -9,16 +9,31 @@ import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
 import kernel
+import kernel_object
 
 DATABASE = "/var/lib/lab/packages.json"
 PROGRAMS = "/usr/local/lib/lab/programs"
 REQUIRES = {
     "cuda-9-0": ("cuda-toolkit-9-0", "cuda-samples-9-0", "cuda-drivers"),
     "cuda-9-2": ("cuda-toolkit-9-2", "cuda-samples-9-2", "cuda-drivers"),
-    "cuda": ("cuda-toolkit-12-4", "cuda-samples-12-4", "cuda-drivers"),
+    "cuda": ("cuda-toolkit-13-2", "cuda-drivers"),
+    "cuda-drivers": ("dkms",),
+    "nvidia-driver-open": ("dkms",),
+    "nvidia-vgpu": ("dkms",),
 }
 RELEASE_PACKAGES = {"cuda-repo": "cuda", "epel-release": "epel"}
-SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest")
+REPOSITORY_KEYS = {"cuda-repo": "7fa2af80"}
+"""Key that a release package brings; its repository may be signed with another by now."""
+DRIVERS = ("cuda-drivers", "nvidia-driver", "nvidia-vgpu")
+SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P")
+BINARIES = {
+    "gcc": "/usr/bin",
+    "make": "/usr/bin",
+    "dkms": "/usr/sbin",
+    "nvbandwidth": "/usr/bin",
+    "gpu-burn": "/usr/bin",
+}
+"""Packages that are one program, and where it goes."""
 ARCH = ".x86_64"
 
 
@@ -43,10 +58,15 @@ def store(data):
     os.replace(DATABASE + ".new", DATABASE)
 
 
+def all_repositories():
+    """The world's repositories: name -> {"packages", "needs_registration", "key"}."""
+    with open("/usr/local/lib/lab/repositories.json") as stream:
+        return json.load(stream)
+
+
 def available(data):
     """Packages of the enabled repositories: name -> versions, oldest first."""
-    with open("/usr/local/lib/lab/repositories.json") as stream:
-        repositories = json.load(stream)
+    repositories = all_repositories()
     found = {}
     for name in data["repos"]:
         repository = repositories.get(name, {"packages": {}})
@@ -106,6 +126,7 @@ def _install_file(data, word, say):
         if file.startswith(prefix):
             if repository not in data["repos"]:
                 data["repos"].append(repository)
+            data.setdefault("keys", []).append(REPOSITORY_KEYS.get(prefix, ""))
             data["installed"].setdefault(prefix, []).append(re.sub(r"^[a-z-]+|\.rpm$", "", file) or "1")
             store(data)
             say(f"  Installing : {file}")
@@ -125,10 +146,20 @@ def _install_one(data, name, version, say):
         match = find(required, available(data))
         if match and required not in data["installed"]:
             _install_one(data, *match, say)
+    _check_signature(data, name, version)
     say(f"  Installing : {name}-{version}{ARCH}")
     data["installed"][name] = [*versions, version] if name in ("kernel", "kernel-devel") else [version]
     store(data)
     _scriptlet(data, name, version, say)
+
+
+def _check_signature(data, name, version):
+    """Raises Refused when the repository is signed with a key that its release package did not bring."""
+    for repository in data["repos"]:
+        content = all_repositories().get(repository, {})
+        key = content.get("key")
+        if version in content.get("packages", {}).get(name, ()) and key and key not in data.get("keys", ()):
+            raise Refused(f"\n\nPublic key for {name}-{version}{ARCH}.rpm is not installed")
 
 
 def _scriptlet(data, name, version, say):
@@ -145,10 +176,12 @@ def _scriptlet(data, name, version, say):
         subprocess.run(["/usr/sbin/grub2-mkconfig", "-o", target], stderr=subprocess.DEVNULL, check=False)
     elif name == "kernel-devel":
         os.makedirs(f"/usr/src/kernels/{version}{ARCH}", exist_ok=True)
-    elif name in ("gcc", "make"):
-        shutil.copy2(f"{PROGRAMS}/{name}", f"/usr/bin/{name}")
-    elif name.startswith(("cuda-drivers", "nvidia-driver")):
-        _driver(data, version.rsplit("-", 1)[0], "open" if "open" in name else "proprietary", say)
+    elif name in BINARIES:
+        program = name.replace("-", "_")
+        shutil.copy2(f"{PROGRAMS}/{program}", f"{BINARIES[name]}/{program}")
+    elif name.startswith(DRIVERS):
+        flavour = "open" if "open" in name else "vgpu" if "vgpu" in name else "proprietary"
+        _driver(data, version.rsplit("-", 1)[0], flavour, say)
     elif name.startswith("cuda-toolkit"):
         _toolkit(name, version)
     elif name.startswith("cuda-samples"):
@@ -160,9 +193,18 @@ def _some_kernel():
 
 
 def _driver(data, version, flavour, say):
-    """dkms: build the module for the running kernel, if that can be done."""
-    release = kernel.release()
-    kernels = []
+    os.makedirs("/etc/modprobe.d", exist_ok=True)
+    with open("/etc/modprobe.d/nvidia.conf", "w") as stream:
+        stream.write("blacklist nouveau\noptions nouveau modeset=0\n")
+    shutil.copy2(f"{PROGRAMS}/nvidia-smi", "/usr/bin/nvidia-smi")
+    built = "Tue Jun  5 02:02:12 PDT 2018"
+    build_driver(data, {"version": version, "library": version, "flavour": flavour, "kernels": [], "built": built}, say)
+
+
+def build_driver(data, driver, say):
+    """dkms: build the module for the running kernel, if that can be done, and note what was installed."""
+    release, version = kernel.release(), driver["version"]
+    log = f"/var/lib/dkms/nvidia/{version}/build/make.log"
     if not os.path.isdir(f"/usr/src/kernels/{release}"):
         say(
             f"Error! Your kernel headers for kernel {release} cannot be found.\n"
@@ -171,31 +213,30 @@ def _driver(data, version, flavour, say):
     elif "gcc" not in data["installed"]:
         say(
             f"Error! Bad return status for module build on kernel: {release} (x86_64)\n"
-            f"Consult /var/lib/dkms/nvidia/{version}/build/make.log for more information."
+            f"Consult {log} for more information."
         )
-        os.makedirs(f"/var/lib/dkms/nvidia/{version}/build", exist_ok=True)
-        with open(f"/var/lib/dkms/nvidia/{version}/build/make.log", "w") as stream:
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        with open(log, "w") as stream:
             stream.write("/bin/sh: gcc: command not found\n")
     else:
-        kernels = [release]
-        folder = f"/usr/lib/modules/{release}/extra"
-        os.makedirs(folder, exist_ok=True)
-        open(f"{folder}/nvidia.ko", "w").close()
+        driver["kernels"].append(release)
+        _install_module(release, driver)
         say(f"nvidia.ko:\n - Installation\n   - Installing to /lib/modules/{release}/extra/")
     os.makedirs("/var/lib/nvidia", exist_ok=True)
-    state = {
-        "version": version,
-        "library": version,
-        "flavour": flavour,
-        "kernels": kernels,
-        "built": "Tue Jun  5 02:02:12 PDT 2018",
-    }
     with open("/var/lib/nvidia/driver.json", "w") as stream:
-        json.dump(state, stream)
-    os.makedirs("/etc/modprobe.d", exist_ok=True)
-    with open("/etc/modprobe.d/nvidia.conf", "w") as stream:
-        stream.write("blacklist nouveau\noptions nouveau modeset=0\n")
-    shutil.copy2(f"{PROGRAMS}/nvidia-smi", "/usr/bin/nvidia-smi")
+        json.dump(driver, stream)
+
+
+def _install_module(release, driver):
+    own = "Dual MIT/GPL" if driver["flavour"] == "open" else "NVIDIA"
+    folder = f"/usr/lib/modules/{release}/extra"
+    aliases = [("alias", f"pci:v000010DEd*sv*sd*bc03sc{sub}i00*") for sub in ("02", "00")]
+    for name in kernel.NVIDIA_STACK:
+        depends = ",".join(used for used in kernel.USES.get(name, ()) if used.startswith("nvidia"))
+        fields = [("version", driver["version"]), ("license", own), ("depends", depends)]
+        fields += aliases if name == "nvidia" else []
+        kernel_object.write(f"{folder}/{name.replace('_', '-')}.ko", release, fields)
+    subprocess.run(["/usr/sbin/depmod", release], stderr=subprocess.DEVNULL, check=False)
 
 
 def _folder(name):
@@ -221,11 +262,12 @@ def _samples(name):
     folder, version = _folder(name), ".".join(name.split("-")[2:4])
     for sample in SAMPLES:
         os.makedirs(f"{folder}/samples/1_Utilities/{sample}", exist_ok=True)
-        for file in (f"{sample}.cu", "Makefile"):
+        texts = {f"{sample}.cu": f"// {sample}\n", "Makefile": f"CUDA_PATH ?= {folder}\nall: {sample}\n"}
+        for file, text in texts.items():
             with open(f"{folder}/samples/1_Utilities/{sample}/{file}", "w") as stream:
-                stream.write(f"# {sample}\n")
+                stream.write(text)
     with open(f"{folder}/samples/Makefile", "w") as stream:
-        stream.write("# all samples\n")
+        stream.write(f"CUDA_PATH ?= {folder}\nall:\n")
     script = f"{folder}/bin/cuda-install-samples-{version}.sh"
     os.makedirs(f"{folder}/bin", exist_ok=True)
     with open(script, "w") as stream:
