@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from lab.guests import image
 from lab.hosts import contents
@@ -12,20 +15,22 @@ from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from lab.services.files import remove_tree
 
-RHEL_7_4: dict[str, Any] = {
-    "os": {"distribution": "rhel", "version": "7.4", "kernel": "3.10.0-693.el7.x86_64", "bls": False, "nouveau": False},
-    "installed": {"kernel": ["3.10.0-693.el7"], "curl": ["7.29.0-42.el7"], "cloud-init": ["0.7.9-9.el7"]},
-}
+IMAGES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 NAME = "rhel-server-7.4-x86_64-kvm.qcow2"
 
 
-def make(paths: LabPaths, target: Path) -> None:
-    """Make the vendor's guest image at `target`."""
-    directory = MachineDir(paths, "vendor-image")
+def make(paths: LabPaths, target: Path, name: str = NAME) -> None:
+    """Make the vendor's guest image `name` at `target`.
+
+    Raises:
+        KeyError: no vendor ships such an image.
+    """
+    vendor = IMAGES[name]
+    directory = MachineDir(paths, f"vendor-image-{os.getpid()}")
     machine = {
         "name": "localhost",
         "kind": "guest",
-        "os": RHEL_7_4["os"],
+        "os": vendor["os"],
         "addresses": [],
         "firmware": {"type": "bios", "secure_boot": False},
     }
@@ -34,10 +39,9 @@ def make(paths: LabPaths, target: Path) -> None:
         contents.populate(directory, machine, {})
         database = directory.fs / "var/lib/lab/packages.json"
         database.parent.mkdir(parents=True, exist_ok=True)
-        database.write_text(
-            json.dumps({"installed": RHEL_7_4["installed"], "repos": ["rhel-7-server-rpms"], "registered": True})
-        )
+        state = {"installed": vendor["installed"], "repos": vendor["repositories"], "registered": True}
+        database.write_text(json.dumps(state))
         (directory.fs / "etc/ld.so.preload").unlink()
-        image.pack(target, directory.fs, {"os": RHEL_7_4["os"]})
+        image.pack(target, directory.fs, {"os": vendor["os"]})
     finally:
         remove_tree(directory.root)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ from lab.paths import LabPaths
 APPLIANCE_KERNEL = "3.10.0-957.el7.x86_64"
 WITH_VALUE = {
     "-a", "--add", "--run-command", "--run", "--install", "--uninstall", "--upload", "--copy-in", "--mkdir", "--write",
-    "--delete", "--hostname", "--root-password", "--timezone", "--firstboot-command", "--append-line", "--edit", "--chmod",
-    "--sm-credentials", "--sm-attach", "--password", "--ssh-inject", "--format", "--touch", "--truncate", "--link",
+    "--delete", "--hostname", "--root-password", "--timezone", "--firstboot", "--firstboot-command", "--append-line", "--chmod",
+    "--sm-credentials", "--sm-attach", "--password", "--ssh-inject", "--format", "--touch", "--truncate", "--link", "--smp", "-m",
+    "--memsize",
 }  # fmt: skip
 FLAGS = {"--update", "--selinux-relabel", "--no-selinux-relabel", "--sm-register", "--sm-unregister", "-v", "-x", "-q", "--quiet", "--network", "--no-network"}  # fmt: skip
 Step = tuple[str, str]
+Carrier = Callable[[MachinesClient, MachineDir, str], None]
 
 
 def virt_customize(arguments: list[str]) -> int:
@@ -92,46 +96,173 @@ def _customize(image: Path, steps: list[Step]) -> None:
         client.destroy(name)
 
 
-def _run(client: MachinesClient, name: str, argv: list[str], text: str) -> None:
-    done = client.run(name, argv)
+def _run(client: MachinesClient, name: str, argv: list[str], text: str, stdin: bytes | None = None) -> None:
+    done = client.run(name, argv, stdin=stdin)
     if done.returncode:
         print(done.stdout + done.stderr, end="")
         raise LabError(f"virt-customize: error: {text}: command exited with an error")
 
 
+def _write(client: MachinesClient, guest: MachineDir, target: str, data: bytes, mode: str = "644") -> None:
+    """Through the machine: outside, the path may be that of a layer which other machines share."""
+    _run(client, guest.name, ["install", "-D", "-m", mode, "/dev/stdin", target], target, data)
+
+
 def _step(client: MachinesClient, guest: MachineDir, option: str, value: str) -> None:
-    if option in ("--run-command", "--firstboot-command"):
-        shown = "subscription-manager …" if "subscription-manager" in value else value
-        print(f"[   1.0] Running: {shown}", flush=True)
-        _run(client, guest.name, ["/bin/sh", "-c", value], shown)
-    elif option == "--run":
-        _run(client, guest.name, ["/bin/bash", "-c", _outside(value).read_text()], value)
-    elif option in ("--install", "--uninstall"):
-        print(f"[   1.0] Installing packages: {value.replace(',', ' ')}", flush=True)
-        _run(
-            client,
-            guest.name,
-            ["yum", "-y", option.removeprefix("--").replace("uninstall", "remove"), *value.split(",")],
-            value,
-        )
-    elif option == "--update":
-        print("[   1.0] Updating packages", flush=True)
-        _run(client, guest.name, ["yum", "-y", "update"], "update")
-    elif option in ("--upload", "--copy-in"):
-        source, _, target = value.partition(":")
-        inside = target if option == "--upload" else f"{target}/{Path(source).name}"
-        shutil.copy2(_outside(source), guest.path(inside))
-    elif option == "--write":
-        target, _, text = value.partition(":")
-        guest.path(target).write_text(text)
-    elif option in ("--mkdir", "--delete", "--touch"):
-        verb = {"--mkdir": ["mkdir", "-p"], "--delete": ["rm", "-rf"], "--touch": ["touch"]}[option]
-        _run(client, guest.name, [*verb, value], value)
-    elif option in ("--sm-register", "--sm-unregister"):
-        action = option.removeprefix("--sm-")
-        _run(client, guest.name, ["subscription-manager", action], f"subscription-manager {action}")
-    elif option == "--hostname":
-        guest.path("/etc/hostname").write_text(value + "\n")
+    title, carry_out = STEPS.get(option, ("", _nothing))
+    if title:
+        print(f"[   1.0] {title.format(value=_shown(value))}", flush=True)
+    carry_out(client, guest, value)
+
+
+def _shown(value: str) -> str:
+    """The step's value without what may hold a password."""
+    return "subscription-manager …" if "subscription-manager" in value else value
+
+
+def _nothing(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    """An option that changes no file of a machine without SELinux."""
+
+
+def _command(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _run(client, guest.name, ["/bin/sh", "-c", value], _shown(value))
+
+
+def _script(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _run(client, guest.name, ["/bin/bash", "-c", _outside(value).read_text()], value)
+
+
+def _yum(*verb: str) -> Carrier:
+    def carry_out(client: MachinesClient, guest: MachineDir, value: str) -> None:
+        _run(client, guest.name, ["yum", "-y", *verb, *(value.split(",") if value else ())], value or " ".join(verb))
+
+    return carry_out
+
+
+def _argv(*words: str) -> Carrier:
+    def carry_out(client: MachinesClient, guest: MachineDir, value: str) -> None:
+        _run(client, guest.name, [*words, value], value)
+
+    return carry_out
+
+
+def _upload(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    source, _, target = value.partition(":")
+    file = _outside(source)
+    _write(client, guest, target, file.read_bytes(), f"{file.stat().st_mode & 0o777:o}")
+
+
+def _copy_in(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    source, _, folder = value.partition(":")
+    root = _outside(source)
+    for file in sorted(path for path in [root, *root.rglob("*")] if path.is_file()):
+        mode = f"{file.stat().st_mode & 0o777:o}"
+        _write(client, guest, f"{folder}/{file.relative_to(root.parent)}", file.read_bytes(), mode)
+
+
+def _write_text(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    target, _, text = value.partition(":")
+    _write(client, guest, target, text.encode())
+
+
+def _append_line(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    target, _, line = value.partition(":")
+    script = '[ -z "$(tail -c 1 "$1")" ] || echo >> "$1"; cat >> "$1"'
+    _run(client, guest.name, ["/bin/sh", "-c", script, "sh", target], target, f"{line}\n".encode())
+
+
+def _chmod(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    mode, _, target = value.partition(":")
+    _run(client, guest.name, ["chmod", mode, target], target)
+
+
+def _link(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    target, *links = value.split(":")
+    for link in links:
+        _run(client, guest.name, ["ln", "-sfn", target, link], link)
+
+
+def _hostname(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _write(client, guest, "/etc/hostname", f"{value}\n".encode())
+
+
+def _time_zone(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _run(client, guest.name, ["ln", "-sfn", f"/usr/share/zoneinfo/{value}", "/etc/localtime"], value)
+
+
+def _root_password(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _password(client, guest, f"root:{value}")
+
+
+def _password(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    """USER:password:TEXT, USER:file:PATH, USER:disabled or USER:locked. The hash goes in by standard input."""
+    user, kind, secret = [*value.split(":", 2), ""][:3]
+    if kind not in ("password", "file", "disabled", "locked"):
+        raise LabError("virt-customize: invalid password selector; use password:…, file:…, disabled or locked")
+    text = _outside(secret).read_text().strip() if kind == "file" else secret
+    script = 'hash=$(openssl passwd -6 -stdin) && usermod -p "$hash" "$1"'
+    if kind in ("disabled", "locked"):
+        script = "usermod -p '!!' \"$1\""
+    _run(client, guest.name, ["/bin/sh", "-c", script, "sh", user], f"password of {user}", f"{text}\n".encode())
+
+
+def _ssh_inject(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    """USER:string:KEY or USER:file:PATH."""
+    user, kind, rest = [*value.split(":", 2), "", ""][:3]
+    if kind not in ("string", "file"):
+        raise LabError("virt-customize: ssh-inject needs USER:string:KEY or USER:file:PATH")
+    key = _outside(rest).read_text().strip() if kind == "file" else rest
+    script = 'd=$(eval echo "~$1")/.ssh; mkdir -p -m 700 "$d"; cat >> "$d/authorized_keys"; chmod 600 "$d/authorized_keys"; chown -R "$1": "$d"'
+    _run(client, guest.name, ["/bin/sh", "-c", script, "sh", user], f"key of {user}", f"{key}\n".encode())
+
+
+def _first_boot_command(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _first_boot(client, guest, f"#!/bin/sh\n{value}\n")
+
+
+def _first_boot_script(client: MachinesClient, guest: MachineDir, value: str) -> None:
+    _first_boot(client, guest, _outside(value).read_text())
+
+
+def _first_boot(client: MachinesClient, guest: MachineDir, script: str) -> None:
+    number = len(client.run(guest.name, ["ls", FIRST_BOOT]).stdout.split())
+    _write(client, guest, f"{FIRST_BOOT}/{number:04d}-script", script.encode(), "755")
+
+
+FIRST_BOOT = "/usr/lib/virt-sysprep/scripts"
+STEPS: dict[str, tuple[str, Carrier]] = {
+    "--run-command": ("Running: {value}", _command),
+    "--run": ("Running: {value}", _script),
+    "--install": ("Installing packages: {value}", _yum("install")),
+    "--uninstall": ("Uninstalling packages: {value}", _yum("remove")),
+    "--update": ("Updating packages", _yum("update")),
+    "--upload": ("Uploading: {value}", _upload),
+    "--copy-in": ("Copying: {value}", _copy_in),
+    "--write": ("Writing a file", _write_text),
+    "--append-line": ("Appending a line to a file", _append_line),
+    "--mkdir": ("Making directory: {value}", _argv("mkdir", "-p")),
+    "--delete": ("Deleting: {value}", _argv("rm", "-rf")),
+    "--touch": ("Running touch: {value}", _argv("touch")),
+    "--truncate": ("Truncating: {value}", _argv("truncate", "-s", "0")),
+    "--chmod": ("Changing permissions: {value}", _chmod),
+    "--link": ("Linking: {value}", _link),
+    "--hostname": ("Setting the hostname: {value}", _hostname),
+    "--timezone": ("Setting the timezone: {value}", _time_zone),
+    "--root-password": ("Setting passwords", _root_password),
+    "--password": ("Setting passwords", _password),
+    "--ssh-inject": ("SSH key inject", _ssh_inject),
+    "--firstboot": ("Installing firstboot script", _first_boot_script),
+    "--firstboot-command": ("Installing firstboot command", _first_boot_command),
+    "--sm-register": (
+        "Registering with subscription-manager",
+        lambda c, g, v: _command(c, g, "subscription-manager register"),
+    ),
+    "--sm-unregister": (
+        "Unregistering with subscription-manager",
+        lambda c, g, v: _command(c, g, "subscription-manager unregister"),
+    ),
+    "--selinux-relabel": ("SELinux relabelling", _nothing),
+}
 
 
 def _write_back(image: Path, guest: MachineDir, description: dict[str, Any]) -> None:
@@ -140,8 +271,6 @@ def _write_back(image: Path, guest: MachineDir, description: dict[str, Any]) -> 
         path = guest.fs / leftover
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     kernels = database["installed"].get("kernel", [])
-    newest = max(
-        kernels, key=lambda version: [int(part) for part in version.replace("el7", "0").replace("-", ".").split(".")]
-    )
+    newest = max(kernels, key=lambda version: [int(part) for part in re.findall(r"\d+", version)])
     system = {**description["os"], "kernel": f"{newest}.x86_64"}
     guest_image.pack(image, guest.fs, {**description, "os": system})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 from lab_machines import Machines
 
-from lab.guests import base_images
+from lab.guests import base_images, hooks, virt_customize
 from lab.hosts.layout import MachineDir
+from probes import bandwidth_test, device_query, p2p_test
 
 REPOSITORY = (
     "rpm -i https://developer.download.nvidia.com/compute/cuda/repos/rhel7/x86_64/cuda-repo-rhel7-9.0.176-1.x86_64.rpm"
@@ -92,6 +94,8 @@ def make_guest(machines: Machines, compute: str, image: Path) -> Iterator[Callab
         }  # fmt: skip
         machines.client.define(name, declaration, image, seed or {})
         made.append(name)
+        if seed is None:
+            MachineDir(machines.paths, name).path("/etc/cloud/cloud-init.disabled").touch()
         machines.client.boot(name)
         return Guest(machines, name)
 
@@ -203,6 +207,18 @@ def test_driver_tools_and_samples_agree(cuda_guest: Guest) -> None:
     assert "nvidia, 384.183, 3.10.0-693.el7.x86_64, x86_64: installed" in cuda_guest.sh("dkms status")
     assert "384.183" in cuda_guest.sh("modinfo nvidia")
     assert re.search(r"Bus Id +: 00000000:00:05.0", cuda_guest.sh("nvidia-smi -q"))
+
+
+def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
+    folder = f"{SAMPLES}/1_Utilities"
+
+    query = device_query.parse(cuda_guest.sh(f"{folder}/deviceQuery/deviceQuery"))
+    bandwidth = bandwidth_test.parse(cuda_guest.sh(f"{folder}/bandwidthTest/bandwidthTest"))
+    peers = p2p_test.parse(cuda_guest.sh(f"{folder}/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"))
+
+    assert [device.name for device in query.devices] == ["Tesla P100-PCIE-16GB"] * 2
+    assert bandwidth.gb_per_s == pytest.approx({"h2d": 11.9, "d2h": 12.8, "d2d": 499.0}, rel=0.03)
+    assert (peers.can_access, peers.unidirectional_gb_per_s[0][1]) == (frozenset(), pytest.approx(10.2, rel=0.05))
 
 
 def test_a_narrow_link_halves_the_copies_over_it_and_nothing_else(cuda_guest: Guest) -> None:
@@ -342,3 +358,73 @@ def test_cloud_init_carries_out_the_instances_data(make_guest: Callable[..., Gue
     assert "AAAAC3Nz" in guest.sh("cat /home/cloud-user/.ssh/authorized_keys")
     assert "-----BEGIN SSH HOST KEY KEYS-----" in console
     assert guest.machines.client.state(guest.name)["host_keys"][0] in console
+
+
+def test_virt_customize_runs_under_the_appliances_kernel(
+    machines: Machines, compute: str, image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The steps really run, in the image; `uname -r` there is another kernel's, and a failing step changes nothing."""
+    variables = {"LAB_NAME": machines.paths.name, "LAB_MACHINE": compute, "LAB_CWD": "/root"}
+    for name, value in {**variables, "GPU_LAB_HOME": str(machines.paths.home)}.items():
+        monkeypatch.setenv(name, value)
+    copy = MachineDir(machines.paths, compute).path("/root/gpu.qcow2")
+    shutil.copy(image, copy)
+    before = copy.read_bytes()
+
+    steps = ["--run-command", "yum install -y kernel-devel-$(uname -r)"]
+    refused = virt_customize.virt_customize(["-a", "gpu.qcow2", *steps])
+    untouched = copy.read_bytes() == before
+    steps = ["--install", "gcc,make", "--write", "/etc/motd:GPU image", "--append-line", "/etc/motd:of the lab"]
+    steps += ["--root-password", "password:secret", "--firstboot-command", "touch /var/lib/first-boot-ran"]
+    done = virt_customize.virt_customize(["-a", "gpu.qcow2", *steps, "--update", "--selinux-relabel"])
+
+    assert (refused, untouched) == (1, True)
+    said = capsys.readouterr()
+    assert "No package kernel-devel-3.10.0-957.el7.x86_64 available." in said.out
+    assert done == 0
+    assert "secret" not in said.out + said.err
+    assert hooks.image_os(copy)["kernel"] == "3.10.0-1160.el7.x86_64"
+    name = "guest-customized"
+    declaration = {
+        "kind": "guest",
+        "uuid": name,
+        "hostname": name,
+        "host": compute,
+        "vcpus": 1,
+        "memory_mb": 512,
+        "gpus": [],
+    }
+    machines.client.define(name, declaration, copy, {})
+    MachineDir(machines.paths, name).path("/etc/cloud/cloud-init.disabled").touch()
+    machines.client.boot(name)
+    assert machines.sh(name, "uname -r; cat /etc/motd").split("\n") == [
+        "3.10.0-1160.el7.x86_64",
+        "GPU image",
+        "of the lab",
+        "",
+    ]
+    assert machines.sh(name, "getent shadow root").startswith("root:$6$")
+    for _ in range(100):
+        if "login:" in machines.client.console(name):
+            break
+        time.sleep(0.1)
+    machines.sh(name, "test -e /var/lib/first-boot-ran")
+    machines.client.destroy(name)
+
+
+@pytest.mark.parametrize("name", list(base_images.IMAGES))
+def test_every_vendors_image_takes_a_driver(
+    machines: Machines, compute: str, tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    base_images.make(machines.paths, tmp_path / name, name)
+    guest = f"vendor-{len(name)}-{name[5:8].strip('-s')}"
+    request.addfinalizer(lambda: machines.client.destroy(guest))
+    declaration = {"kind": "guest", "uuid": guest, "hostname": guest, "host": compute, "vcpus": 8, "memory_mb": 16384}
+    machines.client.define(guest, {**declaration, "gpus": ["0000:04:00.0"]}, tmp_path / name, {})
+    MachineDir(machines.paths, guest).path("/etc/cloud/cloud-init.disabled").touch()
+    machines.client.boot(guest)
+
+    machines.sh(guest, "yum-config-manager --add-repo https://x/compute/cuda/repos/rhel8/x86_64/cuda-rhel8.repo")
+    machines.sh(guest, f"{HEADERS} && yum install -y cuda-drivers-470.256.02 && modprobe nvidia")
+
+    assert machines.sh(guest, "nvidia-smi -L").startswith("GPU 0: Tesla P100-PCIE-16GB")

@@ -78,7 +78,7 @@ def available(data):
 
 def version_key(version):
     """Sort key in which 1160 is newer than 693."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"[.-]", version.replace("el7", "0"))]
+    return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def find(word, packages):
@@ -151,6 +151,23 @@ def _install_one(data, name, version, say):
     data["installed"][name] = [*versions, version] if name in ("kernel", "kernel-devel") else [version]
     store(data)
     _scriptlet(data, name, version, say)
+
+
+def remove(data, words, say=print):
+    """Remove packages and what they put where programs are looked for."""
+    for word in words:
+        match = find(word, data["installed"])
+        if match is None:
+            say(f"No Match for argument: {word}")
+            continue
+        name = match[0]
+        say(f"  Erasing    : {name}-{match[1]}{ARCH}")
+        versions = data["installed"].pop(name)
+        store(data)
+        if name in BINARIES:
+            os.unlink(f"{BINARIES[name]}/{name.replace('-', '_')}")
+        for version in versions if name == "kernel-devel" else ():
+            shutil.rmtree(f"/usr/src/kernels/{version}{ARCH}", ignore_errors=True)
 
 
 def _check_signature(data, name, version):
