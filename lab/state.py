@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -159,29 +159,28 @@ def _free_network(paths: LabPaths) -> str:
     """Claim the first loopback network that no lab has and nobody listens on."""
     claims = Path(tempfile.gettempdir()) / f"gpulab-networks-{os.getuid()}"
     claims.mkdir(mode=0o700, exist_ok=True)
-    for number in range(FIRST_NETWORK, LAST_NETWORK + 1):
-        network = f"127.{number}"
-        if not _claim(claims / network, paths):
-            continue
-        if _is_free(f"{network}.0.10", KEYSTONE_PORT) and _is_free(f"{network}.0.2", SSH_PORT):
-            return network
-        (claims / network).unlink()
+    # Without the lock two labs could both find a claim stale, and the slower one would take the faster one's network.
+    with (claims / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for number in range(FIRST_NETWORK, LAST_NETWORK + 1):
+            network = f"127.{number}"
+            if not _is_claimed(claims / network, paths) and _is_unused(network):
+                (claims / network).write_text(str(paths.state))
+                return network
     raise LabError(f"no free loopback network between 127.{FIRST_NETWORK} and 127.{LAST_NETWORK}; destroy a lab first")
 
 
-def _claim(file: Path, paths: LabPaths) -> bool:
-    """Take a network for a lab; a claim of a lab that is gone does not count."""
-    with contextlib.suppress(OSError):
-        owner = Path(file.read_text())
-        if owner == paths.state or not owner.exists():
-            file.unlink()
+def _is_claimed(file: Path, paths: LabPaths) -> bool:
+    """Whether another lab has a network; a claim of a lab that is gone does not count."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        owner = Path(file.read_text())
+    except OSError:
         return False
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(str(paths.state))
-    return True
+    return owner != paths.state and owner.exists()
+
+
+def _is_unused(network: str) -> bool:
+    return _is_free(f"{network}.0.10", KEYSTONE_PORT) and _is_free(f"{network}.0.2", SSH_PORT)
 
 
 def _is_free(address: str, port: int) -> bool:

@@ -68,7 +68,7 @@ class Machines:
 
 def corpus(name: str) -> str:
     """A captured output of a real machine, where the captures are at hand."""
-    file = Path("/work/shared/corpus") / name
+    file = REPOSITORY.parent / "shared" / "corpus" / name
     if not file.exists():
         pytest.skip(f"no capture {name} here")
     return file.read_text()

@@ -1,0 +1,33 @@
+"""Labs side by side: each has a network of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from lab import state as lab_state
+from lab.paths import LabPaths
+
+LABS = 8
+
+
+def _network_of(home: Path) -> str:
+    return lab_state.create(LabPaths(home, "one"), {"release": "ocata", "hosts": []}).network
+
+
+def test_labs_made_at_the_same_moment_get_different_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where claims of labs that are gone lie around, which everybody may take over."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    claims = tmp_path / f"gpulab-networks-{os.getuid()}"
+    claims.mkdir()
+    for number in range(lab_state.FIRST_NETWORK, lab_state.FIRST_NETWORK + LABS):
+        (claims / f"127.{number}").write_text(str(tmp_path / "gone"))
+
+    with multiprocessing.get_context("fork").Pool(LABS) as pool:
+        networks = pool.map(_network_of, [tmp_path / str(number) for number in range(LABS)])
+
+    assert len(set(networks)) == LABS
