@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def _customize(image: Path, steps: list[Step]) -> None:
     }  # fmt: skip
     print("[   0.0] Examining the guest ...", flush=True)
     try:
-        client.define(name, declaration, image, {})
+        with tempfile.TemporaryDirectory(dir=paths.state) as readable:
+            # the daemon is not root over the files of the machine's users; here we are
+            client.define(name, declaration, Path(shutil.copyfile(image, Path(readable) / "image")), {})
         client.boot(name)
         for step in steps:
             _step(client, MachineDir(paths, name), *step)
