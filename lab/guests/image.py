@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lab.errors import LabError
+from lab.paths import REPOSITORY
+from lab.services import files
 
 MAGIC = 0x514649FB
 CLUSTER_BITS = 16
@@ -51,11 +56,26 @@ def describe(image: Path) -> dict[str, Any]:
 
 
 def unpack(image: Path, tree: Path) -> None:
-    """Lay the image's files over `tree`."""
+    """Lay the image's files over `tree`, with their owners.
+
+    Raises:
+        LabError: the files cannot be written.
+    """
+    if os.getuid() == 0:
+        _unpack(image, tree)
+        return
+    # an ordinary user owns the files of the machine's users only inside a user namespace
+    command = [*files.AS_ROOT, sys.executable, "-m", "lab.guests.image", str(image), str(tree)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    if done.returncode:
+        raise LabError(f"{image.name} cannot be unpacked: {done.stderr[-2000:]}")
+
+
+def _unpack(image: Path, tree: Path) -> None:
     with _open(image) as archive:
         members = [member for member in archive.getmembers() if member.name != DESCRIPTION]
         archive.extraction_filter = staticmethod(lambda member, _: member)  # trusted; Debian 12's Python has no filters
-        archive.extractall(tree, members)  # noqa: S202  an image of ours, with owners and links
+        archive.extractall(tree, members, numeric_owner=True)  # noqa: S202  an image of ours, with owners and links
 
 
 def _add_text(archive: tarfile.TarFile, name: str, text: str) -> None:
@@ -118,3 +138,7 @@ def _table(stream: BinaryIO, offset: int, count: int) -> list[int]:
     stream.seek(offset)
     mask = 0x00FFFFFFFFFFFE00
     return [value & mask for (value,) in struct.iter_unpack(">Q", stream.read(count * 8))]
+
+
+if __name__ == "__main__":
+    _unpack(Path(sys.argv[1]), Path(sys.argv[2]))
