@@ -36,10 +36,18 @@ def pack(target: Path, tree: Path, description: dict[str, Any]) -> None:
         _add_text(archive, DESCRIPTION, json.dumps(description, indent=1))
         for name in TREES:
             if (tree / name).exists():
-                archive.add(tree / name, arcname=name)
+                archive.add(tree / name, arcname=name, filter=_of_root)
     fresh = target.with_suffix(".new")
     fresh.write_bytes(_qcow2(buffer.getvalue()))
     fresh.replace(target)
+
+
+def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """What belongs to the user who runs the lab belongs to root in the machine."""
+    if member.uid == os.getuid():
+        member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
 
 
 def describe(image: Path) -> dict[str, Any]:
