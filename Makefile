@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
 
-.PHONY: help setup accept test lint types unit faults nightly bench lock clean
+.PHONY: help setup accept test lint types unit system nightly bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -27,8 +27,8 @@ types:
 unit:
 	$(PYTEST) tests --ignore tests/acceptance -n 2
 
-faults: setup  ## put faults into a lab: the right checks must fail (about two minutes)
-	$(PYTEST) tests/acceptance -x
+system: setup  ## run whole acceptances: bad input, interruptions, faults (about five minutes)
+	$(PYTEST) tests/system -x
 
 nightly: setup  ## the property tests with 100,000 examples each
 	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly

@@ -13,7 +13,8 @@ class Progress:
     """Prints to a stream and remembers how long each step took."""
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._stream = stream if stream is not None else sys.stderr
+        # a worker of xdist has no stdout of its own, and pytest hides sys.stderr: the process's one is what people see
+        self._stream = stream if stream is not None else (sys.__stderr__ or sys.stderr)
         self._quiet = quiet
         self._started = time.monotonic()
         self.seconds: dict[str, float] = {}

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 
 from probes.host import CommandOutput
 from provisioning.cloud_file import SshEndpoint
@@ -246,7 +248,7 @@ class RemoteHost:
                 endpoint.address,
                 port=endpoint.port,
                 username=endpoint.user,
-                key_filename=str(endpoint.key_file) if endpoint.key_file else None,
+                pkey=_private_key(endpoint.key_file) if endpoint.key_file else None,
                 look_for_keys=endpoint.key_file is None,
                 allow_agent=endpoint.key_file is None,
                 timeout=CONNECT_TIMEOUT_S,
@@ -378,3 +380,16 @@ class _Stream:
             self._on_line(self._rest)
             self._rest = ""
         return "".join(self._parts)
+
+
+def _private_key(file: Path) -> paramiko.PKey:
+    # Given a file name, paramiko tries each kind of key in turn and reports the last misfit instead of the refusal.
+    remedy = "name the right key_file in the cloud file, or leave it out to use the SSH agent"
+    try:
+        return paramiko.PKey.from_path(file)
+    except paramiko.PasswordRequiredException as error:
+        raise AuthenticationError(
+            f"the key {file} has a passphrase", remedy="ssh-add it, and leave key_file out"
+        ) from error
+    except (OSError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
+        raise AuthenticationError(f"cannot use the key {file}: {error}", remedy=remedy) from error

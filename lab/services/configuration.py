@@ -231,6 +231,7 @@ def _heat(state: LabState) -> Sections:
             "deferred_auth_method": "trusts",
             "region_name_for_services": "RegionOne",
             "host": state.controller,
+            "action_retry_limit": "0",  # Heat makes a failed server five times again; here the first answer will do
             "heat_metadata_server_url": state.url("heat"),
             "heat_waitcondition_server_url": f"{state.url('heat')}/v1/waitcondition",
             "default_deployment_signal_transport": "HEAT_SIGNAL",

@@ -141,7 +141,10 @@ def _serve(state: LabState, application: Any, port_name: str) -> None:
         ident=None,
         clear_untrusted_proxy_headers=True,
         max_request_body_size=8 << 30,
-        channel_timeout=300,
+        # clients keep connections open: few idle ones must never keep others out
+        channel_timeout=60,
+        connection_limit=4000,
+        asyncore_use_poll=True,
     )
 
 

@@ -1,0 +1,19 @@
+"""One lab of our own for all tests that need a whole cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from whole_lab import WholeLab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
+    """A running lab in which nothing is provisioned yet."""
+    made = WholeLab.in_directory(tmp_path_factory.mktemp("lab"))
+    try:
+        made.command("up")
+        yield made
+    finally:
+        made.command("destroy")
