@@ -144,6 +144,20 @@ class LedgerError(ProvisioningError):
     """The ledger of created resources cannot be read, written or emptied."""
 
 
+class Rejected(AcceptanceError, AssertionError):
+    """The cloud is wrong.
+
+    `cause` is a stable id within the check that raises it, `file` and `line_number` where to change what.
+    """
+
+    def __init__(self, cause: str, what: str, *, fix: str, file: str = "", line_number: int | None = None) -> None:
+        self.cause = cause
+        self.what = what
+        self.file = file
+        self.line_number = line_number
+        super().__init__(what, remedy=fix)
+
+
 def shorten(text: str, limit_chars: int = QUOTED_OUTPUT_LIMIT_CHARS) -> str:
     """Keep head and tail of a long text: the first lines name the command, the last the error."""
     if len(text) <= limit_chars:

@@ -70,6 +70,13 @@ class CheckRecord:
     """First line of the test's docstring."""
     message: str = ""
     """Why it is not passed."""
+    cause: str = ""
+    """Stable name of what is wrong, within this check; "" unless it failed."""
+    fix: str = ""
+    """What to change."""
+    file: str = ""
+    """The file on that host in which it is to be changed; "" where it is none."""
+    line_number: int | None = None
     source: str = ""
     rests_on: tuple[str, ...] = ()
     duration_s: float = 0.0
