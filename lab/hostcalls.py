@@ -10,6 +10,8 @@ TOOLS = {
     "swift": "lab.undercloud.commands:swift",
     "upload-puppet-modules": "lab.undercloud.commands:upload_puppet_modules",
     "systemctl": "lab.services.systemctl:systemctl",
+    "docker": "lab.undercloud.containers:docker",
+    "podman": "lab.undercloud.containers:podman",
     "virt-customize": "lab.guests.virt_customize:virt_customize",
 }
 

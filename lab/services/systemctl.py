@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 from lab.errors import LabError
 from lab.paths import LabPaths
@@ -45,7 +47,26 @@ def _unit(state: LabState, command: str, unit: str) -> int:
     running = (
         service in control.processes(state) if service else not unit.startswith(("openstack-nova", "tripleo_nova"))
     )
+    if command == "show":
+        _show(state, service, running)
+        return 0
     if command in ("is-active", "status"):
         print("active" if running else "inactive")
         return 0 if running else 3
     return 0
+
+
+def _show(state: LabState, service: str | None, running: bool) -> None:
+    moment = started(state, service) if service else None
+    date = datetime.fromtimestamp(moment, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC") if moment else ""
+    print(f"ActiveState={'active' if running else 'inactive'}\nActiveEnterTimestamp={date}")
+
+
+def started(state: LabState, service: str) -> float | None:
+    """When a service was started, in seconds since the epoch; None when it does not run."""
+    pid = control.processes(state).get(service)
+    if pid is None:
+        return None
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    booted = next(line.split()[1] for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    return int(booted) + ticks / os.sysconf("SC_CLK_TCK")

@@ -79,3 +79,44 @@ def server(connection: Any, server_id: str) -> Server:
         found = connection.compute.get_server(server_id)
     fault = (found.fault or {}).get("message") if found.fault else None
     return Server(found.name, found.status, found.compute_host or found.hypervisor_hostname, fault)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What Placement offers of one host."""
+
+    vcpus: int
+    memory_mb: int
+    pci_devices: int | None
+    """Devices of all child providers; None where Nova does not report them."""
+
+
+def inventory(connection: Any, host: str) -> Inventory | None:
+    """Placement's view of a host by its name; None when it has no provider."""
+    with translated(f"read Placement's inventory of {host}"):
+        providers = list(connection.placement.resource_providers())
+        roots = [provider for provider in providers if provider.name.split(".")[0] == host]
+        if not roots:
+            return None
+        offered = _totals(connection, roots[0])
+        children = [_totals(connection, item) for item in providers if item.root_provider_id == roots[0].id]
+    devices = [count for child in children for name, count in child.items() if name.startswith("CUSTOM_PCI_")]
+    return Inventory(offered.get("VCPU", 0), offered.get("MEMORY_MB", 0), sum(devices) if devices else None)
+
+
+def _totals(connection: Any, provider: Any) -> dict[str, int]:
+    items = connection.placement.resource_provider_inventories(provider)
+    return {str(item.resource_class): int(item.total) for item in items}
+
+
+def role_names(connection: Any, project_id: str, user: str) -> tuple[str, ...]:
+    """Roles that a user of a name has in a project; empty when there is no such user."""
+    with translated(f"read the roles of {user}"):
+        project = connection.identity.get_project(project_id)
+        found = connection.identity.find_user(user, domain_id=project.domain_id, ignore_missing=True)
+        if found is None:
+            return ()
+        assigned = connection.identity.role_assignments(
+            user_id=found.id, scope_project_id=project_id, include_names=True
+        )
+        return tuple(sorted(str(item.role["name"]) for item in assigned))

@@ -8,6 +8,7 @@ from typing import Literal
 
 import yaml
 
+_FILTERS = Path(__file__).parent.parent / "preflight" / "data" / "filters.yaml"
 _FOLDER = Path(__file__).parent / "releases"
 
 
@@ -24,6 +25,15 @@ class Release:
     api_nova_conf: str
     compute_nova_conf: str
     container_engine: str | None
+
+    def known_filters(self) -> frozenset[str]:
+        """Scheduler filters that this release's Nova has."""
+        data = yaml.safe_load(_FILTERS.read_text(encoding="utf-8"))
+        order = list(data["sources"])
+        here = order.index(self.name)
+        return frozenset(
+            name for name, (first, last) in data["filters"].items() if order.index(first) <= here <= order.index(last)
+        )
 
 
 def release(name: str) -> Release:

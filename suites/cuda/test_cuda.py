@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 import pytest
+from judging import require
 from record_fixtures import Notes
 
 from probes import bandwidth_test, device_query, p2p_test
@@ -37,16 +38,25 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
     found = device_query.read(guest).devices
     expected = _models(cloud, declared_guest)
 
-    assert [device.name for device in found] == [model.name for model in expected], (
-        "CUDA sees other cards than declared"
+    require(
+        [device.name for device in found] == [model.name for model in expected],
+        "cuda-sees-other-cards",
+        f"CUDA sees {[device.name for device in found]}, expected are {[model.name for model in expected]}",
+        fix="compare with lspci and nvidia-smi -L: is a card hidden (CUDA_VISIBLE_DEVICES) or refused by the driver?",
     )
     for device, model in zip(found, expected, strict=True):
         memory_mib = device.memory_bytes / 2**20
-        assert device.compute_capability == model.compute_capability, (
-            f"device {device.index}: compute capability {device.compute_capability}"
+        require(
+            device.compute_capability == model.compute_capability,
+            "other-compute-capability",
+            f"device {device.index} has {device.compute_capability}, {model.name} has {model.compute_capability}",
+            fix="it is another model than declared: correct the cloud file or the server",
         )
-        assert abs(memory_mib - model.memory_mib) <= MEMORY_TOLERANCE * model.memory_mib, (
-            f"device {device.index} has {memory_mib:.0f} MiB, {model.name} has {model.memory_mib}"
+        require(
+            abs(memory_mib - model.memory_mib) <= MEMORY_TOLERANCE * model.memory_mib,
+            "other-memory-size",
+            f"device {device.index} has {memory_mib:.0f} MiB, {model.name} has {model.memory_mib}",
+            fix="another variant of the model, or memory that was retired: see nvidia-smi -q -d ECC,PAGE_RETIREMENT",
         )
 
 
@@ -55,7 +65,8 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes
 ) -> None:
     """H2D, D2H and D2D reach the model's lower bound in most of several runs; one noisy sample fails no card."""
-    slow = []
+    slow: list[str] = []
+    metrics: set[str] = set()
     for device, model in enumerate(_models(cloud, declared_guest)):
         runs = [bandwidth_test.read(guest, device).gb_per_s for _ in range(REPETITIONS)]
         for metric in ("h2d", "d2h", "d2d"):
@@ -69,13 +80,23 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
                 )
             if statistics.median(values) < minimum:
                 slow.append(f"device {device} {metric}: {values} GB/s, at least {minimum} expected")
+                metrics.add(metric)
 
-    assert not slow, (
-        f"{declared_guest.name}: {'; '.join(slow)}; is the link at full width and generation under load, does the card throttle?"
+    require(
+        "d2d" not in metrics,
+        "slow-memory",
+        "; ".join(slow),
+        fix="the card itself is slow: does it throttle (nvidia-smi -q -d PERFORMANCE), is its memory faulty?",
+    )
+    require(
+        not slow,
+        "slow-link",
+        "; ".join(slow),
+        fix="memory on the card is fast, the way to it is not: link width and generation under load, the guest's socket",
     )
 
 
-@pytest.mark.check("cuda.p2p", rests_on=("cuda.device_query",), source=SAMPLES)
+@pytest.mark.check("cuda.p2p", rests_on=("cuda.device_query", "cuda.bandwidth"), source=SAMPLES)
 def test_cards_of_one_instance_reach_each_other(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes
 ) -> None:
@@ -83,8 +104,11 @@ def test_cards_of_one_instance_reach_each_other(
     models = _models(cloud, declared_guest)
     found = p2p_test.read(guest)
 
-    assert len(found.unidirectional_gb_per_s) == len(models), (
-        f"{len(found.unidirectional_gb_per_s)} devices in the matrix, {len(models)} expected"
+    require(
+        len(found.unidirectional_gb_per_s) == len(models),
+        "cuda-sees-other-cards",
+        f"{len(found.unidirectional_gb_per_s)} devices in the matrix, {len(models)} expected",
+        fix="see cuda.device_query",
     )
     slow = []
     for one, model in enumerate(models):
@@ -104,4 +128,9 @@ def test_cards_of_one_instance_reach_each_other(
             if bandwidth < minimum or latency > maximum:
                 slow.append(f"{pair}: {bandwidth} GB/s (at least {minimum}), {latency} us (at most {maximum})")
 
-    assert not slow, f"{declared_guest.name}: {'; '.join(slow)}"
+    require(
+        not slow,
+        "slow-between-cards",
+        "; ".join(slow),
+        fix="are both cards at full speed alone, and on one socket (nvidia-smi topo -m)?",
+    )

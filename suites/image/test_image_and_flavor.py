@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from judging import require
 from record_fixtures import Blocked
 
 from probes.openstack import nova
@@ -22,24 +23,37 @@ def _need(environment: Environment, step: str) -> None:
 @pytest.mark.check("image.available", source="https://docs.openstack.org/glance/latest/user/statuses.html", api=True)
 def test_the_gpu_image_is_active(admin: Any, environment: Environment) -> None:
     """Glance has the customized image, active: its recipe put kernel-devel of the image's own kernel in."""
-    assert "image" not in environment.failures, environment.failures.get("image")
+    require(
+        "image" not in environment.failures,
+        "image-not-made",
+        environment.failures.get("image", ""),
+        fix="see the words of virt-customize above: registration, repositories, kernel-devel of the image's kernel",
+    )
+    if environment.image_id is None:
+        raise Blocked(f"image: {'; '.join(environment.failures.values())}")
     found = admin.image.get_image(environment.image_id)
 
-    assert found.status == "active", f"the image {found.name} is {found.status}"
+    require(found.status == "active", "image-not-active", f"it is {found.status}", fix="upload it again")
 
 
-@pytest.mark.check("flavor.alias", source=FLAVORS, api=True)
+@pytest.mark.check("flavor.alias", rests_on=("image.available",), source=FLAVORS, api=True)
 def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: Environment) -> None:
     """Each flavor has the extra spec pci_passthrough:alias of the cloud file, and a root disk."""
     _need(environment, "tenant")
     for declared in cloud.flavors:
         found = nova.flavor(admin, environment.flavor_ids[declared.name])
         spec = found.extra_specs.get("pci_passthrough:alias")
-        assert spec == declared.pci_alias, (
-            f"{found.name}: pci_passthrough:alias is {spec}; openstack flavor set {found.name} --property pci_passthrough:alias={declared.pci_alias}"
+        require(
+            spec == declared.pci_alias,
+            "flavor-asks-for-no-card" if spec is None else "flavor-asks-for-other-cards",
+            f"{found.name}: pci_passthrough:alias is {spec}, declared is {declared.pci_alias}",
+            fix=f"openstack flavor set {found.name} --property pci_passthrough:alias={declared.pci_alias}",
         )
-        assert found.disk_gb > 0, (
-            f"{found.name} has no root disk: Nova refuses it to tenants who boot from an image; make it anew with --disk"
+        require(
+            found.disk_gb > 0,
+            "flavor-without-root-disk",
+            f"{found.name} has no root disk: Nova refuses it to tenants who boot from an image",
+            fix="make it anew with --disk",
         )
 
 
@@ -53,7 +67,12 @@ def test_no_gpu_flavor_is_public_unless_meant(admin: Any, cloud: Cloud, environm
         if nova.flavor(admin, environment.flavor_ids[declared.name]).is_public and not declared.public
     ]
 
-    assert not public, f"public: {public}; make them anew with --private, then openstack flavor set --project"
+    require(
+        not public,
+        "flavor-public",
+        f"every tenant can use {', '.join(public)}, and with it the cards",
+        fix="make it anew with --private, then openstack flavor set --project",
+    )
 
 
 @pytest.mark.check("tenant.quota", source="https://docs.openstack.org/nova/latest/admin/quotas.html", api=True)
@@ -64,9 +83,40 @@ def test_the_quota_has_room_for_the_declared_instances(admin: Any, cloud: Cloud,
     flavors = [cloud.flavor(guest.flavor) for guest in cloud.guests]
     cores, ram = sum(flavor.vcpus for flavor in flavors), sum(flavor.memory_mb for flavor in flavors)
 
-    assert limits.cores == -1 or limits.cores >= cores, (
-        f"quota of {limits.cores} cores, {cores} needed; openstack quota set --cores {cores}"
+    require(
+        limits.cores == -1 or limits.cores >= cores,
+        "quota-too-small",
+        f"quota of {limits.cores} cores, {cores} needed",
+        fix=f"openstack quota set --cores {cores} PROJECT",
     )
-    assert limits.ram_mb == -1 or limits.ram_mb >= ram, (
-        f"quota of {limits.ram_mb} MB, {ram} needed; openstack quota set --ram {ram}"
+    require(
+        limits.ram_mb == -1 or limits.ram_mb >= ram,
+        "quota-too-small",
+        f"quota of {limits.ram_mb} MB, {ram} needed",
+        fix=f"openstack quota set --ram {ram} PROJECT",
+    )
+    require(
+        limits.instances == -1 or limits.instances >= len(cloud.guests),
+        "quota-too-small",
+        f"quota of {limits.instances} instances, {len(cloud.guests)} needed",
+        fix=f"openstack quota set --instances {len(cloud.guests)} PROJECT",
+    )
+
+
+@pytest.mark.check(
+    "tenant.roles", source="https://docs.openstack.org/keystone/latest/admin/service-api-protection.html", api=True
+)
+def test_the_tenant_s_user_has_the_roles_it_needs(admin: Any, cloud: Cloud, environment: Environment) -> None:
+    """Heat refuses a user who is no member of the project (403), whatever else the user may do."""
+    _need(environment, "tenant")
+    if cloud.tenant is None:
+        raise Blocked("the cloud file describes no tenant")
+    found = nova.role_names(admin, str(environment.project_id), cloud.prefixed(cloud.tenant.user))
+
+    missing = set(cloud.tenant.roles) - set(found)
+    require(
+        not missing,
+        "role-missing",
+        f"the user has {', '.join(found) or 'no role'} in the project and lacks {', '.join(sorted(missing))}",
+        fix=f"openstack role add --project PROJECT --user USER {' '.join(sorted(missing))}",
     )

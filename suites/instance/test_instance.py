@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from judging import require
+from testinfra_backend import inspected
 
 from probes import kernel_log, lsmod, lspci, nvidia_module
 from probes.host import Host
@@ -15,6 +18,8 @@ from provisioning.environment import Environment, Guest
 
 HEAT = "https://docs.openstack.org/heat/latest/template_guide/openstack.html"
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+UNSIGNED = re.compile(r"Required key not available|unsigned module loading")
+REFUSED = re.compile(r"NVRM: (.*not supported by|.*will ignore)")
 NVIDIA = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 
 
@@ -25,7 +30,7 @@ def _cards(cloud: Cloud, guest: DeclaredGuest) -> dict[str, int]:
 
 @pytest.mark.check(
     "instance.stack.complete",
-    rests_on=("control_plane.alias.api", "flavor.alias", "tenant.quota"),
+    rests_on=("instance.server.active", "instance.packages", "instance.driver.*", "cuda.device_query"),
     source=HEAT,
     api=True,
 )
@@ -35,13 +40,27 @@ def test_the_stack_is_complete(
     """The tenant's stack is complete: its wait condition was signalled when CUDA was really there."""
     problem = made_guest.failure or "; ".join(environment.failures.values())
 
-    assert not problem, f"{declared_guest.name}: {problem}"
-    assert made_guest.server_id is not None, f"{declared_guest.name} was not made"
+    require(not problem, "stack-failed", problem, fix="see /var/log/install-cuda.log in the instance")
+    require(
+        made_guest.server_id, "stack-without-server", "it has no instance", fix="openstack stack resource list STACK"
+    )
 
 
 @pytest.mark.check(
     "instance.server.active",
-    rests_on=("instance.stack.complete", "host.iommu.groups", "control_plane.filters.pci"),
+    rests_on=(
+        "host.*",
+        "control_plane.alias.api",
+        "control_plane.device_spec.*",
+        "control_plane.filters.*",
+        "control_plane.config.*",
+        "control_plane.compute.up",
+        "control_plane.placement.agrees",
+        "image.available",
+        "flavor.alias",
+        "tenant.quota",
+        "tenant.roles",
+    ),
     source=NOVA_PCI,
     api=True,
 )
@@ -49,13 +68,47 @@ def test_the_instance_is_active_on_a_gpu_host(
     made_guest: Guest, declared_guest: DeclaredGuest, cloud: Cloud, admin: Any
 ) -> None:
     """Nova has the instance ACTIVE on a host that is declared to have cards."""
-    assert made_guest.server_id is not None, f"{declared_guest.name}: there is no instance: {made_guest.failure}"
-    found = nova.server(admin, made_guest.server_id)
+    require(
+        made_guest.server_id,
+        "no-instance",
+        made_guest.failure or "it was not made",
+        fix="see the reason above",
+    )
+    found = nova.server(admin, str(made_guest.server_id))
     gpu_hosts = [host.name for host in cloud.computes if host.gpus]
 
-    assert found.status == "ACTIVE", f"{found.name} is {found.status}: {found.fault}"
-    assert (found.host or "").split(".")[0] in gpu_hosts, (
-        f"{found.name} runs on {found.host}, which is declared without GPUs"
+    require(
+        found.status == "ACTIVE",
+        "no-valid-host" if "No valid host" in str(found.fault) else "instance-not-active",
+        f"{found.name} is {found.status}: {found.fault}",
+        fix="nova-scheduler.log names the filter that left no host; are all cards taken?",
+    )
+    require(
+        (found.host or "").split(".")[0] in gpu_hosts,
+        "instance-on-a-host-without-cards",
+        f"{found.name} runs on {found.host}, which is declared without GPUs",
+        fix="correct the hosts' gpus in the cloud file, or the flavor's alias",
+    )
+
+
+@pytest.mark.check("instance.packages", rests_on=("instance.server.active",), source=NVIDIA)
+def test_the_image_brought_what_the_driver_is_built_with(guest: Host, declared_guest: DeclaredGuest) -> None:
+    """kernel-devel of exactly the running kernel, and gcc: without them no module is built."""
+    machine = inspected(guest)
+    kernel = guest.run("uname -r").stdout.strip()
+    headers = f"kernel-devel-{kernel}" if machine.exists("rpm") else f"linux-headers-{kernel}"
+
+    require(
+        machine.package(headers).is_installed,
+        "kernel-devel-of-another-kernel",
+        f"{headers} is not installed, but the running kernel is {kernel}",
+        fix="build the image with kernel-devel of the image's own newest kernel (not `uname -r` of virt-customize)",
+    )
+    require(
+        machine.package("gcc").is_installed,
+        "no-compiler",
+        "gcc is not installed",
+        fix="add gcc to the image's packages",
     )
 
 
@@ -67,24 +120,47 @@ def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_gues
         if device.is_nvidia_gpu:
             found[device.product_id] = found.get(device.product_id, 0) + 1
 
-    assert found == _cards(cloud, declared_guest), (
-        f"{declared_guest.name}: lspci shows {found}, the flavor asks for {_cards(cloud, declared_guest)}"
+    wanted = _cards(cloud, declared_guest)
+    require(
+        found == wanted,
+        "other-cards-than-requested",
+        f"lspci shows {found}, the flavor asks for {wanted}",
+        fix="compare the instance's PCI requests with its host's pci_devices; see nova-compute.log there",
     )
 
 
-@pytest.mark.check("instance.driver.loaded", rests_on=("instance.gpu.exact",), source=NVIDIA)
+@pytest.mark.check("instance.driver.loaded", rests_on=("instance.gpu.exact", "instance.packages"), source=NVIDIA)
 def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_guest: DeclaredGuest) -> None:
     """nvidia is loaded and used by its own modules; nouveau would hold the cards."""
     modules = lsmod.read(guest)
+    log = guest.run("dmesg; cat /var/log/install-cuda.log 2>/dev/null", as_root=True).stdout
 
-    assert "nouveau" not in modules, (
-        f"{declared_guest.name}: nouveau is loaded; blacklist it and rebuild the initramfs of the image"
+    require(
+        "nouveau" not in modules,
+        "nouveau-loaded",
+        "nouveau is loaded and holds the cards",
+        fix="blacklist nouveau and rebuild the initramfs of the image",
+        file="/etc/modprobe.d",
     )
-    assert "nvidia" in modules, (
-        f"{declared_guest.name}: the nvidia module is not loaded; was it built? kernel-devel must be of the running kernel (uname -r), "
-        "and gcc must be there; see /var/log/install-cuda.log and dkms status"
+    require(
+        "nvidia" in modules or not UNSIGNED.search(log),
+        "secure-boot-refuses-the-module",
+        "the kernel loads only signed modules, and this one was built here",
+        fix="enroll the key that signs the module (mokutil --import), or boot the instance without secure boot",
     )
-    assert modules["nvidia"].used_by, f"{declared_guest.name}: nothing uses the nvidia module"
+    require(
+        "nvidia" in modules or not REFUSED.search(log),
+        "driver-refuses-the-card",
+        "; ".join(line.strip() for line in log.splitlines() if "NVRM" in line)[:600],
+        fix="install the branch and the module flavour that take this architecture",
+    )
+    require(
+        "nvidia" in modules,
+        "module-not-loaded",
+        "the nvidia module is not loaded",
+        fix="modprobe nvidia says why; see /var/log/install-cuda.log and dkms status",
+    )
+    require(modules["nvidia"].used_by, "module-unused", "nothing uses the nvidia module", fix="modprobe nvidia-uvm")
 
 
 @pytest.mark.check("instance.driver.fits", rests_on=("instance.driver.loaded",), source=NVIDIA)
@@ -94,11 +170,17 @@ def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGues
 
     for expected in cloud.gpus_of(declared_guest.flavor):
         model = gpu_models()[expected.model]
-        assert module.flavour in model.kernel_modules, (
-            f"the {module.flavour} module does not take {model.architecture}; install the {model.kernel_modules[0]} one"
+        require(
+            module.flavour in model.kernel_modules,
+            "module-flavour-without-this-architecture",
+            f"the {module.flavour} module does not take {model.architecture}",
+            fix=f"install the {model.kernel_modules[0]} one",
         )
-        assert model.last_driver_branch is None or module.branch <= model.last_driver_branch, (
-            f"driver {module.version} has left {model.architecture} out; {model.last_driver_branch} is the last branch with it"
+        require(
+            model.last_driver_branch is None or module.branch <= model.last_driver_branch,
+            "branch-without-this-architecture",
+            f"driver {module.version} has left {model.architecture} out",
+            fix=f"pin a driver of branch {model.last_driver_branch} or older",
         )
 
 
@@ -112,5 +194,15 @@ def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGu
     found = kernel_log.read(guest)
 
     serious = [f"Xid {xid.number} at {xid.address}: {xid.detail}" for xid in found.xids if not xid.is_harmless]
-    assert not serious, f"{declared_guest.name}: {'; '.join(serious)}"
-    assert not found.probe_errors, f"{declared_guest.name}: {'; '.join(found.probe_errors)}"
+    require(
+        not serious,
+        "xid",
+        "; ".join(serious)[:1000],
+        fix="look the number up in NVIDIA's table of Xids: most of these mean a reset, some a return of the card",
+    )
+    require(
+        not found.probe_errors,
+        "driver-complains",
+        "; ".join(found.probe_errors)[:1000],
+        fix="see the driver's words: a card off the bus, no room for its BARs, or a failed initialization",
+    )

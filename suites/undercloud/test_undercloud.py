@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from judging import require
 
 from probes.host import Host, output_of
 from provisioning.cloud_file import Cloud
@@ -27,7 +28,12 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
         if states.get(host.name) not in ("available", "active")
     }
 
-    assert not wrong, f"not ready in Ironic: {wrong}; openstack overcloud node import, introspect, provide"
+    require(
+        not wrong,
+        "node-not-available",
+        f"not ready in Ironic: {wrong}",
+        fix="openstack overcloud node import, introspect, provide",
+    )
 
 
 @pytest.mark.check("undercloud.puppet_nova.uploaded", source=ARTIFACTS)
@@ -41,15 +47,28 @@ def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
         return
     answer = undercloud.run(command, timeout_s=120)
 
-    assert "puppet-modules.tar.gz" in answer.stdout, (
-        "no puppet module in Swift: upload-puppet-modules -d DIRECTORY, then deploy again"
+    require(
+        "puppet-modules.tar.gz" in answer.stdout,
+        "puppet-nova-not-uploaded",
+        "no puppet module in Swift: the packaged one writes no alias on computes",
+        fix="upload-puppet-modules -d DIRECTORY, then deploy again",
     )
 
 
-@pytest.mark.check("undercloud.overcloud.complete", rests_on=("undercloud.nodes.available",))
+@pytest.mark.check("undercloud.overcloud.complete", rests_on=("undercloud.nodes.available",), source=ARTIFACTS)
 def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -> None:
     """The deploy of exactly our environment files ended in COMPLETE."""
     answer = output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120).stdout
 
-    assert "deploy" not in environment.failures, environment.failures.get("deploy")
-    assert "_COMPLETE" in answer, f"the overcloud stack is: {answer.strip() or 'not there'}"
+    require(
+        "deploy" not in environment.failures,
+        "deploy-failed",
+        environment.failures.get("deploy", ""),
+        fix="openstack stack failures list overcloud",
+    )
+    require(
+        "_COMPLETE" in answer,
+        "overcloud-not-complete",
+        f"the overcloud stack is: {answer.strip() or 'not there'}",
+        fix="openstack stack failures list overcloud, mend it, deploy again",
+    )

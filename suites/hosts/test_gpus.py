@@ -1,0 +1,163 @@
+"""The cards in the GPU hosts: there, free to be given away, on a link of full width."""
+
+from __future__ import annotations
+
+import pytest
+from judging import require
+
+from probes import pci_devices
+from probes.host import Host, output_of
+from provisioning.cloud_file import Cloud, DeclaredHost
+from provisioning.errors import ParseError
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+VFIO = "https://docs.kernel.org/driver-api/vfio.html"
+SYSFS = "https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-bus-pci"
+UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+
+
+@pytest.mark.check("host.gpu.present", source="the cloud file")
+def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud) -> None:
+    """As many cards of each declared model as the cloud file says."""
+    devices = pci_devices.read(gpu_host)
+
+    for expected in declared_gpu_host.gpus:
+        product = cloud.gpu(expected.model).product_id
+        found = [device.address for device in devices if device.is_nvidia_gpu and device.product_id == product]
+        others = {device.product_id for device in devices if device.is_nvidia_gpu} - {product}
+        require(
+            len(found) == expected.count,
+            "other-cards-than-declared",
+            f"{expected.count} x {expected.model} (10de:{product}) declared, {len(found)} found at {found}; "
+            f"other NVIDIA GPUs: {sorted(others) or 'none'}",
+            fix="seat and power the cards, or correct the host's gpus in the cloud file",
+        )
+
+
+@pytest.mark.check("host.gpu.answers", rests_on=("host.gpu.present",), source=SYSFS)
+def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """A card whose configuration space reads all ones (lspci: rev ff) did not come back from its last reset."""
+    cards = [device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
+    command = f"for d in {' '.join(cards)}; do od -An -tx1 -N4 /sys/bus/pci/devices/$d/config; done"
+    lines = output_of(gpu_host, command, as_root=True).stdout.splitlines()
+    if len(lines) != len(cards):
+        raise ParseError("PCI configuration space", f"{len(cards)} cards, {len(lines)} answers")
+
+    dead = [card for card, line in zip(cards, lines, strict=True) if set(line.split()) == {"ff"}]
+
+    require(
+        not dead,
+        "card-fell-off-the-bus",
+        f"the configuration space of {', '.join(dead)} reads 0xff",
+        fix="power-cycle the host (a warm reboot may not do); then see whether the card survives a reset",
+    )
+
+
+@pytest.mark.check("host.gpu.group_viable", rests_on=("host.iommu.groups", "host.gpu.driver"), source=VFIO)
+def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """All members of a card's IOMMU group are bound to vfio-pci, to a bridge's driver, or to none."""
+    devices = pci_devices.read(gpu_host)
+    groups = {device.iommu_group for device in devices if device.is_nvidia_gpu and device.iommu_group is not None}
+
+    strangers = [
+        device for device in devices if device.iommu_group in groups and device.driver not in pci_devices.VFIO_DRIVERS
+    ]
+    functions = {device.address[:-2] for device in devices if device.is_nvidia_gpu}
+    own = [device for device in strangers if device.address[:-2] in functions]
+
+    found = "; ".join(
+        f"{d.address} ({d.vendor_id}:{d.product_id}) in group {d.iommu_group} has {d.driver}" for d in own
+    )
+    require(
+        not own,
+        "other-function-of-the-card-bound",
+        found,
+        fix="bind every function of the card (audio, USB, UCSI) to vfio-pci as well: options vfio-pci ids=…, dracut -f",
+    )
+    found = "; ".join(
+        f"{d.address} ({d.vendor_id}:{d.product_id}) in group {d.iommu_group} has {d.driver}" for d in strangers
+    )
+    require(
+        not strangers,
+        "group-shared-with-another-device",
+        found,
+        fix="the ports above do not isolate (no ACS): move the card to another slot, or give all members away together",
+    )
+
+
+@pytest.mark.check("host.gpu.driver", rests_on=("host.gpu.present",), source=NOVA_PCI)
+def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """A card is bound to vfio-pci or to nothing: nouveau or nvidia on the host would hold it back."""
+    held = {
+        device.address: device.driver
+        for device in pci_devices.read(gpu_host)
+        if device.is_nvidia_gpu and device.driver not in (None, "vfio-pci")
+    }
+
+    require(
+        not held,
+        f"{min((str(driver) for driver in held.values()), default='')}-holds-a-card",
+        f"bound: {held}",
+        fix="blacklist the driver in /etc/modprobe.d, rebuild the initramfs (dracut -f), reboot",
+        file="/etc/modprobe.d",
+    )
+
+
+@pytest.mark.check("host.gpu.link_width", rests_on=("host.gpu.answers",), source=SYSFS)
+def test_every_link_has_its_full_width(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """A link keeps its width while idle, unlike its speed: fewer lanes than card and slot have is a bad contact."""
+    cards = [device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
+    files = "cat /sys/bus/pci/devices/$d/current_link_width /sys/bus/pci/devices/$d/max_link_width"
+    command = f"for d in {' '.join(cards)}; do echo $({files}); done"
+    lines = output_of(gpu_host, command).stdout.splitlines()
+    widths = [line.split() for line in lines]
+    if len(widths) != len(cards) or any(len(pair) != 2 or not "".join(pair).isdigit() for pair in widths):
+        raise ParseError("PCI link width", "not two numbers a card", line=" | ".join(lines))
+
+    narrow = [
+        f"{card}: x{now} of x{most}" for card, (now, most) in zip(cards, widths, strict=True) if int(now) < int(most)
+    ]
+
+    require(
+        not narrow,
+        "link-lost-lanes",
+        "; ".join(narrow),
+        fix="reseat the card and its riser; see the slot's width and bifurcation in the BIOS",
+    )
+
+
+@pytest.mark.check("host.iommu.remapping", rests_on=("host.iommu.groups",), source=VFIO)
+def test_interrupts_are_remapped(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """Without interrupt remapping a guest could forge interrupts: VFIO refuses, or was told not to care."""
+    log = output_of(gpu_host, "dmesg", as_root=True).stdout
+    allowed = output_of(gpu_host, f"cat {UNSAFE} 2>/dev/null || echo N").stdout.strip()
+
+    require(
+        allowed not in ("Y", "1"),
+        "unsafe-interrupts-allowed",
+        f"{UNSAFE} is {allowed}: guests can forge interrupts of the host",
+        fix="remove allow_unsafe_interrupts from /etc/modprobe.d and the kernel arguments; switch remapping on in the BIOS",
+        file="/etc/modprobe.d",
+    )
+    require(
+        "DMAR-IR" in log or "AMD-Vi: Interrupt remapping enabled" in log or "DMAR" not in log,
+        "no-interrupt-remapping",
+        "the kernel found an IOMMU and enabled no interrupt remapping",
+        fix="switch interrupt remapping (x2APIC, VT-d features) on in the BIOS, or update it",
+    )
+
+
+@pytest.mark.check("host.iommu.reserved_memory", rests_on=("host.iommu.groups",), source=VFIO)
+def test_no_platform_reservation_keeps_a_card(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """A reserved memory region (RMRR) that firmware keeps for a card makes the kernel refuse to give it to a guest."""
+    log = output_of(gpu_host, "dmesg", as_root=True).stdout
+    cards = {device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu}
+
+    refused = [line for line in log.splitlines() if "RMRR" in line and any(card in line for card in cards)]
+
+    require(
+        not refused,
+        "platform-keeps-the-card",
+        "; ".join(line.strip() for line in refused[:4]),
+        fix="switch the server's shared memory feature for this slot off (HPE: conrep; others: update the BIOS)",
+    )
