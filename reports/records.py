@@ -1,16 +1,20 @@
-"""Result records: one JSON object a line, written as it happens."""
+"""Result records: one JSON object a line, written as it happens. docs/records.schema.json is their schema."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 OUTPUT_LIMIT_CHARS = 4000
+SUITE_VERSION = "0.1.0"
+RECORDS = "records.jsonl"
+LOWER_IS_BETTER = ("latency", "temperature", "time", "errors")
 
 
 class Verdict(StrEnum):
@@ -26,6 +30,14 @@ class Verdict(StrEnum):
     """No positive evidence either way: never counts as passed."""
 
 
+class Outcome(StrEnum):
+    """What a whole run came to."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    COULD_NOT_JUDGE = "could not judge"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One command that was run for a check."""
@@ -34,11 +46,14 @@ class Evidence:
     command: str
     exit_code: int
     output: str
-    """stdout and stderr, bounded."""
+    """stdout and stderr without secrets, bounded."""
     duration_s: float
+    sha256: str = ""
+    """Of the output without secrets, before it was bounded."""
+    truncated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One figure."""
 
@@ -53,6 +68,17 @@ class Measurement:
     maximum: float | None = None
     source: str = ""
     """Where the accepted band comes from."""
+    direction: str = ""
+    """"higher" or "lower" is better; "" says what the metric's kind says, see `direction_of`."""
+    card: str = ""
+    """UUID or serial of the card, where known."""
+    bare_metal: float | None = None
+    """The same metric on the machine without a cloud, where known; same unit."""
+
+
+def direction_of(metric: str) -> str:
+    """Whether higher or lower is better: "higher" for bandwidth.h2d, "lower" for latency.p2p."""
+    return "lower" if metric.startswith(LOWER_IS_BETTER) else "higher"
 
 
 @dataclass(frozen=True)
@@ -82,6 +108,38 @@ class CheckRecord:
     duration_s: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    expected: str = ""
+    """What was asked for; the fact where the check says nothing more exact."""
+    found: str = ""
+    """What was there, in words; "" where the evidence alone says it."""
+    started: str = ""
+    """ISO 8601, UTC."""
+    worker: str = ""
+    """xdist's name of the process, e.g. gw0; "" without xdist."""
+    simulated: bool = False
+    """Whether the hardware was simulated: every line says it for itself."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One GPU as its driver shows it."""
+
+    index: str
+    name: str
+    uuid: str
+    serial: str
+    pci_address: str
+    vbios: str
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What a machine is: one line of a run for each machine that was reached."""
+
+    host: str
+    facts: Mapping[str, str]
+    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver; absent is left out."""
+    cards: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,33 +150,62 @@ class RunHeader:
     simulated: bool
     started: str
     """ISO 8601, UTC."""
+    id: str = ""
+    suite_version: str = SUITE_VERSION
     schema_version: int = SCHEMA_VERSION
     environment: dict[str, Any] = field(default_factory=dict)
+    """Release of the cloud, CUDA, Python and packages of the suite."""
+    declared_hosts: dict[str, int] = field(default_factory=dict)
+    """GPU hosts of the cloud file and the number of their cards."""
+    declared_guests: dict[str, int] = field(default_factory=dict)
+    """Instances of the cloud file and the number of their cards."""
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """Last line of a run's records; a run that was cut off has none."""
+
+    ended: str
+    """ISO 8601, UTC."""
+    outcome: Outcome
+    exit_code: int
+
+
+Line = RunHeader | CheckRecord | HostFacts | RunEnd
+KINDS: dict[type[Any], str] = {RunHeader: "run", CheckRecord: "check", HostFacts: "host", RunEnd: "end"}
+
+
+def json_line(line: Line) -> str:
+    """The line as the file has it."""
+    return json.dumps({"kind": KINDS[type(line)], **asdict(line)}, ensure_ascii=False) + "\n"
 
 
 class RunWriter:
-    """Appends records to RUN/records.jsonl; each line is on disk before the next check starts."""
+    """Appends lines to RUN/records.jsonl, or RUN/records.WORKER.jsonl; each is on disk before the next check starts."""
 
-    def __init__(self, directory: Path, header: RunHeader) -> None:
+    def __init__(self, directory: Path, header: RunHeader | None, worker: str = "") -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path = directory / "records.jsonl"
-        self._append({"kind": "run", **asdict(header)})
+        self.path = directory / (f"records.{worker}.jsonl" if worker else RECORDS)
+        if header is not None:
+            self.append(header)
 
     def write(self, record: CheckRecord) -> None:
         """Write one check."""
-        self._append({"kind": "check", **asdict(record)})
+        self.append(record)
 
-    def _append(self, data: dict[str, Any]) -> None:
-        line = json.dumps(data, ensure_ascii=False) + "\n"
+    def append(self, line: Line) -> None:
+        """Write one line."""
+        data = json_line(line).encode(errors="replace")
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, line.encode())
+            while data:
+                data = data[os.write(descriptor, data) :]
         finally:
             os.close(descriptor)
 
 
 def record_from(data: dict[str, Any]) -> CheckRecord:
-    """A record from its JSON form."""
+    """A check from its JSON form."""
     fields = {key: value for key, value in data.items() if key != "kind"}
     fields["verdict"] = Verdict(fields["verdict"])
     fields["rests_on"] = tuple(fields["rests_on"])
@@ -129,15 +216,7 @@ def record_from(data: dict[str, Any]) -> CheckRecord:
 
 def read_run(path: Path) -> tuple[dict[str, Any], list[CheckRecord]]:
     """Header and checks of a run; a last line that a kill cut off is left out."""
-    header: dict[str, Any] = {}
-    checks = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            data = json.loads(line)
-        except ValueError:
-            continue
-        if data.get("kind") == "run":
-            header = data
-        elif data.get("kind") == "check":
-            checks.append(record_from(data))
-    return header, checks
+    from reports.run import read  # a reader for those who want no more than this
+
+    run = read(path)
+    return asdict(run.header), list(run.checks)

@@ -1,0 +1,77 @@
+"""What a machine is: kernel, system, firmware, GPU driver and cards, with what every Linux has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from probes.host import Host, output_of
+from provisioning.errors import ParseError
+
+FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
+CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"
+COMMAND = (
+    'echo "kernel=$(uname -r)"; echo "system=$(. /etc/os-release 2>/dev/null; echo "$PRETTY_NAME")"; '
+    f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
+    'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
+    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader 2>/dev/null "
+    "| sed s/^/card=/; fi; true"
+)
+_DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")
+
+
+@dataclass(frozen=True)
+class InventoryCard:
+    """One line of nvidia-smi --query-gpu; all text as the driver prints it."""
+
+    index: str
+    name: str
+    uuid: str
+    serial: str
+    pci_address: str
+    vbios: str
+
+
+@dataclass(frozen=True)
+class HostInventory:
+    """Facts that are there; absent is left out."""
+
+    facts: dict[str, str]
+    cards: tuple[InventoryCard, ...]
+
+
+def parse(text: str) -> HostInventory:
+    """Read NAME=VALUE lines.
+
+    Raises:
+        ParseError: a line of another shape, or no kernel among them.
+    """
+    facts: dict[str, str] = {}
+    cards = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise ParseError("inventory", "no NAME=VALUE", line=line, line_number=number)
+        if name == "card":
+            cards += _card(value)
+        elif value.strip():
+            facts[name] = _driver(value) if name == "driver" else value.strip()
+    if "kernel" not in facts:
+        raise ParseError("inventory", "uname told no kernel")
+    return HostInventory(facts, tuple(cards))
+
+
+def _driver(line: str) -> str:
+    found = _DRIVER_VERSION.search(line)
+    return found.group(1) if found else line.strip()
+
+
+def _card(line: str) -> list[InventoryCard]:
+    """No card where nvidia-smi prints a message instead of a row."""
+    columns = [column.strip() for column in line.split(",")]
+    return [InventoryCard(*columns)] if len(columns) == len(CARD_FIELDS.split(",")) and columns[0].isdigit() else []
+
+
+def read(host: Host) -> HostInventory:
+    """The inventory of `host`."""
+    return parse(output_of(host, COMMAND).stdout)
