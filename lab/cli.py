@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "stop every process; the state stays")
     add("status", _status, "what runs, what is wrong, where its log is")
     ssh = add("ssh", _ssh, "log in to a host or a guest")
+    faults = add("fault", _fault, "put faults into the lab and see whether the acceptance names them")
+    faults.add_argument("action", choices=("run",))
+    faults.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
+    faults.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     logs = add("logs", _logs, "print the log of a service")
@@ -68,6 +72,27 @@ def _parser() -> argparse.ArgumentParser:
     restart = add("restart", _restart, "restart services on the configuration that is there now")
     restart.add_argument("services", nargs="+")
     return parser
+
+
+def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
+    """Inject faults one by one; 0 when each is found with its cause and nothing else is blamed."""
+    from lab.faults import fault, run
+
+    files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    faults = [fault.load(file) for file in files or fault.catalogue()]
+    runner = run.Runner(lab_state.load(paths), options.cloud)
+    print(f"provisioning the healthy cloud, then {len(faults)} faults", flush=True)
+    runner.prepare()
+    scores = []
+    for item in faults:
+        score = runner.judge(item)
+        scores.append(score)
+        print(f"{'ok  ' if score.is_right else 'MISS'} {item.id}: {item.title} {score.note}", flush=True)
+    runner.finish()
+    print(run.table(scores))
+    right = sum(score.is_right for score in scores)
+    print(f"{right} of {len(scores)} right")
+    return 0 if right == len(scores) else 1
 
 
 def _up(paths: LabPaths, options: argparse.Namespace) -> int:

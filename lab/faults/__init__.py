@@ -1,0 +1,1 @@
+"""Faults: files that say what is broken, and which check must fail for which cause."""
