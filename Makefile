@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
 
-.PHONY: help setup accept test lint types unit system nightly bench lock clean
+.PHONY: help setup accept lifecycle test lint types unit system nightly bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -13,6 +13,9 @@ setup:  ## install everything that is pinned (first use: about a minute)
 
 accept: setup  ## run the whole acceptance on the embedded lab (CLOUD=name for another cloud)
 	$(PYTEST) suites/ --cloud $(CLOUD)
+
+lifecycle: setup  ## resize, migrate, shelve, refuse: what instances with cards go through (CLOUD=name; about five minutes)
+	$(PYTEST) suites/lifecycle suites/tenants --cloud $(CLOUD) -n 2
 
 test: setup lint types unit  ## check our own code: style, types, tests
 
@@ -25,7 +28,7 @@ types:
 	.venv/bin/mypy conftest.py fixtures/*.py lab probes provisioning reports suites
 
 unit:
-	$(PYTEST) tests --ignore tests/acceptance -n 2
+	$(PYTEST) tests --ignore tests/system -n 2
 
 system: setup  ## run whole acceptances: bad input, interruptions, faults (about five minutes)
 	$(PYTEST) tests/system -x

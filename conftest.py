@@ -18,4 +18,11 @@ def _runs_suites(arguments: list[str]) -> bool:
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["GPU_ACCEPTANCE"] = "1" if _runs_suites(sys.argv[1:]) else ""  # workers of xdist inherit it
 if os.environ.get("GPU_ACCEPTANCE"):
-    pytest_plugins = ["cloud_fixtures", "record_fixtures", "provisioning_fixtures", "host_fixtures", "report_fixtures"]
+    pytest_plugins = [
+        "cloud_fixtures",
+        "record_fixtures",
+        "provisioning_fixtures",
+        "host_fixtures",
+        "report_fixtures",
+        "lifecycle_fixtures",
+    ]

@@ -9,6 +9,8 @@ TOOLS = {
     "openstack": "lab.undercloud.commands:openstack",
     "swift": "lab.undercloud.commands:swift",
     "upload-puppet-modules": "lab.undercloud.commands:upload_puppet_modules",
+    "card-memory": "lab.hosts.card_memory:card_memory",
+    "mysql": "lab.services.mysql:mysql",
     "systemctl": "lab.services.systemctl:systemctl",
     "docker": "lab.undercloud.containers:docker",
     "podman": "lab.undercloud.containers:podman",

@@ -10,6 +10,7 @@ from openstack import exceptions as sdk
 from provisioning.cloud_file import Cloud
 from provisioning.errors import LedgerError, MeasurementError, ProvisioningError
 from provisioning.ledger import Entry, Ledger
+from provisioning.openstack import resources
 from provisioning.openstack.connection import connect, connect_named, translated
 from provisioning.openstack.stack import delete_stack, find
 from provisioning.openstack.tenant import tenant_credentials
@@ -19,7 +20,7 @@ from provisioning.ssh import RemoteHost
 from provisioning.tripleo.undercloud import Undercloud
 
 STACK_TIMEOUT_S = 600.0
-ORDER = ("stack", "keypair", "flavor", "image", "undercloud-file")
+ORDER = (*resources.KINDS, "stack", "keypair", "flavor", "image", "undercloud-file")
 
 
 def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
@@ -44,7 +45,7 @@ def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
         ledger.close()
         return entries
     gone, left = [], []
-    for entry in sorted(entries, key=lambda item: (item.owner != "tenant", ORDER.index(item.kind))):
+    for entry in sorted(entries, key=_turn):
         try:
             cleaner.remove(entry)
             if cleaner.exists(entry):
@@ -60,6 +61,11 @@ def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
         )
     ledger.close()
     return gone
+
+
+def _turn(entry: Entry) -> tuple[bool, bool, int]:
+    """What single tests made goes first: it stands on the tenant's networks and the image."""
+    return entry.kind not in resources.KINDS, entry.owner != "tenant", ORDER.index(entry.kind)
 
 
 class _Cleaner:
@@ -93,6 +99,9 @@ class _Cleaner:
         """Remove one resource; absent is fine."""
         if entry.owner == "tenant" and self._tenant_is_gone():
             return
+        if entry.kind in resources.KINDS:
+            resources.remove(self.admin, entry.kind, entry.name)
+            return
         with translated(f"remove {entry.kind} {entry.name}"):
             if entry.kind == "undercloud-file":
                 self._on_undercloud(f"rm -f {shlex.quote(entry.name)}")
@@ -116,6 +125,8 @@ class _Cleaner:
         """Whether the cloud, asked anew, still has it."""
         if entry.owner == "tenant" and self._tenant_is_gone():
             return False
+        if entry.kind in resources.KINDS:
+            return resources.exists(self.admin, entry.kind, entry.name)
         if entry.kind == "undercloud-file":
             return "yes" in self._on_undercloud(f"[ -e {shlex.quote(entry.name)} ] && echo yes || echo no")
         connection = self._connection(entry.owner)

@@ -39,14 +39,14 @@ class Provisioning:
         self.tenant: Any = None
         self.admin_outputs: dict[str, Any] = {}
 
-    def run(self) -> Environment:
-        """All steps; see the module's text for what happens when one fails."""
+    def run(self, *, guests: bool = True) -> Environment:
+        """All steps, or all but the guests; see the module's text for what happens when one fails."""
         self.cloud.runs.mkdir(parents=True, exist_ok=True, mode=0o700)
         steps = [
             ("credentials", self._credentials),
             ("image", self._image),
             ("tenant", self._tenant),
-            ("guests", self._guests),
+            *([("guests", self._guests)] if guests else []),
         ]
         if self.cloud.has_tripleo:
             steps = [("nodes", self._nodes), ("puppet_modules", self._puppet_modules), ("deploy", self._deploy), *steps]
@@ -161,6 +161,6 @@ def _variables_of(connection: Any) -> dict[str, str]:
     return found
 
 
-def provision(cloud: Cloud, progress: Progress) -> Environment:
-    """Provision a cloud and return what is there."""
-    return Provisioning(cloud, progress).run()
+def provision(cloud: Cloud, progress: Progress, *, guests: bool = True) -> Environment:
+    """Provision a cloud, with or without the declared guests, and return what is there."""
+    return Provisioning(cloud, progress).run(guests=guests)

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 
 from reports.records import CheckRecord, Verdict
 
-LAYERS = ("preflight", "undercloud", "host", "control_plane", "image", "flavor", "tenant", "instance", "cuda")
+LAYERS = (
+    "preflight",
+    "undercloud",
+    "host",
+    "control_plane",
+    "image",
+    "flavor",
+    "tenant",
+    "instance",
+    "cuda",
+    "lifecycle",
+    "tenants",
+)
 """From the bottom up: of two independent causes the deeper one stands first."""
 HOST_LAYERS = frozenset({"host", "control_plane"})
 MESSAGE_LIMIT_CHARS = 400

@@ -15,7 +15,7 @@ from lab.hosts.layout import MachineDir
 from lab.services import control
 from lab.state import LabState
 
-SAVED = "/var/tmp/before-fault"  # noqa: S108  inside an emulated machine
+SAVED = "/var/tmp/before-fault"
 
 
 class Injector:

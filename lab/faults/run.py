@@ -59,7 +59,11 @@ class Runner:
         self._write_cloud("healthy", {})
         code, checks, output = self._accept("healthy", "--keep")
         if code != 0:
-            failed = [f"{check['id']} [{check['place']}] {check['message']}" for check in checks if check["verdict"] != "passed"]
+            failed = [
+                f"{check['id']} [{check['place']}] {check['message']}"
+                for check in checks
+                if check["verdict"] != "passed"
+            ]
             raise LabError("the healthy lab is not accepted: " + ("; ".join(failed) or output[-2000:]))
 
     def judge(self, fault: Fault) -> Score:
@@ -126,7 +130,15 @@ def _score(fault: Fault, checks: list[dict[str, Any]], seconds: float) -> Score:
     named = {id(item) for item, check in hits if check["cause"] == item.cause}
     explained = _explained(fault, failed)
     extra = tuple(sorted({f"{c['id']} [{c['place']}]: {c['cause']}" for c in failed if c["id"] not in explained}))
-    note = "; ".join(sorted({f"{check['id']}: {check['cause']}" for _, check in hits if check["cause"] not in {i.cause for i in fault.expect}}))
+    note = "; ".join(
+        sorted(
+            {
+                f"{check['id']}: {check['cause']}"
+                for _, check in hits
+                if check["cause"] not in {i.cause for i in fault.expect}
+            }
+        )
+    )
     return Score(fault.id, bool(hits), len(named) == len(fault.expect), extra, seconds, note)
 
 
@@ -138,7 +150,9 @@ def _explained(fault: Fault, failed: list[dict[str, Any]]) -> set[str]:
     """Checks that may fail: the expected ones, what the file allows, and whatever rests on these."""
     known = {item.check for item in fault.expect} | set(fault.allow)
     while True:
-        more = {check["id"] for check in failed if check["id"] not in known and any(_rests(check, name) for name in known)}
+        more = {
+            check["id"] for check in failed if check["id"] not in known and any(_rests(check, name) for name in known)
+        }
         if not more:
             return known
         known |= more
@@ -152,8 +166,16 @@ def table(scores: Iterable[Score]) -> str:
     """The score as text."""
     rows = [("fault", "found", "cause", "extra blame", "seconds")]
     rows += [
-        (s.fault, "yes" if s.found else "NO", "right" if s.cause_right else "WRONG", ", ".join(s.extra) or "-", f"{s.seconds:.0f}")
+        (
+            s.fault,
+            "yes" if s.found else "NO",
+            "right" if s.cause_right else "WRONG",
+            ", ".join(s.extra) or "-",
+            f"{s.seconds:.0f}",
+        )
         for s in scores
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

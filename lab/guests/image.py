@@ -63,6 +63,11 @@ def describe(image: Path) -> dict[str, Any]:
         return dict(json.loads(member.read()))
 
 
+def as_root() -> list[str]:
+    """What an ordinary user puts before a command that reads or writes the files of the machine's users."""
+    return [] if os.getuid() == 0 else list(files.AS_ROOT)
+
+
 def unpack(image: Path, tree: Path) -> None:
     """Lay the image's files over `tree`, with their owners.
 
@@ -72,8 +77,7 @@ def unpack(image: Path, tree: Path) -> None:
     if os.getuid() == 0:
         _unpack(image, tree)
         return
-    # an ordinary user owns the files of the machine's users only inside a user namespace
-    command = [*files.AS_ROOT, sys.executable, "-m", "lab.guests.image", str(image), str(tree)]
+    command = [*as_root(), sys.executable, "-m", "lab.guests.image", "unpack", str(image), str(tree)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     if done.returncode:
         raise LabError(f"{image.name} cannot be unpacked: {done.stderr[-2000:]}")
@@ -149,4 +153,8 @@ def _table(stream: BinaryIO, offset: int, count: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    _unpack(Path(sys.argv[1]), Path(sys.argv[2]))
+    operation, image_path, tree_path, *rest = sys.argv[1:]
+    if operation == "pack":
+        pack(Path(image_path), Path(tree_path), json.loads(rest[0]))
+    else:
+        _unpack(Path(image_path), Path(tree_path))

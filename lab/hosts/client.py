@@ -78,6 +78,14 @@ class MachinesClient:
         """Firmware, boot loader and kernel run again; open connections drop."""
         return dict(self._ask("reboot", name=name))
 
+    def pause(self, name: str) -> dict[str, Any]:
+        """Stop its processors: no program of it runs, nobody can log in."""
+        return dict(self._ask("pause", name=name))
+
+    def unpause(self, name: str) -> dict[str, Any]:
+        """Let its processors run again."""
+        return dict(self._ask("unpause", name=name))
+
     def destroy(self, name: str) -> None:
         """Switch it off and delete its directory. Absent is fine."""
         self._ask("destroy", name=name)

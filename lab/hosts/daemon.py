@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts import boot, contents, hardware
+from lab.hosts import boot, card_memory, contents, hardware
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from lab.services.files import remove_tree
@@ -120,6 +120,8 @@ class Machines:
         system = hooks.image_os(Path(image)) if image else self.machine(directory.name)["os"]
         host = self.machine(declaration["host"])
         machine = hardware.guest_machine({**declaration, "os": system}, host)
+        for card in machine["gpus"]:
+            card.update(card_memory.settings(MachineDir(self.paths, declaration["host"]), card["host_address"]))
         _write_json(directory.machine_file, machine)
         if fresh:
             contents.populate(directory, machine, {})
@@ -182,6 +184,7 @@ class Machines:
     def _stop(self, name: str) -> None:
         with self.lock:
             pid = self.pids.pop(name, None) or self._adopted(name)
+            (self.paths.machines / name / "paused").unlink(missing_ok=True)
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -194,6 +197,23 @@ class Machines:
             self._stop(name)
             self.pids.pop(name, None)
             return self.boot(name)
+
+    def pause(self, name: str) -> dict[str, Any]:
+        self._signal_all(name, "STOP")
+        (self.directory(name).root / "paused").touch()
+        return self.state_of(name)
+
+    def unpause(self, name: str) -> dict[str, Any]:
+        (self.directory(name).root / "paused").unlink(missing_ok=True)
+        self._signal_all(name, "CONT")
+        return self.state_of(name)
+
+    def _signal_all(self, name: str, kind: str) -> None:
+        """To every process of the machine: kill of its init's namespace leaves out only the caller and init."""
+        self.run(name, ["/bin/sh", "-c", f"kill -{kind} -1"])
+
+    def _is_paused(self, name: str) -> bool:
+        return (self.paths.machines / name / "paused").exists()
 
     def destroy(self, name: str) -> None:
         directory = MachineDir(self.paths, name)
@@ -321,7 +341,7 @@ class Machines:
     def _serve_ssh(self, address: str, connection: socket.socket) -> None:
         with connection:
             name = self._machine_at(address)
-            if name is None or not self.is_running(name):
+            if name is None or not self.is_running(name) or self._is_paused(name):
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             log = self.directory(name).path("/var/log/sshd.log")
@@ -504,6 +524,7 @@ class Machines:
         operations: dict[str, Callable[..., Any]] = {
             "ping": self.ping, "list": self.states, "state": self.state_of, "define": self.define, "boot": self.boot,
             "shutdown": self.shutdown, "reboot": self.reboot, "destroy": self.destroy, "console": self.console, "run": self.run,
+            "pause": self.pause, "unpause": self.unpause,
         }  # fmt: skip
         with connection:
             connection.setblocking(True)

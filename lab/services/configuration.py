@@ -268,6 +268,8 @@ def _nova(state: LabState, service: str) -> Sections:
             "service_down_time": 60,
             "reclaim_instance_interval": 0,
             "periodic_fuzzy_delay": 0,
+            # Nova frees some cards with the audit only; a minute of waiting after every move would be too long here
+            "update_resources_interval": 5,
             "graceful_shutdown_timeout": 2,
             "enable_instance_password": "false",
             "allow_resize_to_same_host": "true",

@@ -1,33 +1,38 @@
 """Hypervisor driver of an emulated compute host: real instances of a simulated machine.
 
 What it offers to Nova is read from the host's own synthetic /sys; what it starts are machines of the lab. It refuses
-what libvirt and QEMU refuse, in their words.
+what libvirt and QEMU refuse, in their words. An instance's disk is shared between the hosts, as with Ceph: a move
+changes the host, the hardware and the domain, and never copies.
 """
 
 import json
 import os
-from pathlib import Path
 
 import nova.conf
-from nova import exception, objects
-from nova.compute import power_state
-from nova.image import glance
+from nova import exception
+from nova.compute import power_state, task_states
 from nova.virt import fake, hardware
 
-from lab.hosts import kernel_log, sysfs
+from lab.hosts import sysfs
 from lab.hosts.client import MachineError, MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
+from labcloud import disks, faults, inventory
+from labcloud.domains import HOLDING, PAUSED, RUNNING, SAVED, SHUT_OFF, Domains
+from labcloud.passthrough import Passthrough
 
 CONF = nova.conf.CONF
-GUEST_DRIVERS = {None, "vfio-pci", "pcieport", "pci-stub"}
-"""Drivers that a member of a viable IOMMU group may have (https://docs.kernel.org/driver-api/vfio.html)."""
 
 
-class LabDriver(fake.FakeDriverWithoutFakeNodes):
+class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     """One emulated compute host."""
 
-    capabilities = {**fake.FakeDriver.capabilities, "supports_image_type_qcow2": True, "supports_pcpus": True}  # noqa: RUF012
+    capabilities = {  # noqa: RUF012
+        **fake.FakeDriver.capabilities,
+        "supports_image_type_qcow2": True,
+        "supports_pcpus": True,
+        "supports_socket_pci_numa_affinity": True,
+    }
     local_gb = 1000
 
     def __init__(self, virtapi, read_only=False):
@@ -38,71 +43,58 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
         self.vcpus = cpu["sockets"] * cpu["cores_per_socket"] * cpu.get("threads", 1)
         self.memory_mb = self.machine["memory_mb"]
         self.machines = MachinesClient(self.paths)
+        self.domains = Domains(self.directory)
+        self.passthrough = Passthrough(self.directory, self.domains)
         super().__init__(virtapi, read_only)
+        faults.install(self.paths)
+
+    # ---- which instances there are
 
     def init_host(self, host):
         super().init_host(host)
-        for guest in self._guests():
-            state = power_state.RUNNING if guest["power"] == "on" else power_state.SHUTDOWN
-            self.instances[guest["uuid"]] = fake.FakeInstance(guest["instance_name"], state, guest["uuid"])
+        for domain in self.domains.all():  # after a restart: what QEMU kept open is still open
+            if domain.state in HOLDING and self._is_ours(domain.uuid):
+                for address in domain.addresses:
+                    sysfs.bind(self.directory.sys, address, "vfio-pci")
 
-    def _guests(self):
-        found = []
-        for state in self.machines.list():
-            file = self.paths.machines / state["name"] / "instance.json"
-            if state["kind"] == "guest" and file.exists():
-                data = json.loads(file.read_text())
-                if data["host"] == CONF.host:
-                    found.append({**data, "power": state["power"]})
-        return found
+    def list_instances(self):
+        return [domain.name for domain in self.domains.all()]
 
-    # ---- inventory
+    def list_instance_uuids(self):
+        return [domain.uuid for domain in self.domains.all()]
 
-    def get_available_resource(self, nodename):
-        resources = super().get_available_resource(nodename)
-        resources["hypervisor_type"] = "QEMU"
-        resources["numa_topology"] = self._numa_topology()._to_json()
-        resources["pci_passthrough_devices"] = json.dumps(list(self._devices()))
-        return resources
+    def instance_exists(self, instance):
+        return self.domains.find(instance.uuid) is not None
 
-    def _devices(self):
-        """What can be assigned: nothing without IOMMU groups."""
-        for device in sorted((self.directory.sys / "bus/pci/devices").iterdir()):
-            if not (device / "iommu_group").is_symlink():
-                continue
-            address = device.name
-            vendor, product = (_read(device / name).removeprefix("0x") for name in ("vendor", "device"))
-            yield {
-                "address": address,
-                "vendor_id": vendor,
-                "product_id": product,
-                "status": "available",
-                "dev_type": "type-PF" if (device / "sriov_totalvfs").exists() else "type-PCI",
-                "parent_addr": None,
-                "numa_node": max(int(_read(device / "numa_node")), 0),
-                "dev_id": "pci_" + address.replace(":", "_").replace(".", "_"),
-                "label": f"label_{vendor}_{product}",
-            }
+    def instance_on_disk(self, instance):
+        """Storage is shared: an evacuated instance keeps its disk."""
+        return MachineDir(self.paths, instance.uuid).machine_file.exists()
 
-    def _numa_topology(self):
-        sockets = self.machine["cpu"]["sockets"]
-        per_cell, memory = self.vcpus // sockets, self.memory_mb // sockets
-        cells = [
-            objects.NUMACell(
-                id=node,
-                socket=node,
-                cpuset=set(range(node * per_cell, (node + 1) * per_cell)),
-                pcpuset=set(),
-                memory=memory,
-                cpu_usage=0,
-                memory_usage=0,
-                pinned_cpus=set(),
-                siblings=[],
-                mempages=[objects.NUMAPagesTopology(size_kb=4, total=memory * 256, used=0)],
-            )
-            for node in range(sockets)
-        ]
-        return objects.NUMATopology(cells=cells)
+    def check_instance_shared_storage_local(self, context, instance):
+        """None: nothing to compare, since all hosts have the same storage."""
+        return
+
+    def get_info(self, instance, use_cache=True):
+        domain = self.domains.find(instance.uuid)
+        if domain is None:
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        return hardware.InstanceInfo(state=self._power_state(domain))
+
+    def _power_state(self, domain):
+        if domain.state == SAVED or not self._is_ours(domain.uuid):
+            return power_state.SHUTDOWN
+        try:
+            power = self.machines.state(domain.uuid)["power"]
+        except MachineError:
+            raise exception.InstanceNotFound(instance_id=domain.uuid) from None
+        if power != "on":
+            return power_state.SHUTDOWN
+        return power_state.PAUSED if domain.state == PAUSED else power_state.RUNNING
+
+    def _is_ours(self, uuid):
+        """Whether the machine runs here: after an evacuation only the old domain's definition is left."""
+        file = MachineDir(self.paths, uuid).machine_file
+        return file.exists() and json.loads(file.read_text())["host"] == CONF.host
 
     # ---- life of an instance
 
@@ -110,9 +102,19 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
         self, context, instance, image_meta, injected_files, admin_password, allocations,
         network_info=None, block_device_info=None, power_on=True, accel_info=None,
     ):  # fmt: skip
-        addresses = [device.address for device in instance.get_pci_devices()]
-        self._take_devices(addresses)
-        image = self._image(context, instance)
+        image = disks.download(context, instance.image_ref, instance.uuid)
+        evacuated = self.instance_on_disk(instance) and not self._is_ours(instance.uuid)
+        if not evacuated:
+            self.machines.destroy(instance.uuid)
+        self._place(instance, network_info, image, power_on)
+
+    def _place(self, instance, network_info, image=None, power_on=True, addresses=None):
+        """Define the domain and its machine on this host with the devices that Nova claimed, and start it."""
+        if addresses is None:
+            addresses = [device.address for device in instance.get_pci_devices()]
+        self.passthrough.take(instance.uuid, addresses)
+        if self.instance_on_disk(instance):
+            self.machines.shutdown(instance.uuid)
         declaration = {
             "kind": "guest",
             "uuid": instance.uuid,
@@ -123,126 +125,126 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
             "gpus": addresses,
             "fixed_ip": _fixed_ip(network_info),
         }
-        self.machines.define(instance.uuid, declaration, image, self._seed(instance))
-        record = {"uuid": instance.uuid, "instance_name": instance.name, "host": CONF.host, "gpus": addresses}
-        (self.paths.machines / instance.uuid / "instance.json").write_text(json.dumps(record))
-        super().spawn(
-            context, instance, image_meta, injected_files, admin_password, allocations,
-            network_info, block_device_info, power_on, accel_info,
-        )  # fmt: skip
+        self.machines.define(instance.uuid, declaration, image, _seed(instance))
+        self.domains.define(instance, addresses, RUNNING if power_on else SHUT_OFF)
         if power_on:
             self.machines.boot(instance.uuid)
-
-    def _take_devices(self, addresses):
-        for address in addresses:
-            driver = sysfs.driver_of(self.directory.sys, address)
-            if driver not in GUEST_DRIVERS:
-                raise exception.InternalError(
-                    f"Failed to unbind PCI device '{address}' from {driver}: Device or resource busy"
-                )
-            self._check_group(address, addresses)
-        for address in addresses:
-            sysfs.bind(self.directory.sys, address, "vfio-pci")
-            self._attach(address)
-
-    def _attach(self, address):
-        """VFIO attaches the device's group to an IOMMU domain: the kernel says why when it does not."""
-        machine = json.loads(self.directory.machine_file.read_text())
-        card = next((gpu for gpu in machine["gpus"] if gpu["address"] == address), {})
-        if card.get("rmrr"):
-            reason = (
-                f"vfio-pci {address}: Device is ineligible for IOMMU domain attach due to platform RMRR requirement."
-                "  Contact your platform vendor."
-            )
-        elif not machine["firmware"].get("interrupt_remapping", True):
-            reason = (
-                "vfio_iommu_type1_attach_group: No interrupt remapping support.  Use the module param"
-                ' "allow_unsafe_interrupts" to enable VFIO IOMMU support on this platform'
-            )
         else:
-            return
-        kernel_log.append(self.directory, reason)
-        sysfs.bind(self.directory.sys, address, None)
-        group = (self.directory.sys / "bus/pci/devices" / address / "iommu_group").readlink().name
-        raise exception.InternalError(
-            f"internal error: qemu unexpectedly closed the monitor: vfio {address}: failed to setup container for"
-            f" group {group}: failed to set iommu for container: Operation not permitted"
-        )
-
-    def _check_group(self, address, addresses):
-        link = self.directory.sys / "bus/pci/devices" / address / "iommu_group"
-        if not link.is_symlink():
-            raise exception.InternalError(
-                "unsupported configuration: host doesn't support passthrough of host PCI devices"
-            )
-        group = link.readlink().name
-        members = self.directory.sys / "kernel/iommu_groups" / group / "devices"
-        for member in sorted(members.iterdir()):
-            if member.name not in addresses and sysfs.driver_of(self.directory.sys, member.name) not in GUEST_DRIVERS:
-                raise exception.InternalError(
-                    f"internal error: qemu unexpectedly closed the monitor: vfio {address}: group {group} is not viable\n"
-                    "Please ensure all devices within the iommu_group are bound to their vfio bus driver."
-                )
-
-    def _release_devices(self, uuid):
-        file = self.paths.machines / uuid / "instance.json"
-        if file.exists():
-            for address in json.loads(file.read_text())["gpus"]:
-                sysfs.bind(self.directory.sys, address, None)
-
-    def _image(self, context, instance):
-        folder = Path(CONF.instances_path) / "_base"
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / instance.image_ref
-        if not target.exists():
-            partial = target.with_suffix(f".{instance.uuid}")
-            glance.API().download(context, instance.image_ref, dest_path=str(partial))
-            partial.replace(target)
-        return target
-
-    def _seed(self, instance):
-        return {
-            "instance_id": instance.uuid,
-            "hostname": instance.hostname,
-            "user_data": instance.user_data,
-            "public_keys": [instance.key_data] if instance.key_data else [],
-        }
+            self.passthrough.give_back(instance.uuid, addresses)
 
     def destroy(
         self, context, instance, network_info, block_device_info=None, destroy_disks=True, destroy_secrets=True
     ):
-        self._release_devices(instance.uuid)
-        self.machines.destroy(instance.uuid)
-        if instance.uuid in self.instances:
-            super().destroy(context, instance, network_info, block_device_info, destroy_disks)
+        """The domain goes with its devices; the disk only when nobody moves the instance back."""
+        ours = self._is_ours(instance.uuid)
+        if ours:
+            self.machines.shutdown(instance.uuid)
+        self._forget(instance.uuid)
+        if ours and destroy_disks and instance.task_state != task_states.RESIZE_REVERTING:
+            self.machines.destroy(instance.uuid)
+
+    def _forget(self, uuid):
+        domain = self.domains.find(uuid)
+        if domain is not None:
+            self.domains.undefine(uuid)
+            self.passthrough.give_back(uuid, domain.addresses)
+
+    def cleanup(self, context, instance, *args, **kwargs):
+        """Nothing is left beside the domain and the machine."""
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         self.machines.shutdown(instance.uuid)
-        super().power_off(instance, timeout, retry_interval)
+        self._release(instance, SHUT_OFF)
 
     def power_on(self, context, instance, network_info, block_device_info=None, accel_info=None, share_info=None):
+        self._take_again(instance)
         self.machines.boot(instance.uuid)
-        self.instances[instance.uuid].state = power_state.RUNNING
+
+    def _release(self, instance, state):
+        """QEMU ended: libvirt gives managed devices back to the host, the definition keeps them."""
+        domain = self.domains.find(instance.uuid)
+        self.domains.set_state(instance.uuid, state)
+        self.passthrough.give_back(instance.uuid, domain.addresses if domain else ())
+
+    def _take_again(self, instance):
+        domain = self.domains.find(instance.uuid)
+        if domain is None:
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        self.passthrough.take(instance.uuid, domain.addresses)
+        self.domains.set_state(instance.uuid, RUNNING)
 
     def reboot(self, context, instance, network_info, reboot_type, *args, **kwargs):
-        self.machines.reboot(instance.uuid)
-        self.instances[instance.uuid].state = power_state.RUNNING
+        """A hard reboot makes the domain anew from what Nova has claimed, as libvirt's driver does."""
+        if reboot_type == "SOFT" and self.domains.find(instance.uuid).state == RUNNING:
+            self.machines.reboot(instance.uuid)
+            return
+        self.machines.shutdown(instance.uuid)
+        self._forget(instance.uuid)
+        self._place(instance, network_info)
 
-    def get_info(self, instance, use_cache=True):
-        if instance.uuid not in self.instances:
-            raise exception.InstanceNotFound(instance_id=instance.uuid)
-        try:
-            power = self.machines.state(instance.uuid)["power"]
-        except MachineError:
-            raise exception.InstanceNotFound(instance_id=instance.uuid) from None
-        return hardware.InstanceInfo(state=power_state.RUNNING if power == "on" else power_state.SHUTDOWN)
+    def pause(self, instance):
+        self.machines.pause(instance.uuid)
+        self.domains.set_state(instance.uuid, PAUSED)
+
+    def unpause(self, instance):
+        self.machines.unpause(instance.uuid)
+        self.domains.set_state(instance.uuid, RUNNING)
+
+    def suspend(self, context, instance):
+        """Flavor-based devices are unplugged, then the memory is saved (libvirt driver's suspend)."""
+        self.machines.pause(instance.uuid)
+        self._release(instance, SAVED)
+
+    def resume(self, context, instance, network_info, block_device_info=None, share_info=None):
+        self._take_again(instance)
+        self.machines.unpause(instance.uuid)
+
+    def resume_state_on_host_boot(self, context, instance, network_info, share_info=None, block_device_info=None):
+        self.reboot(context, instance, network_info, "HARD")
+
+    def snapshot(self, context, instance, image_id, update_task_state):
+        if self.domains.find(instance.uuid) is None:
+            raise exception.InstanceNotRunning(instance_id=instance.uuid)
+        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
+        disks.upload(context, MachineDir(self.paths, instance.uuid), image_id, update_task_state)
 
     def get_console_output(self, context, instance):
         return self.machines.console(instance.uuid)
 
+    # ---- moves
 
-def _read(path):
-    return path.read_text().strip()
+    def migrate_disk_and_power_off(
+        self, context, instance, dest, flavor, network_info, block_device_info=None, timeout=0, retry_interval=0
+    ):
+        """The source's domain goes at once; confirming finds nothing left to remove."""
+        self.machines.shutdown(instance.uuid)
+        self._forget(instance.uuid)
+        return "[]"
+
+    def finish_migration(
+        self, context, migration, instance, disk_info, network_info, image_meta, resize_instance, allocations,
+        block_device_info=None, power_on=True, share_info=None,
+    ):  # fmt: skip
+        self._place(instance, network_info, power_on=power_on)
+
+    def confirm_migration(self, context, migration, instance, network_info):
+        """The source has nothing any more; on the same host the domain is the new one."""
+        if migration.source_compute != migration.dest_compute:
+            self._forget(instance.uuid)
+
+    def finish_revert_migration(
+        self, context, instance, network_info, migration, block_device_info=None, power_on=True, share_info=None
+    ):
+        self._place(instance, network_info, power_on=power_on)
+
+
+def _seed(instance):
+    return {
+        "instance_id": instance.uuid,
+        "hostname": instance.hostname,
+        "user_data": instance.user_data,
+        "public_keys": [instance.key_data] if instance.key_data else [],
+    }
 
 
 def _fixed_ip(network_info):

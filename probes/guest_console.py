@@ -1,0 +1,55 @@
+"""What a small guest says of itself on its console at each boot: no login, no address, no driver needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from probes.pci_devices import GPU_CLASSES
+
+NVIDIA = "10de"
+USER_DATA = """#cloud-config
+bootcmd:
+  - - sh
+    - -c
+    - |
+      report() {
+        echo "GPUACC-BEGIN $(cat /proc/sys/kernel/random/boot_id)"
+        for d in /sys/bus/pci/devices/*; do
+          echo "GPUACC-PCI $(basename "$d") $(cat "$d/vendor") $(cat "$d/device") $(cat "$d/class")"
+        done
+        echo "GPUACC-END $(cat /proc/sys/kernel/random/boot_id)"
+      }
+      if [ -w /dev/console ]; then report >/dev/console; else report; fi
+"""
+REBOOT_ONCE = """runcmd:
+  - [sh, -c, reboot]
+"""
+"""Appended to USER_DATA: the guest boots itself again, once."""
+WORD = re.compile(r"GPUACC-(BEGIN|PCI|END) ([0-9a-fx:. -]+)")
+
+
+@dataclass(frozen=True)
+class BootReport:
+    """One boot of a guest."""
+
+    boot_id: str
+    gpus: tuple[str, ...]
+    """Product ids of NVIDIA's GPUs, e.g. ("15f8", "15f8")."""
+
+
+def parse(text: str) -> tuple[BootReport, ...]:
+    """Every complete report of a console, oldest first; kernel messages between its lines do not matter."""
+    found: list[BootReport] = []
+    boot_id, gpus = "", list[str]()
+    for kind, rest in WORD.findall(text):
+        words = rest.split()
+        if kind == "BEGIN":
+            boot_id, gpus = words[0] if words else "", []
+        elif kind == "PCI" and len(words) == 4:
+            _, vendor, product, class_code = words
+            if vendor.removeprefix("0x") == NVIDIA and class_code.removeprefix("0x")[:4] in GPU_CLASSES:
+                gpus.append(product.removeprefix("0x"))
+        elif kind == "END" and words and words[0] == boot_id:
+            found.append(BootReport(boot_id, tuple(gpus)))
+    return tuple(found)

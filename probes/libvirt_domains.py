@@ -1,0 +1,84 @@
+"""Domains of a compute host and the host devices in their definitions, by virsh."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from probes.host import Host, output_of
+from provisioning.errors import ParseError
+
+COMMAND = r"""
+ask() {
+  if command -v virsh >/dev/null 2>&1; then virsh "$@"; return; fi
+  engine=$(command -v podman || command -v docker) || { echo "neither virsh nor a container engine" >&2; return 127; }
+  name=$($engine ps --format '{{.Names}}' | grep -E '^nova_(virtqemud|libvirt)$' | head -n 1)
+  $engine exec "$name" virsh "$@"
+}
+list=$(ask --readonly list --all --uuid) || exit 1
+for uuid in $list; do
+  state=$(ask --readonly domstate "$uuid" 2>/dev/null) || continue
+  xml=$(ask --readonly dumpxml "$uuid" 2>/dev/null) || continue
+  echo "=== $uuid $state"; echo "$xml"
+done; echo "=== end"
+"""
+HEADER = re.compile(r"=== ([0-9a-f-]{36}) (\S.*)")
+HOLDING = ("running", "paused", "in shutdown")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One domain."""
+
+    uuid: str
+    """The instance's id."""
+    state: str
+    """As virsh domstate says, e.g. "running", "shut off"."""
+    addresses: tuple[str, ...]
+    """PCI addresses on the host, e.g. 0000:04:00.0, in the order of the definition."""
+
+    @property
+    def holds_devices(self) -> bool:
+        """Whether QEMU has its devices open now."""
+        return self.state in HOLDING
+
+
+def parse(text: str) -> tuple[Domain, ...]:
+    """Read the blocks of COMMAND.
+
+    Raises:
+        ParseError: another shape, or a cut-off answer.
+    """
+    blocks = re.split(r"^(?==== )", text.strip(), flags=re.M)
+    if blocks[-1].strip() != "=== end":
+        raise ParseError("virsh", "the answer is cut off", line=text[-200:])
+    return tuple(_domain(block) for block in blocks[:-1] if block.strip())
+
+
+def _domain(block: str) -> Domain:
+    first, _, xml = block.partition("\n")
+    header = HEADER.fullmatch(first.strip())
+    if header is None:
+        raise ParseError("virsh", "not a domain", line=first)
+    if "<!DOCTYPE" in xml:  # libvirt writes none; entities could grow without bound
+        raise ParseError("virsh dumpxml", "a document type", line=first)
+    try:
+        root = ElementTree.fromstring(xml)  # noqa: S314
+    except ElementTree.ParseError as error:
+        raise ParseError("virsh dumpxml", str(error), line=first) from error
+    sources = root.iterfind("devices/hostdev[@type='pci']/source/address")
+    return Domain(header[1], header[2], tuple(_address(source) for source in sources))
+
+
+def _address(element: ElementTree.Element) -> str:
+    try:
+        numbers = [int(str(element.get(key)), 16) for key in ("domain", "bus", "slot", "function")]
+    except ValueError:
+        raise ParseError("virsh dumpxml", "not a PCI address", line=str(element.attrib)) from None
+    return f"{numbers[0]:04x}:{numbers[1]:02x}:{numbers[2]:02x}.{numbers[3]:x}"
+
+
+def read(host: Host) -> tuple[Domain, ...]:
+    """All domains of `host`, defined or running."""
+    return parse(output_of(host, COMMAND, as_root=True).stdout)

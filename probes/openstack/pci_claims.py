@@ -1,0 +1,75 @@
+"""Nova's table pci_devices: which device is claimed for which instance. No API shows it, the database does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from probes.host import Host, output_of
+from provisioning.errors import ParseError
+
+COLUMNS = ("hypervisor_hostname", "address", "status", "instance_uuid", "vendor_id", "product_id", "numa_node")
+STATEMENT = (
+    "SELECT n.hypervisor_hostname, p.address, p.status, p.instance_uuid, p.vendor_id, p.product_id, p.numa_node"
+    " FROM pci_devices p JOIN compute_nodes n ON n.id = p.compute_node_id WHERE p.deleted = 0 AND n.deleted = 0"
+)
+COMMAND = f"""
+if command -v mysql >/dev/null 2>&1; then exec mysql -B nova -e "{STATEMENT}"; fi
+engine=$(command -v podman || command -v docker) || {{ echo "neither mysql nor a container engine" >&2; exit 127; }}
+exec $engine exec -u root "$($engine ps -q -f name=galera-bundle | head -n 1)" mysql -B nova -e "{STATEMENT}"
+"""
+STATUSES = ("available", "claimed", "allocated", "removed", "deleted", "unclaimable", "unavailable")
+ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+@dataclass(frozen=True)
+class PciClaim:
+    """One device as Nova has it."""
+
+    host: str
+    """Short name of the hypervisor."""
+    address: str
+    status: str
+    instance_id: str | None
+    vendor_id: str
+    product_id: str
+    numa_node: int | None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it is claimed or allocated for an instance."""
+        return self.status in ("claimed", "allocated")
+
+
+def parse(text: str) -> tuple[PciClaim, ...]:
+    """Read mysql's batch output; no rows at all is an empty table.
+
+    Raises:
+        ParseError: other columns, or a row that is no device.
+    """
+    lines = text.splitlines()
+    if not lines:
+        return ()
+    if tuple(lines[0].split("\t")) != COLUMNS:
+        raise ParseError("mysql", "other columns", line=lines[0], line_number=1)
+    return tuple(_claim(line, number) for number, line in enumerate(lines[1:], start=2))
+
+
+def _claim(line: str, number: int) -> PciClaim:
+    fields: list[str | None] = [None if field == "NULL" else field for field in line.split("\t")]
+    if len(fields) != len(COLUMNS) or fields[2] not in STATUSES or not ADDRESS.fullmatch(str(fields[1])):
+        raise ParseError("mysql", "not a PCI device", line=line, line_number=number)
+    host, address, status, instance, vendor, product, node = fields
+    return PciClaim(
+        str(host).split(".")[0], str(address), str(status), instance, str(vendor), str(product),
+        None if node is None else int(node),
+    )  # fmt: skip
+
+
+def read(controller: Host) -> tuple[PciClaim, ...]:
+    """All devices, from the database of a controller as its root.
+
+    Raises:
+        CommandError: the controller has no way to the database, or refuses it.
+    """
+    return parse(output_of(controller, COMMAND, as_root=True).stdout)

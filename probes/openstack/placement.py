@@ -1,0 +1,93 @@
+"""Placement: which consumer has what of which host, and devices where Nova reports them there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from provisioning.errors import ParseError
+from provisioning.openstack.connection import translated
+
+DEVICE = re.compile(r"^(?P<host>.+)_(?P<address>[0-9a-fA-F]{4,}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])$")
+"""Name of a device's provider (https://docs.openstack.org/nova/latest/admin/pci-passthrough.html)."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What one consumer has of one provider."""
+
+    consumer_id: str
+    """An instance, or a migration while a move is not confirmed."""
+    host: str
+    """Short name of the host that the provider is or belongs to."""
+    address: str | None
+    """PCI address where the provider is a device."""
+    resources: dict[str, int]
+    """Amount by resource class, e.g. {"VCPU": 2, "MEMORY_MB": 4096}."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Capacity of a host's own provider for one resource class."""
+
+    total: int
+    reserved: int
+    allocation_ratio: float
+    used: int
+
+    @property
+    def free(self) -> int:
+        """What can still be allocated."""
+        return int((self.total - self.reserved) * self.allocation_ratio) - self.used
+
+
+def _get(connection: Any, path: str) -> dict[str, Any]:
+    with translated(f"read {path} of Placement"):
+        answer = connection.placement.get(path)
+    if not answer.ok:
+        raise ParseError("Placement", f"{path} gives {answer.status_code}", line=answer.text[:200])
+    return dict(answer.json())
+
+
+def providers(connection: Any) -> dict[str, str]:
+    """Id by name of every resource provider."""
+    return {item["name"]: item["uuid"] for item in _get(connection, "/resource_providers")["resource_providers"]}
+
+
+def allocations(connection: Any) -> tuple[Allocation, ...]:
+    """All allocations of the cloud."""
+    found = []
+    for name, provider_id in providers(connection).items():
+        device = DEVICE.match(name)
+        host = (device["host"] if device else name).split(".")[0]
+        answer = _get(connection, f"/resource_providers/{provider_id}/allocations")["allocations"]
+        for consumer, data in answer.items():
+            address = device["address"].lower() if device else None
+            found.append(Allocation(consumer, host, address, dict(data["resources"])))
+    return tuple(found)
+
+
+def reported_devices(connection: Any) -> frozenset[tuple[str, str]]:
+    """Host and address of each device that has a provider of its own; empty where Nova does not report them."""
+    matches = [DEVICE.match(name) for name in providers(connection)]
+    return frozenset((match["host"].split(".")[0], match["address"].lower()) for match in matches if match)
+
+
+def inventory(connection: Any, host: str, resource_class: str) -> Inventory:
+    """Capacity of the host called `host` (short name).
+
+    Raises:
+        ParseError: Placement does not know the host or the class.
+    """
+    found = [ident for name, ident in providers(connection).items() if name.split(".")[0] == host]
+    if not found:
+        raise ParseError("Placement", f"no resource provider called {host}")
+    inventories = _get(connection, f"/resource_providers/{found[0]}/inventories")["inventories"]
+    usages = _get(connection, f"/resource_providers/{found[0]}/usages")["usages"]
+    if resource_class not in inventories:
+        raise ParseError("Placement", f"{host} has no {resource_class}", line=", ".join(inventories))
+    data = inventories[resource_class]
+    return Inventory(
+        int(data["total"]), int(data["reserved"]), float(data["allocation_ratio"]), int(usages[resource_class])
+    )

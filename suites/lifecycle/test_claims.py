@@ -1,0 +1,164 @@
+"""Claims: the requested cards and no others, never shared, refused when there are none, free at once when given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lifecycle_fixtures import Cards
+from scenario import Scenario
+
+from provisioning.cloud_file import Cloud
+from provisioning.errors import ProvisioningError
+from provisioning.openstack import instances
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+
+
+def _product(cloud: Cloud, alias: str) -> str:
+    return cloud.gpu(next(item.gpu for item in cloud.aliases if item.name == alias)).product_id
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.check("lifecycle.claim.exact", rests_on=("control_plane.alias.api",), source=NOVA_PCI, api=True)
+def test_an_instance_gets_exactly_the_cards_of_its_alias(
+    scenario: Scenario, cards: Cards, cloud: Cloud, count: int
+) -> None:
+    """An alias times N gives N cards of its product, in Nova, hypervisor, host and guest alike."""
+    cards.together(count)
+    standing = scenario.standing(scenario.server(scenario.flavor(count)))
+
+    assert standing.gpus == (_product(cloud, scenario.alias()),) * count, f"the guest shows {standing.gpus}"
+    assert len(standing.attached) == count, f"its domain has {standing.attached}"
+    assert not standing.disagreements, "; ".join(standing.disagreements)
+
+
+@pytest.mark.check("lifecycle.claim.two_aliases", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
+def test_two_aliases_in_one_flavor_are_both_served(scenario: Scenario, cards: Cards, cloud: Cloud) -> None:
+    """A flavor with two aliases gets a card of each, two different ones."""
+    if len(cloud.aliases) < 2:
+        pytest.skip("not verified: the cloud file declares one alias; add another one")
+    cards.together(2)
+    wanted = {scenario.alias(0): 1, scenario.alias(1): 1}
+    standing = scenario.standing(scenario.server(scenario.flavor(wanted)))
+
+    assert sorted(standing.gpus) == sorted(_product(cloud, alias) for alias in wanted), (
+        f"the guest shows {standing.gpus}"
+    )
+    assert len(set(standing.attached)) == 2, f"its domain has {standing.attached}"
+    assert not standing.disagreements, "; ".join(standing.disagreements)
+
+
+@pytest.mark.check("lifecycle.claim.none", source=NOVA_PCI, api=True)
+def test_an_instance_without_an_alias_has_no_card(scenario: Scenario, cards: Cards) -> None:
+    """A flavor without an alias claims nothing."""
+    standing = scenario.standing(scenario.server(scenario.flavor(0)))
+
+    assert standing.gpus == (), f"the guest shows {standing.gpus}"
+    assert standing.attached == (), f"its domain has {standing.attached}"
+    assert not standing.disagreements, "; ".join(standing.disagreements)
+
+
+@pytest.mark.check("lifecycle.claim.not_shared", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
+def test_two_instances_never_share_a_card(scenario: Scenario, cards: Cards) -> None:
+    """Different instances have different cards."""
+    cards.some(2)
+    flavor = scenario.flavor(1)
+    first, second = (scenario.standing(scenario.server(flavor)) for _ in range(2))
+
+    assert not set(first.attached) & set(second.attached), f"both have {set(first.attached) & set(second.attached)}"
+    assert not (*first.disagreements, *second.disagreements), "; ".join(second.disagreements)
+
+
+@pytest.mark.check("lifecycle.claim.too_many", source=NOVA_PCI, api=True)
+def test_more_cards_than_any_host_has_are_refused(scenario: Scenario, cards: Cards, cloud: Cloud) -> None:
+    """A flavor that no host can serve is refused with a reason that names the scheduler."""
+    most = max(sum(gpu.count for gpu in host.gpus) for host in cloud.computes)
+
+    refusal = scenario.refusal(scenario.flavor(most + 1))
+
+    assert "No valid host" in refusal, f"{most + 1} cards on hosts with {most} gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.claim.unknown_alias", source=NOVA_PCI, api=True)
+def test_an_unknown_alias_is_refused_by_the_api(scenario: Scenario, cards: Cards) -> None:
+    """A flavor with an alias that nova-api does not know is refused at once, by name."""
+    refusal = scenario.refusal(scenario.flavor({"no-such-alias": 1}))
+
+    assert "no-such-alias" in refusal, f"a flavor with an unknown alias gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.claim.freed", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
+def test_a_deleted_instance_frees_its_card_at_once(scenario: Scenario, cards: Cards) -> None:
+    """When Nova says that the instance is gone, no side knows its card any more."""
+    cards.one()
+    server = scenario.server(scenario.flavor(1))
+    scenario.delete(server)
+
+    seen = scenario.views.read()
+    left = [f"{item.host} {item.address}" for item in seen.claims or () if item.instance_id == server]
+    assert not left, f"Nova still has claimed for it: {left}"
+    assert not [item for item in seen.disagreements() if server in item.instances]
+    assert not [item for item in seen.allocations or () if item.consumer_id == server], "Placement still has it"
+
+
+@pytest.mark.check("lifecycle.claim.exhausted", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
+def test_when_all_cards_are_taken_one_more_is_refused_and_nothing_leaks(scenario: Scenario, cards: Cards) -> None:
+    """N cards serve N instances; the next is refused with a reason; one freed, it works."""
+    free = sum(cards.all().values())
+    flavor = scenario.flavor(1)
+    servers = [scenario.request(flavor) for _ in range(free)]
+    for server in servers:
+        instances.wait_for_status(scenario.tenant, server, "ACTIVE")
+
+    refusal = scenario.refusal(flavor)
+    leaks = [str(item) for item in scenario.views.read().disagreements()]
+    scenario.delete(servers[0])
+    after = scenario.standing(scenario.server(flavor))
+
+    assert "No valid host" in refusal, f"one more than {free} gave: {refusal or 'an instance'}"
+    assert not leaks, "; ".join(leaks)
+    assert len(after.gpus) == 1, "a freed card was not given to the next instance"
+
+
+@pytest.mark.check("lifecycle.claim.race", rests_on=("lifecycle.claim.exhausted",), source=NOVA_PCI, api=True)
+def test_of_one_request_too_many_at_the_same_moment_one_is_refused(scenario: Scenario, cards: Cards) -> None:
+    """N+1 requests at once for N cards: N are served, one is refused, no card is given twice."""
+    free = sum(cards.all().values())
+    flavor = scenario.flavor(1)
+    servers = [scenario.request(flavor) for _ in range(free + 1)]
+    ends = [instances.wait_for_status(scenario.tenant, server, "ACTIVE", "ERROR") for server in servers]
+
+    served = [server for server in ends if server.status == "ACTIVE"]
+    refused = [server for server in ends if server.status == "ERROR"]
+    problems = [str(item) for item in scenario.views.read().disagreements()]
+    assert len(served) == free, f"{free} cards served {len(served)}: {[instances.fault_of(item) for item in refused]}"
+    assert not problems, "; ".join(problems)
+
+
+@pytest.mark.check("lifecycle.claim.error_leaves_nothing", rests_on=("lifecycle.claim.too_many",), api=True)
+def test_a_refused_instance_leaves_nothing_when_deleted(scenario: Scenario, cards: Cards, admin: Any) -> None:
+    """An instance in ERROR has no claim and no allocation, before and after it is deleted."""
+    server = scenario.request(scenario.flavor(64))
+    instances.wait_for_status(scenario.tenant, server, "ERROR")
+    before = [item for item in scenario.views.read().allocations or () if item.consumer_id == server]
+    scenario.delete(server)
+
+    seen = scenario.views.read()
+    assert not before, f"an instance in ERROR has {before}"
+    assert not [item for item in seen.claims or () if item.instance_id == server]
+
+
+@pytest.mark.check("lifecycle.claim.flavor_is_private", api=True)
+def test_a_flavor_can_be_deleted_while_its_instance_lives(scenario: Scenario, cards: Cards, admin: Any) -> None:
+    """The instance keeps the flavor's cards over a hard reboot, since Nova copied the flavor into it."""
+    cards.one()
+    flavor = scenario.flavor(1)
+    server = scenario.server(flavor)
+    try:
+        admin.compute.delete_flavor(flavor)
+    except Exception as error:
+        raise ProvisioningError(f"the flavor cannot be deleted: {error}") from error
+    report = scenario.reboots(server, lambda: scenario.act("reboot_server", server, "ACTIVE", reboot_type="HARD"))
+
+    assert len(report.gpus) == 1, f"after the reboot the guest shows {report.gpus}"

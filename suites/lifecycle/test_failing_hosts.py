@@ -1,0 +1,55 @@
+"""What happens to cards when nova-compute or its host goes away. Disturbs whoever else is on that host."""
+
+from __future__ import annotations
+
+import pytest
+from lifecycle_fixtures import Cards
+from scenario import Scenario
+
+EVACUATE = "https://docs.openstack.org/nova/latest/admin/evacuate.html"
+
+pytestmark = pytest.mark.disruptive
+
+
+@pytest.mark.check("lifecycle.host.restart", rests_on=("lifecycle.claim.exact",), api=True)
+def test_a_restart_of_nova_compute_changes_nothing(scenario: Scenario, cards: Cards) -> None:
+    """After nova-compute was restarted the instance runs on with its card, and every side agrees."""
+    cards.all()
+    server = scenario.server(scenario.flavor(1))
+    before = scenario.standing(server)
+    scenario.restart_nova_compute(before.host)
+    after = scenario.standing(server)
+
+    assert (after.status, after.attached) == ("ACTIVE", before.attached)
+    assert after.boot_id == before.boot_id, "the guest booted again"
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.check("lifecycle.host.restart_then_delete", rests_on=("lifecycle.host.restart",), api=True)
+def test_cards_of_before_a_restart_can_be_given_back_after_it(scenario: Scenario, cards: Cards) -> None:
+    """An instance from before the restart frees its card when it is deleted after it."""
+    cards.all()
+    server = scenario.server(scenario.flavor(1))
+    scenario.restart_nova_compute(scenario.host(server))
+    scenario.delete(server)
+
+    seen = scenario.views.read()
+    assert not [item for item in seen.claims or () if item.instance_id == server]
+    assert not [str(item) for item in seen.disagreements() if server in item.instances]
+
+
+@pytest.mark.check("lifecycle.host.evacuate", rests_on=("lifecycle.claim.exact",), source=EVACUATE, api=True)
+def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, cards: Cards) -> None:
+    """Evacuated it has a card elsewhere; when its first host comes back, nothing is left there."""
+    cards.all()
+    server = scenario.server(scenario.flavor(1))
+    before = scenario.standing(server)
+    with scenario.forced_down(before.host):
+        report = scenario.reboots(server, lambda: scenario.evacuate(server))
+        moved = scenario.standing(server)
+    after = scenario.standing(server)
+
+    assert moved.host != before.host, f"it stayed on {before.host}"
+    assert len(report.gpus) == 1, f"evacuated the guest shows {report.gpus}"
+    assert all(place.startswith(f"{moved.host} ") for place in after.attached), f"its domains have {after.attached}"
+    assert not after.disagreements, "; ".join(after.disagreements)

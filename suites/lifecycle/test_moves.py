@@ -1,0 +1,201 @@
+"""Moves: resize, cold migration, shelving, snapshots; each side agrees at once, and nothing stays claimed."""
+
+from __future__ import annotations
+
+import pytest
+from lifecycle_fixtures import Cards
+from scenario import Scenario
+
+from provisioning.errors import ProvisioningError
+from provisioning.openstack import instances
+
+RESIZE = "https://docs.openstack.org/nova/latest/contributor/resize-and-cold-migrate.html"
+SHELVE = "https://docs.openstack.org/api-guide/compute/server_concepts.html"
+ENDS = {"confirm": "confirm_server_resize", "revert": "revert_server_resize"}
+
+
+def _finish(scenario: Scenario, server: str, end: str) -> None:
+    if end == "confirm":
+        scenario.act(ENDS[end], server, "ACTIVE")
+    else:  # the guest of the source boots again
+        scenario.reboots(server, lambda: scenario.act(ENDS[end], server, "ACTIVE"))
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("old", "new"), [(0, 1), (1, 0), (1, 2), (2, 1)], ids=["0to1", "1to0", "1to2", "2to1"])
+@pytest.mark.check("lifecycle.move.resize", rests_on=("lifecycle.claim.exact",), source=RESIZE, api=True)
+def test_a_resize_changes_the_cards_and_leaves_none_behind(
+    scenario: Scenario, cards: Cards, old: int, new: int, end: str
+) -> None:
+    """A resized instance has the new flavor's cards; confirmed it keeps them, reverted it has the old ones again."""
+    if old + new > 1:
+        cards.all()
+    else:
+        cards.one()
+    server = scenario.server(scenario.flavor(old))
+    target = scenario.flavor(new)
+    resized = scenario.reboots(server, lambda: scenario.act("resize_server", server, "VERIFY_RESIZE", flavor=target))
+    during = scenario.standing(server)
+    _finish(scenario, server, end)
+    after = scenario.standing(server)
+
+    kept = new if end == "confirm" else old
+    assert len(resized.gpus) == new, f"resized the guest shows {resized.gpus}"
+    assert not during.disagreements, "; ".join(during.disagreements)
+    assert len(after.gpus) == kept, f"after the {end} the guest shows {after.gpus}"
+    assert len(after.attached) == kept, f"after the {end} its domain has {after.attached}"
+    assert len(after.claimed) == kept or scenario.views.hidden.get("claims"), (
+        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed"
+    )
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.check("lifecycle.move.migrate", rests_on=("lifecycle.claim.exact",), source=RESIZE, api=True)
+def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: Cards, count: int, end: str) -> None:
+    """A migrated instance has as many cards of another host; the source's are free once it is confirmed."""
+    cards.move(count)
+    server = scenario.server(scenario.flavor(count))
+    before = scenario.standing(server)
+    scenario.reboots(server, lambda: scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True))
+    during = scenario.standing(server)
+    _finish(scenario, server, end)
+    after = scenario.standing(server)
+
+    assert during.host != before.host, f"it stayed on {before.host}"
+    assert not during.disagreements, "; ".join(during.disagreements)
+    assert after.host == (during.host if end == "confirm" else before.host)
+    assert len(after.gpus) == count, f"after the {end} the guest shows {after.gpus}"
+    assert len(after.claimed) == count or scenario.views.hidden.get("claims"), (
+        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed"
+    )
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.check("lifecycle.move.migrate_refused", rests_on=("lifecycle.move.migrate",), source=RESIZE, api=True)
+def test_a_migration_without_a_free_card_elsewhere_is_refused(scenario: Scenario, cards: Cards) -> None:
+    """With every card taken nothing can move: it is refused, and the instance goes on with its card."""
+    free = sum(cards.all().values())
+    flavor = scenario.flavor(1)
+    servers = [scenario.server(flavor) for _ in range(free)]
+    before = scenario.standing(servers[0])
+    try:
+        scenario.act("migrate_server", servers[0], "VERIFY_RESIZE", as_admin=True)
+        refusal = ""
+    except ProvisioningError as error:
+        refusal = str(error)
+
+    after = scenario.standing(servers[0])
+    assert refusal, f"it was migrated to {after.host}"
+    assert (after.status, after.attached) == ("ACTIVE", before.attached)
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.check("lifecycle.move.stopped", rests_on=("lifecycle.move.migrate",), source=RESIZE, api=True)
+def test_a_stopped_instance_migrates_and_starts_with_a_card(scenario: Scenario, cards: Cards) -> None:
+    """A stopped instance is stopped after the move, too, and starts there with a card."""
+    cards.move(1)
+    server = scenario.server(scenario.flavor(1))
+    scenario.act("stop_server", server, "SHUTOFF")
+    scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
+    scenario.act("confirm_server_resize", server, "SHUTOFF")
+    report = scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
+    after = scenario.standing(server)
+
+    assert len(report.gpus) == 1, f"the guest shows {report.gpus}"
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.check("lifecycle.move.delete_resized", rests_on=("lifecycle.move.resize",), source=RESIZE, api=True)
+def test_an_instance_deleted_before_it_is_confirmed_frees_both_claims(scenario: Scenario, cards: Cards) -> None:
+    """Deleting an instance in VERIFY_RESIZE leaves no claim on either host, after the next audit at the latest."""
+    cards.move(1)
+    server = scenario.server(scenario.flavor(1))
+    scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
+    scenario.delete(server)
+    scenario.wait_until_free(server)
+
+    seen = scenario.views.read()
+    assert not [str(item) for item in seen.disagreements() if server in item.instances]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.check("lifecycle.move.shelve", rests_on=("lifecycle.claim.exact",), source=SHELVE, api=True)
+def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenario, cards: Cards, count: int) -> None:
+    """Offloaded it has no claim at all; unshelved it has as many cards as its flavor says."""
+    cards.together(count)
+    server = scenario.server(scenario.flavor(count))
+    _offload(scenario, server)
+    offloaded = scenario.standing(server)
+    report = scenario.reboots_anew(server, lambda: scenario.act("unshelve_server", server, "ACTIVE"))
+    after = scenario.standing(server)
+
+    assert (offloaded.claimed, offloaded.attached) == ((), ()), f"shelved it has {offloaded.claimed}"
+    assert not offloaded.disagreements, "; ".join(offloaded.disagreements)
+    assert len(report.gpus) == count, f"unshelved the guest shows {report.gpus}"
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+def _offload(scenario: Scenario, server: str) -> None:
+    scenario.shelve(server)
+    if scenario.status(server) == "SHELVED":  # [compute] shelved_offload_time is not 0 here
+        scenario.act("shelve_offload_server", server, "SHELVED_OFFLOADED", as_admin=True)
+
+
+@pytest.mark.check("lifecycle.move.unshelve_refused", rests_on=("lifecycle.move.shelve",), source=SHELVE, api=True)
+def test_an_instance_stays_shelved_while_no_card_is_free(scenario: Scenario, cards: Cards) -> None:
+    """Unshelving without a free card fails and leaves the instance shelved; with a freed card it works."""
+    free = sum(cards.all().values())
+    flavor = scenario.flavor(1)
+    shelved = scenario.server(flavor)
+    _offload(scenario, shelved)
+    others = [scenario.request(flavor) for _ in range(free)]
+    for server in others:
+        instances.wait_for_status(scenario.tenant, server, "ACTIVE")
+
+    scenario.ask("unshelve_server", shelved)
+    refused = instances.wait_for_status(scenario.tenant, shelved, "SHELVED_OFFLOADED", "ERROR", "ACTIVE").status
+    scenario.delete(others[0])
+    scenario.act("unshelve_server", shelved, "ACTIVE")
+    after = scenario.standing(shelved)
+
+    assert refused == "SHELVED_OFFLOADED", f"without a free card it became {refused}"
+    assert len(after.attached) == 1, f"with a free card its domain has {after.attached}"
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@pytest.mark.check("lifecycle.move.snapshot", rests_on=("lifecycle.claim.exact",), source=SHELVE, api=True)
+def test_a_snapshot_boots_with_a_card_of_its_own(scenario: Scenario, cards: Cards) -> None:
+    """An instance from a snapshot has its own card; the snapshot did not touch the first one's."""
+    cards.some(2)
+    flavor = scenario.flavor(1)
+    server = scenario.server(flavor)
+    before = scenario.standing(server)
+    copy = scenario.server(flavor, image_id=scenario.snapshot(server))
+    first, second = scenario.standing(server), scenario.standing(copy)
+
+    assert first.attached == before.attached, f"the first one's cards were {before.attached}, now {first.attached}"
+    assert len(second.gpus) == 1, f"the copy shows {second.gpus}"
+    assert not set(first.attached) & set(second.attached), f"both have {first.attached}"
+    assert not (*first.disagreements, *second.disagreements), "; ".join((*first.disagreements, *second.disagreements))
+
+
+@pytest.mark.check(
+    "lifecycle.move.live_migration",
+    rests_on=("lifecycle.claim.exact",),
+    source="https://docs.openstack.org/nova/latest/admin/live-migration-usage.html",
+    api=True,
+)
+def test_a_live_migration_is_refused_and_the_guest_goes_on(scenario: Scenario, cards: Cards) -> None:
+    """Whole cards cannot move alive unless alias and device say live_migratable: refused, with nothing changed."""
+    cards.move(1)
+    server = scenario.server(scenario.flavor(1))
+    before = scenario.standing(server)
+    refusal = scenario.live_migrate(server)
+    after = scenario.standing(server)
+
+    assert refusal, f"it moved to {after.host}"
+    assert (after.status, after.host, after.attached) == ("ACTIVE", before.host, before.attached)
+    assert after.boot_id == before.boot_id, "the guest booted again"
+    assert not after.disagreements, "; ".join(after.disagreements)

@@ -1,0 +1,124 @@
+"""NUMA: policies on flavor and image against where the cards really are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from cloud_views import CloudViews, numa_nodes
+from lifecycle_fixtures import Cards
+from scenario import Scenario
+
+from probes.openstack import nova_release
+
+POLICIES = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-numa-affinity-policies"
+NODES = {"hw:numa_nodes": "1"}
+POLICY = "hw:pci_numa_affinity_policy"
+STRICT = ("legacy", "required", "socket")
+"""Policies that take cards of the instance's own node or socket only, as far as the devices tell theirs."""
+
+
+@pytest.fixture
+def pairs_on_a_node(views: CloudViews, cards: Cards) -> bool:
+    """Whether some host has two cards on one NUMA node; two on a host are ours meanwhile."""
+    cards.together(2)
+    nodes = numa_nodes(views.read())
+    if not nodes:
+        pytest.skip(f"not verified: {views.hidden.get('devices')}")
+    if None in nodes.values():
+        pytest.skip("not verified: the hosts' firmware tells no NUMA node of the cards (numa_node is -1)")
+    counts = Counter((host, node) for (host, _), node in nodes.items())
+    return max(counts.values()) > 1
+
+
+def _needs(admin: Any, policy: str) -> None:
+    feature = "socket_numa_policy" if policy == "socket" else "flavor_numa_policy"
+    if policy != "legacy" and not nova_release.supports(admin, feature):
+        pytest.skip(f"not verified: this release of Nova has no {feature}, see {nova_release.documentation(feature)}")
+
+
+@pytest.mark.parametrize("policy", ["legacy", "required", "preferred", "socket"])
+@pytest.mark.check("lifecycle.numa.one_card", rests_on=("lifecycle.claim.exact",), source=POLICIES, api=True)
+def test_one_card_is_on_the_node_of_its_instance(scenario: Scenario, cards: Cards, admin: Any, policy: str) -> None:
+    """An instance with one NUMA node and one card gets both; with a strict policy from the same node."""
+    _needs(admin, policy)
+    cards.one()
+    specs = NODES if policy == "legacy" else {**NODES, POLICY: policy}
+    server = scenario.server(scenario.flavor(1, extra_specs=specs))
+    standing = scenario.standing(server)
+    nodes = numa_nodes(scenario.views.read())
+    placed = scenario.numa_nodes(server)
+
+    assert len(standing.gpus) == 1, f"the guest shows {standing.gpus}"
+    if policy in STRICT and placed is not None:
+        host, _, address = standing.attached[0].partition(" ")
+        assert {nodes[host, address]} == placed, f"the card is on node {nodes[host, address]}, the instance on {placed}"
+
+
+@pytest.mark.parametrize("policy", ["legacy", "required", "preferred", "socket"])
+@pytest.mark.check("lifecycle.numa.two_cards", rests_on=("lifecycle.numa.one_card",), source=POLICIES, api=True)
+def test_two_cards_fit_one_node_or_are_refused(
+    scenario: Scenario, admin: Any, pairs_on_a_node: bool, policy: str
+) -> None:
+    """One NUMA node and two cards: served where a node has two, refused by strict policies where none has."""
+    _needs(admin, policy)
+    specs = NODES if policy == "legacy" else {**NODES, POLICY: policy}
+    refusal = scenario.refusal(scenario.flavor(2, extra_specs=specs))
+
+    if pairs_on_a_node or policy == "preferred":
+        assert not refusal, f"{policy} was refused: {refusal}"
+    else:
+        assert "No valid host" in refusal, f"{policy} took cards of two nodes: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.numa.two_nodes", rests_on=("lifecycle.numa.two_cards",), source=POLICIES, api=True)
+def test_an_instance_over_two_nodes_takes_cards_of_both(scenario: Scenario, admin: Any, pairs_on_a_node: bool) -> None:
+    """With two NUMA nodes of its own an instance may have cards of both, under the strict policy, too."""
+    _needs(admin, "required")
+    specs = {"hw:numa_nodes": "2", POLICY: "required"}
+    standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=specs)))
+
+    assert len(standing.gpus) == 2, f"the guest shows {standing.gpus}"
+    assert not standing.disagreements, "; ".join(standing.disagreements)
+
+
+@pytest.mark.check("lifecycle.numa.image", rests_on=("lifecycle.numa.two_cards",), source=POLICIES, api=True)
+def test_an_image_can_ask_for_the_policy(scenario: Scenario, admin: Any, pairs_on_a_node: bool) -> None:
+    """The image's property counts as the flavor's does: required refuses two cards of two nodes."""
+    _needs(admin, "required")
+    if pairs_on_a_node:
+        pytest.skip("not verified: here a node has two cards, so nothing is refused; needs cards on both sockets")
+    image = scenario.empty_image(hw_pci_numa_affinity_policy="required")
+    refusal = scenario.refusal(scenario.flavor(2, extra_specs=NODES), image_id=image)
+
+    assert "No valid host" in refusal, f"the image's policy gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.numa.conflict", source=POLICIES, api=True)
+def test_a_conflict_between_flavor_and_image_is_refused_by_the_api(
+    scenario: Scenario, cards: Cards, admin: Any
+) -> None:
+    """A flavor that says one policy and an image that says another are refused at once."""
+    _needs(admin, "required")
+    image = scenario.empty_image(hw_pci_numa_affinity_policy="preferred")
+    flavor = scenario.flavor(1, extra_specs={**NODES, POLICY: "required"})
+    refusal = scenario.refusal(flavor, image_id=image)
+
+    assert "affinity" in refusal.lower(), f"a conflict gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.numa.pair", rests_on=("lifecycle.claim.exact",), source=POLICIES, api=True)
+def test_a_flavor_with_two_cards_gets_a_pair_of_one_node_where_there_is_one(
+    scenario: Scenario, pairs_on_a_node: bool
+) -> None:
+    """Two cards of one node reach each other without crossing sockets: a host that has such a pair gives it."""
+    policy = {} if not pairs_on_a_node else {**NODES, POLICY: "preferred"}
+    standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=policy)))
+    nodes = numa_nodes(scenario.views.read())
+    places = {nodes[place.split(" ")[0], place.split(" ")[1]] for place in standing.attached}
+
+    assert len(standing.attached) == 2, f"its domain has {standing.attached}"
+    assert len(places) == 1 or not pairs_on_a_node, (
+        f"its cards are on nodes {places} although a host has two on one node; set {POLICY}=required on the flavor"
+    )

@@ -1,0 +1,119 @@
+"""Power: every state change that stays on the host keeps exactly the same cards."""
+
+from __future__ import annotations
+
+import pytest
+from lifecycle_fixtures import Cards
+from scenario import Scenario, Standing
+
+from probes.guest_console import REBOOT_ONCE, USER_DATA
+
+SERVERS = "https://docs.openstack.org/api-guide/compute/server_concepts.html"
+COUNTS = pytest.mark.parametrize("count", [1, 2])
+
+
+def _assert_same_cards(before: Standing, after: Standing, count: int) -> None:
+    assert after.status == "ACTIVE"
+    assert after.attached == before.attached, f"the cards were {before.attached}, now they are {after.attached}"
+    assert len(after.gpus) == count, f"the guest shows {after.gpus}"
+    assert not after.disagreements, "; ".join(after.disagreements)
+
+
+@COUNTS
+@pytest.mark.parametrize("kind", ["SOFT", "HARD"])
+@pytest.mark.check("lifecycle.power.reboot", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_a_reboot_keeps_the_cards(scenario: Scenario, cards: Cards, kind: str, count: int) -> None:
+    """After a soft or hard reboot the guest booted again and has the same cards."""
+    cards.together(count)
+    server = scenario.server(scenario.flavor(count))
+    before = scenario.standing(server)
+    scenario.reboots(server, lambda: scenario.act("reboot_server", server, "ACTIVE", reboot_type=kind))
+
+    _assert_same_cards(before, scenario.standing(server), count)
+
+
+@pytest.mark.check("lifecycle.power.guest_reboot", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_a_reboot_from_inside_keeps_the_card(scenario: Scenario, cards: Cards) -> None:
+    """A guest that reboots itself, unknown to Nova, has the same card."""
+    cards.one()
+    server = scenario.server(scenario.flavor(1), user_data=USER_DATA + REBOOT_ONCE)
+    before = scenario.standing(server)
+    first = scenario.first_boot(server)
+    scenario.boot(server, after=first.boot_id)
+
+    _assert_same_cards(before, scenario.standing(server), 1)
+
+
+@pytest.mark.check("lifecycle.power.pause", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_a_paused_instance_keeps_its_card(scenario: Scenario, cards: Cards) -> None:
+    """While paused and afterwards the card is the same, and the guest did not boot again."""
+    cards.one()
+    server = scenario.server(scenario.flavor(1))
+    before = scenario.standing(server)
+    scenario.act("pause_server", server, "PAUSED")
+    paused = scenario.standing(server)
+    scenario.act("unpause_server", server, "ACTIVE")
+    after = scenario.standing(server)
+
+    assert paused.attached == before.attached, f"paused it has {paused.attached}"
+    assert not paused.disagreements, "; ".join(paused.disagreements)
+    assert after.boot_id == before.boot_id, "the guest booted again"
+    _assert_same_cards(before, after, 1)
+
+
+@COUNTS
+@pytest.mark.check("lifecycle.power.stop", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_a_stopped_instance_keeps_its_claim(scenario: Scenario, cards: Cards, count: int) -> None:
+    """A stopped instance still owns its cards: nobody else gets them, and it starts with the same ones."""
+    cards.together(count)
+    server = scenario.server(scenario.flavor(count))
+    before = scenario.standing(server)
+    scenario.act("stop_server", server, "SHUTOFF")
+    stopped = scenario.standing(server)
+    scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
+
+    assert stopped.claimed == before.claimed, f"stopped it has claimed {stopped.claimed}"
+    assert not stopped.disagreements, "; ".join(stopped.disagreements)
+    _assert_same_cards(before, scenario.standing(server), count)
+
+
+@COUNTS
+@pytest.mark.check("lifecycle.power.rebuild", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_a_rebuild_keeps_the_cards(scenario: Scenario, cards: Cards, count: int) -> None:
+    """A rebuilt instance has a new disk and the same cards."""
+    cards.together(count)
+    server = scenario.server(scenario.flavor(count))
+    before = scenario.standing(server)
+    image = scenario.environment.image_id
+    scenario.reboots(server, lambda: scenario.act("rebuild_server", server, "ACTIVE", image=image))
+
+    _assert_same_cards(before, scenario.standing(server), count)
+
+
+@pytest.mark.check("lifecycle.power.suspend", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
+def test_suspend_and_resume_keep_the_claim(scenario: Scenario, cards: Cards) -> None:
+    """Flavor-based cards are unplugged while suspended and plugged in again; the claim stays all the time."""
+    cards.one()
+    server = scenario.server(scenario.flavor(1))
+    before = scenario.standing(server)
+    scenario.act("suspend_server", server, "SUSPENDED")
+    suspended = scenario.standing(server)
+    scenario.act("resume_server", server, "ACTIVE")
+    after = scenario.standing(server)
+
+    assert suspended.claimed == before.claimed, f"suspended it has claimed {suspended.claimed}"
+    assert after.boot_id == before.boot_id, "the guest booted again: its memory was not saved"
+    _assert_same_cards(before, after, 1)
+
+
+@pytest.mark.check("lifecycle.power.delete_stopped", rests_on=("lifecycle.power.stop",), source=SERVERS, api=True)
+def test_a_stopped_instance_gives_its_card_back_when_deleted(scenario: Scenario, cards: Cards) -> None:
+    """Deleting a stopped instance frees its card as deleting a running one does."""
+    cards.one()
+    server = scenario.server(scenario.flavor(1))
+    scenario.act("stop_server", server, "SHUTOFF")
+    scenario.delete(server)
+
+    seen = scenario.views.read()
+    assert not [item for item in seen.claims or () if item.instance_id == server]
+    assert not [str(item) for item in seen.disagreements() if server in item.instances]

@@ -1,0 +1,91 @@
+"""Scheduling around the cards: quota, zones, aggregates, hosts that are full for another reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lifecycle_fixtures import Cards, host_cards
+from scenario import VCPUS, Scenario
+
+from probes.openstack import nova, placement
+from provisioning.cloud_file import Cloud
+
+FILTERS = "https://docs.openstack.org/nova/latest/admin/scheduling.html"
+
+
+@pytest.mark.check(
+    "lifecycle.scheduling.quota", source="https://docs.openstack.org/nova/latest/user/quotas.html", api=True
+)
+def test_a_flavor_above_the_quota_is_refused_by_the_api(scenario: Scenario, cards: Cards, admin: Any) -> None:
+    """A flavor with more cores than the quota is refused at once, and claims no card."""
+    limit = nova.quota(admin, str(scenario.environment.project_id)).cores
+    if limit < 0:
+        pytest.skip("not verified: the tenant's quota of cores is unlimited")
+    refusal = scenario.refusal(scenario.flavor(1, vcpus=limit + 1))
+
+    assert "quota" in refusal.lower(), f"{limit + 1} cores of {limit} gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.scheduling.unknown_zone", source=FILTERS, api=True)
+def test_an_unknown_availability_zone_is_refused_by_the_api(scenario: Scenario, cards: Cards) -> None:
+    """A zone that does not exist is refused by name."""
+    refusal = scenario.refusal(scenario.flavor(1), availability_zone="no-such-zone")
+
+    assert "no-such-zone" in refusal or "availability zone" in refusal.lower(), f"gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.check("lifecycle.scheduling.zone", rests_on=("lifecycle.claim.exact",), source=FILTERS, api=True)
+def test_a_zone_with_gpu_hosts_gives_a_card(scenario: Scenario, cards: Cards, cloud: Cloud) -> None:
+    """An instance that names the zone of a GPU host gets a card of a host of that zone."""
+    cards.one()
+    zone = scenario.zone_of(next(iter(host_cards(cloud))))
+    server = scenario.server(scenario.flavor(1), availability_zone=zone)
+
+    assert scenario.zone_of(scenario.host(server)) == zone, f"it runs on {scenario.host(server)}"
+
+
+@pytest.mark.disruptive
+@pytest.mark.check("lifecycle.scheduling.own_zone", rests_on=("lifecycle.scheduling.zone",), source=FILTERS, api=True)
+def test_a_zone_of_one_host_gives_cards_of_that_host_only(scenario: Scenario, cards: Cards, cloud: Cloud) -> None:
+    """With a zone around one GPU host, that host's cards are all there is: one more is refused."""
+    free = cards.all()
+    host = max(free, key=lambda name: free[name])
+    zone = f"{cloud.prefix}-zone"
+    if any(scenario.instances_on(host)):
+        pytest.skip(f"not verified: {host} has instances, so Nova does not move it to another zone; empty it first")
+    scenario.aggregate([host], {"availability_zone": zone})
+    flavor = scenario.flavor(1)
+    servers = [scenario.server(flavor, availability_zone=zone) for _ in range(free[host])]
+    refusal = scenario.refusal(flavor, availability_zone=zone)
+    places = {scenario.host(server) for server in servers}
+    for server in servers:  # else the host cannot leave the zone
+        scenario.delete(server)
+
+    assert places == {host}, f"they run on {places}"
+    assert "No valid host" in refusal, f"one more than {free[host]} gave: {refusal or 'an instance'}"
+
+
+@pytest.mark.disruptive
+@pytest.mark.check("lifecycle.scheduling.full_host", rests_on=("lifecycle.claim.exact",), source=FILTERS, api=True)
+def test_a_host_filled_without_cards_gives_none_and_none_is_lost(
+    scenario: Scenario, cards: Cards, cloud: Cloud, admin: Any
+) -> None:
+    """Instances without cards that use up the memory make a GPU instance fail; when they go, it works."""
+    hosts = list(cards.all())
+    room = min(placement.inventory(admin, host, "MEMORY_MB").free for host in hosts)
+    everybody = [host.name for host in cloud.computes]
+    if set(everybody) != set(hosts):
+        pytest.skip("not verified: this cloud has computes without cards, which would take the fillers")
+    flavor = scenario.flavor(0, memory_mb=room - 512)
+    fillers = [scenario.server(flavor) for _ in hosts]
+    small = scenario.flavor(1, vcpus=VCPUS)
+    refusal = scenario.refusal(small)
+    free = [item for item in scenario.views.read().claims or () if item.is_taken]
+    for server in fillers:
+        scenario.delete(server)
+    standing = scenario.standing(scenario.server(small))
+
+    assert "No valid host" in refusal, f"full hosts gave: {refusal or 'an instance'}"
+    assert not free, f"refused, but claimed: {free}"
+    assert len(standing.gpus) == 1, "with free memory again the card is not given"
