@@ -80,6 +80,7 @@ def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
 
     files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     faults = [fault.load(file) for file in files or fault.catalogue()]
+    _up(paths, argparse.Namespace(declaration=None, release=None, json=False))
     runner = run.Runner(lab_state.load(paths), options.cloud)
     print(f"provisioning the healthy cloud, then {len(faults)} faults", flush=True)
     runner.prepare()

@@ -155,6 +155,8 @@ class RunHeader:
     schema_version: int = SCHEMA_VERSION
     environment: dict[str, Any] = field(default_factory=dict)
     """Release of the cloud, CUDA, Python and packages of the suite."""
+    whole: bool = True
+    """Whether all suites were asked for; a part of them accepts no cloud."""
     declared_hosts: dict[str, int] = field(default_factory=dict)
     """GPU hosts of the cloud file and the number of their cards."""
     declared_guests: dict[str, int] = field(default_factory=dict)

@@ -46,6 +46,9 @@ class Injector:
         self._files, self._machines = [], {}
         for step in fault.mend:
             self._step(step)
+        again = dict.fromkeys(str(step["restart"]) for step in fault.inject if "restart" in step)
+        if again:  # they run on the broken files still
+            control.restart(self.state, list(again))
 
     def _step(self, step: dict[str, Any]) -> None:
         host = str(step.get("on", ""))

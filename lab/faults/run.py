@@ -78,7 +78,7 @@ class Runner:
                 checks = self._accept("broken", "--keep")[1]
             else:
                 checks = self._accept("healthy", "--reuse")[1]
-        except LabError as error:
+        except (LabError, subprocess.TimeoutExpired) as error:
             return Score(fault.id, False, False, (), time.monotonic() - started, str(error)[:300])
         finally:
             injector.mend(fault)

@@ -302,7 +302,7 @@ def _slot(
     for companion in gpu.get("companions", ()):  # further functions or strangers in the card's IOMMU group
         functions.append(
             Function(
-                companion["address"], int(companion["vendor_id"], 16), int(companion["product_id"], 16), int(companion["class"]),
+                companion["address"], int(companion["vendor_id"], 16), int(companion["product_id"], 16), int(str(companion["class"]), 0),
                 f"{root}/{port}", 161, (0, 0), node, companion.get("driver"), card_group,
             )
         )  # fmt: skip

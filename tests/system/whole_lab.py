@@ -103,16 +103,20 @@ class WholeLab:
 
     def command(self, *words: str) -> str:
         """`python -m lab …`, which must succeed."""
-        done = self._run([sys.executable, "-m", "lab", *words])
+        done = self.try_command(*words)
         assert done.returncode == 0, f"{words}: {done.stdout}"
         return done.stdout
+
+    def try_command(self, *words: str, limit_s: int = RUN_LIMIT_S) -> subprocess.CompletedProcess[str]:
+        """`python -m lab …`, however it ends; its errors stand in the output."""
+        return self._run([sys.executable, "-m", "lab", *words], limit_s)
 
     def on(self, host: str, command: str) -> None:
         """Run a command as root of a machine; a reboot cuts the connection, so its exit code says nothing."""
         self._run([sys.executable, "-m", "lab", "ssh", host, f"sudo sh -c '{command}'"])
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str], limit_s: int = RUN_LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment, timeout=RUN_LIMIT_S, check=False, text=True,
+            command, cwd=REPOSITORY, env=self.environment, timeout=limit_s, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
