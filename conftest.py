@@ -23,6 +23,7 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "record_fixtures",
         "provisioning_fixtures",
         "host_fixtures",
+        "configuration_fixtures",
         "report_fixtures",
         "lifecycle_fixtures",
     ]

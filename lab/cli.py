@@ -76,32 +76,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
     """Inject faults one by one; 0 when each is found with its cause and nothing else is blamed."""
-    from lab.faults import fault, run
+    from lab.faults import fault, run, score
 
     files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     faults = [fault.load(file) for file in files or fault.catalogue()]
-    _up(paths, argparse.Namespace(declaration=None, release=None, json=False))
-    runner = run.Runner(lab_state.load(paths), options.cloud)
-    print(f"provisioning the healthy cloud, then {len(faults)} faults", flush=True)
-    runner.prepare()
     scores = []
-    for item in faults:
-        score = runner.judge(item)
-        scores.append(score)
-        print(f"{'ok  ' if score.is_right else 'MISS'} {item.id}: {item.title} {score.note}", flush=True)
-    runner.finish()
-    print(run.table(scores))
-    right = sum(score.is_right for score in scores)
-    print(f"{right} of {len(scores)} right")
-    return 0 if right == len(scores) else 1
+    for item in run.run(paths, faults, options.cloud):
+        scores.append(item)
+        print(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}", flush=True)
+        for line in (item.note, *item.extra):
+            if line and not item.is_right:
+                print(f"       {line}", flush=True)
+    print(score.table(scores))
+    print(score.summary(scores))
+    return 0 if all(item.is_right for item in scores) else FAILED
 
 
 def _up(paths: LabPaths, options: argparse.Namespace) -> int:
     state = _load_or_create(paths, options)
-    paths.sockets.mkdir(mode=0o700, exist_ok=True)
-    control.write_configuration(state)
-    control.create_databases(state)
-    control.start(state, lambda text: print(text, file=sys.stderr))
+    control.up(state, lambda text: print(text, file=sys.stderr))
     if options.json:
         print(json.dumps(state.connection()))
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from probes.host import Host
+from probes.host import Host, output_of
 from probes.reading import lines_of, read_file
 from provisioning.errors import ParseError
 
@@ -126,3 +126,9 @@ def _filters(options: tuple[Option, ...]) -> tuple[str, ...] | None:
 def read(host: Host, path: str) -> NovaConf:
     """The nova.conf at `path` of `host`."""
     return parse(read_file(host, path, as_root=True))
+
+
+def read_beside(host: Host, path: str) -> NovaConf:
+    """A nova.conf that may not be there; an empty one then."""
+    text = output_of(host, f"cat {path} 2>/dev/null || echo '[DEFAULT]'", as_root=True).stdout
+    return parse(text if text.strip() else "[DEFAULT]")

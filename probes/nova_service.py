@@ -97,3 +97,9 @@ def modified(host: Host, path: str) -> datetime:
     if not text.isdigit():
         raise ParseError("stat", "not seconds since the epoch", line=text)
     return datetime.fromtimestamp(int(text), UTC)
+
+
+def devices_seen(host: Host, name: str, engine: str | None) -> tuple[str, ...]:
+    """Addresses of the PCI devices that a service finds in /sys; it may run in a container."""
+    inside = f"{engine} exec {name.replace('-', '_')} " if engine else ""
+    return tuple(output_of(host, f"{inside}ls /sys/bus/pci/devices", as_root=True).stdout.split())

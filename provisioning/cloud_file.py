@@ -304,6 +304,15 @@ class Threshold(_Section):
     source: str
 
 
+class NovaPlaces(_Section):
+    """Where Nova's services read their configuration, when it is not where the release has it."""
+
+    api_conf: str | None = None
+    compute_conf: str | None = None
+    container_engine: Literal["docker", "podman"] | None = None
+    """Nova's services run in containers that are called nova_api, nova_scheduler, nova_compute."""
+
+
 class Cloud(_Section):
     """A whole cloud file."""
 
@@ -320,6 +329,7 @@ class Cloud(_Section):
     gpus: tuple[GpuModel, ...]
     aliases: tuple[PciAlias, ...] = ()
     deploy: Deploy = Field(default_factory=Deploy)
+    nova: NovaPlaces = Field(default_factory=NovaPlaces)
     image: Image | None = None
     flavors: tuple[Flavor, ...] = ()
     tenant: Tenant | None = None
@@ -331,6 +341,8 @@ class Cloud(_Section):
     runs_directory: ExpandedPath | None = None
     lab_declaration: str | None = None
     """kind lab: another declaration than lab/lab.yaml."""
+    lab_name: Name = "default"
+    """kind lab: which of the labs that run side by side."""
     simulated: bool = False
     """Set for the embedded lab, never in a file of a real cloud."""
 

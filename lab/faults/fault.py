@@ -1,8 +1,9 @@
-"""One fault file: what is broken where, and what the acceptance must say of it."""
+"""One fault file: what is broken where, and what the acceptance must say of it. docs/faults.md describes the format."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,34 @@ import yaml
 
 from lab.errors import LabError
 
-STEPS = ("run", "hardware", "restart", "reboot", "cloud")
-KEYS = {"id", "title", "symptom", "sources", "inject", "mend", "expect", "allow", "healthy"}
+CATALOGUE = Path(__file__).parent / "catalogue"
+VARIANTS = Path(__file__).parent / "variants"
+STEPS = {
+    "run": {"run", "host", "save"},
+    "hardware": {"hardware", "host"},
+    "restart": {"restart"},
+    "reboot": {"reboot"},
+    "cloud": {"cloud"},
+    "nova": {"nova"},
+    "files": {"files", "release"},
+}
+"""Each step by its word, with the keys that may stand beside it."""
+TEXTS = ("id", "title", "symptom", "remedy")
+LISTS = ("sources", "rows", "inject", "expect", "allow", "accept", "mend")
+KEYS = {*TEXTS, *LISTS, "variant", "provision", "healthy"}
+VERDICTS = ("failed", "error", "not verified", "blocked")
+EXPECTED_KEYS = {"check", "cause", "place", "verdict"}
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The check that must fail, and the cause that must be named."""
+    """A check that must not pass: with which cause, or, where nothing can be judged, with which other verdict."""
 
     check: str
-    cause: str
+    cause: str = ""
     place: str | None = None
     """None: at any place."""
+    verdict: str = "failed"
 
 
 @dataclass(frozen=True)
@@ -31,32 +48,47 @@ class Fault:
     id: str
     title: str
     symptom: str
-    sources: tuple[str, ...]
+    """What people see and type into a search engine."""
     inject: tuple[dict[str, Any], ...]
-    """Steps in their order: `{run: COMMAND, on: HOST, save: [FILES]}`, `{hardware: {…}, on: HOST}`,
-    `{restart: SERVICE}`, `{reboot: HOST}`, `{cloud: {…}}`."""
     expect: tuple[Expected, ...]
     """Empty for a healthy variant: nothing may fail."""
+    remedy: str = ""
+    """What mends it in life; "" where the check's own words say it all."""
+    sources: tuple[str, ...] = ()
+    """Where it is met in life."""
+    rows: tuple[str, ...] = ()
+    """Its numbers in the catalogue of faults, e.g. H04."""
     allow: tuple[str, ...] = ()
     """Checks that fail as well, by nature of the fault."""
-    mend: tuple[dict[str, Any], ...] = field(default=())
-    """Steps after which the lab is healthy again; files that `save` names come back by themselves."""
+    accept: tuple[str, ...] = ("suites/",)
+    """What pytest is given: paths and options."""
+    mend: tuple[dict[str, Any], ...] = ()
+    """Steps after which the lab is healthy again; what `save` names comes back by itself."""
+    variant: str | None = None
+    """Another lab than the default one: a file in lab/faults/variants."""
+    provision: bool = False
+    """Whether what is missing is provisioned after the injection; otherwise the acceptance only looks."""
 
     @property
-    def needs_provisioning(self) -> bool:
-        """Whether the cloud must be provisioned with another cloud file."""
-        return any("cloud" in step for step in self.inject)
+    def is_static(self) -> bool:
+        """Whether it is found in files alone, before any deploy."""
+        return any("files" in step for step in self.inject)
+
+    @property
+    def provisions(self) -> bool:
+        """Whether the cloud must be provisioned again, before and after."""
+        return self.provision or any("cloud" in step for step in self.inject)
 
 
 def load(path: Path) -> Fault:
     """Read a fault file.
 
     Raises:
-        LabError: it is no fault file; says what is wrong.
+        LabError: it is no fault file; names every mistake.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise LabError(f"{path}: {error}") from error
     problems = list(_problems(data))
     if problems:
@@ -64,34 +96,59 @@ def load(path: Path) -> Fault:
     return Fault(
         id=str(data["id"]),
         title=str(data["title"]),
-        symptom=str(data["symptom"]),
-        sources=tuple(data.get("sources", ())),
-        inject=tuple(data.get("inject", ())),
-        expect=tuple(Expected(**item) for item in data.get("expect", ())),
-        allow=tuple(data.get("allow", ())),
-        mend=tuple(data.get("mend", ())),
+        symptom=str(data["symptom"]).strip(),
+        remedy=str(data.get("remedy") or "").strip(),
+        sources=tuple(data.get("sources") or ()),
+        rows=tuple(data.get("rows") or ()),
+        allow=tuple(data.get("allow") or ()),
+        accept=tuple(data.get("accept") or ("suites/",)),
+        mend=tuple(data.get("mend") or ()),
+        inject=tuple(data.get("inject") or ()),
+        expect=tuple(Expected(**item) for item in data.get("expect") or ()),
+        variant=data.get("variant"),
+        provision=bool(data.get("provision")),
     )
 
 
-def _problems(data: Any) -> Any:
+def _problems(data: Any) -> Iterator[str]:
     if not isinstance(data, dict):
         yield "not a mapping"
         return
-    for key in ("id", "title", "symptom", "inject"):
-        if not data.get(key):
-            yield f"{key} is missing"
-    for key in set(data) - KEYS:
-        yield f"no such key: {key}"
-    if not data.get("expect") and not data.get("healthy"):
-        yield "neither expect nor healthy: true"
-    for step in (*data.get("inject", ()), *data.get("mend", ())):
-        if not isinstance(step, dict) or len(set(step) & set(STEPS)) != 1:
-            yield f"a step has exactly one of {', '.join(STEPS)}: {step}"
-    for item in data.get("expect", ()):
-        if not isinstance(item, dict) or not {"check", "cause"} <= set(item) <= {"check", "cause", "place"}:
-            yield f"expect has check, cause and perhaps place: {item}"
+    yield from (f"{key} is missing" for key in ("id", "title", "symptom") if not data.get(key))
+    yield from (f"no such key: {key}" for key in data if key not in KEYS)
+    yield from (f"{key} is a list" for key in LISTS if not isinstance(data.get(key) or [], list))
+    if bool(data.get("expect")) == bool(data.get("healthy")):
+        yield "either expect, or healthy: true"
+    if not data.get("inject") and not data.get("variant"):
+        yield "inject is missing"
+    variant = data.get("variant")
+    if variant is not None and not (VARIANTS / f"{variant}.yaml").is_file():
+        yield f"no variant {variant}; there are {', '.join(sorted(file.stem for file in VARIANTS.glob('*.yaml')))}"
+    for step in (*(data.get("inject") or ()), *(data.get("mend") or ())):
+        yield from _step_problems(step)
+    for item in data.get("expect") or ():
+        yield from _expected_problems(item)
+
+
+def _step_problems(step: Any) -> Iterator[str]:
+    words = [word for word in STEPS if isinstance(step, dict) and word in step]
+    if len(words) != 1:
+        yield f"a step has exactly one of {', '.join(STEPS)}: {step}"
+    elif unknown := set(map(str, step)) - STEPS[words[0]]:
+        yield f"a step `{words[0]}` has no {', '.join(sorted(unknown))}"
+    elif words[0] in ("run", "hardware") and not step.get("host"):
+        yield f"a step `{words[0]}` names its host: {step}"
+
+
+def _expected_problems(item: Any) -> Iterator[str]:
+    if not isinstance(item, dict) or "check" not in item or set(item) - EXPECTED_KEYS:
+        yield f"expect has check, cause, place, verdict: {item}"
+    elif item.get("verdict", "failed") not in VERDICTS:
+        yield f"a verdict is one of {', '.join(VERDICTS)}: {item['verdict']}"
+    elif item.get("verdict", "failed") == "failed" and not item.get("cause"):
+        yield f"a failed check has a cause: {item}"
 
 
 def catalogue() -> list[Path]:
     """The fault files that come with the lab."""
-    return sorted((Path(__file__).parent / "catalogue").glob("*.yaml"))
+    return sorted(CATALOGUE.glob("*.yaml"))

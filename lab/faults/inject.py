@@ -16,6 +16,7 @@ from lab.services import control
 from lab.state import LabState
 
 SAVED = "/var/tmp/before-fault"
+STEP_LIMIT_S = 180
 
 
 class Injector:
@@ -37,21 +38,27 @@ class Injector:
             self._step(step)
 
     def mend(self, fault: Fault) -> None:
-        """Take the fault out: own steps first, then every saved file and machine."""
+        """Take the fault out: saved files and machines, then own steps, then what ran on broken files is restarted."""
         for host, file in reversed(self._files):
-            self._shell(host, f"cp -a {SAVED}{shlex.quote(file)} {shlex.quote(file)}")
+            saved, there = shlex.quote(SAVED + file), shlex.quote(file)
+            self._shell(host, f"rm -rf {there}; [ ! -e {saved} ] || cp -a {saved} {there}; rm -rf {saved}")
         for host, text in self._machines.items():
             self._write_machine(host, text)
             self.client.reboot(host)
         self._files, self._machines = [], {}
+        if any("nova" in step for step in fault.inject):
+            self._nova([])
         for step in fault.mend:
             self._step(step)
+        rebooted = dict.fromkeys(str(step["reboot"]) for step in fault.inject if "reboot" in step)
+        for name in rebooted:
+            self.client.reboot(self._machine(name))
         again = dict.fromkeys(str(step["restart"]) for step in fault.inject if "restart" in step)
-        if again:  # they run on the broken files still
+        if again:
             control.restart(self.state, list(again))
 
     def _step(self, step: dict[str, Any]) -> None:
-        host = str(step.get("on", ""))
+        host = str(step.get("host", ""))
         if "run" in step:
             self._save(host, step.get("save", ()))
             self._shell(self._machine(host), str(step["run"]))
@@ -61,6 +68,16 @@ class Injector:
             control.restart(self.state, [str(step["restart"])])
         elif "reboot" in step:
             self.client.reboot(self._machine(str(step["reboot"])))
+        elif "nova" in step:
+            self._nova(list(step["nova"]))
+
+    def _nova(self, faults: list[str]) -> None:
+        """Faults of Nova itself, by name; see lab/plugins/labcloud/faults.py."""
+        file = self.state.paths.state / "faults.json"
+        if faults:
+            file.write_text(json.dumps(faults))
+        else:
+            file.unlink(missing_ok=True)
 
     def _machine(self, name: str) -> str:
         """A machine by its name; an instance also by the end of its host name."""
@@ -74,14 +91,17 @@ class Injector:
         raise LabError(f"there is no machine {name}; known are {', '.join(known)}")
 
     def _save(self, host: str, files: Iterable[str]) -> None:
+        """Keep files as they are now; one that is not there is removed again."""
         machine = self._machine(host)
         for file in files:
-            quoted = shlex.quote(file)
-            self._shell(machine, f"mkdir -p $(dirname {SAVED}{quoted}) && cp -a {quoted} {SAVED}{quoted}")
+            there, saved = shlex.quote(file), shlex.quote(SAVED + file)
+            self._shell(
+                machine, f"mkdir -p $(dirname {saved}); rm -rf {saved}; [ ! -e {there} ] || cp -a {there} {saved}"
+            )
             self._files.append((machine, file))
 
     def _shell(self, machine: str, command: str) -> None:
-        done = self.client.run(machine, ["/bin/bash", "-c", command], timeout_s=60)
+        done = self.client.run(machine, ["/bin/bash", "-c", command], timeout_s=STEP_LIMIT_S)
         if done.returncode:
             raise LabError(f"{machine}: {command}: exit code {done.returncode}: {done.stdout}{done.stderr}")
 
@@ -91,7 +111,7 @@ class Injector:
         self._machines.setdefault(machine, text)
         data = json.loads(text)
         for path, value in changes.items():
-            _set(data, path, value)
+            set_path(data, path, value)
         self._write_machine(machine, json.dumps(data, indent=1))
         self.client.reboot(machine)
 
@@ -100,9 +120,24 @@ class Injector:
         MachineDir(self.state.paths, machine).machine_file.write_text(text)
 
 
-def _set(data: Any, path: str, value: Any) -> None:
-    """Set `firmware.iommu` or `gpus[0].link.width`."""
-    words = [int(word) if word.isdigit() else word for word in re.findall(r"[^.\[\]]+", path)]
+def set_path(data: Any, path: str, value: Any) -> None:
+    """Set `firmware.iommu`, `gpus[0].link.width`, or `gpus[*].ecc` for all."""
+    words = re.findall(r"[^.\[\]]+", path)
+    targets = [data]
     for word in words[:-1]:
-        data = data[word]
-    data[words[-1]] = value
+        targets = [inner for target in targets for inner in _inner(target, word, path)]
+    for target in targets:
+        if isinstance(target, list):
+            for index in range(len(target)) if words[-1] == "*" else [int(words[-1])]:
+                target[index] = value
+        else:
+            target[words[-1]] = value
+
+
+def _inner(target: Any, word: str, path: str) -> list[Any]:
+    try:
+        if isinstance(target, list):
+            return list(target) if word == "*" else [target[int(word)]]
+        return [target.setdefault(word, {})]
+    except (IndexError, ValueError, AttributeError) as error:
+        raise LabError(f"the machine has no {path}") from error

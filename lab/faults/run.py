@@ -1,52 +1,77 @@
-"""Inject faults one by one into a provisioned lab, run the acceptance, and judge what it said."""
+"""Inject faults one by one into provisioned labs, run the acceptance, and judge what it said."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lab import state as lab_state
 from lab.errors import LabError
-from lab.faults.fault import Expected, Fault
+from lab.faults import static
+from lab.faults.fault import VARIANTS, Fault
 from lab.faults.inject import Injector
-from lab.paths import REPOSITORY
+from lab.faults.score import Answer, Score, judge, not_injected
+from lab.hosts.hardware import check_declaration
+from lab.paths import REPOSITORY, LabPaths
+from lab.services import control
 from lab.state import LabState
 
-RUN_LIMIT_S = 300
+RUN_LIMIT_S = 420
 SUITE_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
+DECLARATION = REPOSITORY / "lab" / "lab.yaml"
+CLOUD = REPOSITORY / "clouds" / "lab.yaml"
+HEALTHY, BROKEN = "healthy", "broken"
 
 
-@dataclass(frozen=True)
-class Score:
-    """What the acceptance made of one fault."""
+class Acceptances:
+    """The process that runs acceptances, in the suite's environment."""
 
-    fault: str
-    found: bool
-    cause_right: bool
-    extra: tuple[str, ...]
-    """Checks that were blamed although they should be green."""
-    seconds: float
-    note: str = ""
+    def __init__(self, home: Path) -> None:
+        drop = ("PYTEST_", "VIRTUAL_ENV", "PYTHONPATH", "GPU_ACCEPTANCE", "OS_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
+        self._process = subprocess.Popen(
+            [str(SUITE_PYTHON), str(Path(__file__).with_name("acceptances.py"))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY,
+            env={**environment, "GPU_LAB_HOME": str(home)},
+        )  # fmt: skip
 
-    @property
-    def is_right(self) -> bool:
-        """Found, its cause named, and nothing else blamed."""
-        return self.found and self.cause_right and not self.extra
+    def run(self, arguments: Iterable[str], directory: Path) -> Answer:
+        """One acceptance.
+
+        Raises:
+            LabError: the process ended.
+        """
+        asked = {"arguments": list(arguments), "run": str(directory), "limit_s": RUN_LIMIT_S}
+        assert self._process.stdin is not None  # noqa: S101  opened above
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise LabError(f"the acceptances' process ended with {self._process.wait()}")
+        return Answer(**json.loads(line))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
 class Runner:
     """One lab, provisioned once; each fault is put in, judged, and taken out."""
 
-    def __init__(self, state: LabState, cloud_file: Path) -> None:
+    def __init__(self, state: LabState, cloud: dict[str, Any], acceptances: Acceptances) -> None:
         self.state = state
-        self.cloud_file = cloud_file
+        self.cloud = cloud
+        self.acceptances = acceptances
         self.directory = state.paths.state / "faults"
 
     def prepare(self) -> None:
@@ -56,126 +81,148 @@ class Runner:
             LabError: the healthy lab is not accepted.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write_cloud("healthy", {})
-        code, checks, output = self._accept("healthy", "--keep")
-        if code != 0:
-            failed = [
-                f"{check['id']} [{check['place']}] {check['message']}"
-                for check in checks
-                if check["verdict"] != "passed"
-            ]
-            raise LabError("the healthy lab is not accepted: " + ("; ".join(failed) or output[-2000:]))
+        self._write_cloud(HEALTHY, {})
+        answer = self.accept(HEALTHY, ("suites/",), "--keep")
+        if answer.exit_code != 0:
+            bad = [f"{c['id']} [{c['place']}] {c['message']}" for c in answer.checks if c["verdict"] != "passed"]
+            raise LabError("the healthy lab is not accepted: " + ("; ".join(bad) or answer.output[-2000:]))
 
     def judge(self, fault: Fault) -> Score:
         """Put a fault in, run the acceptance, take it out."""
         started = time.monotonic()
+        if fault.is_static:
+            return judge(fault, static.preflight(fault, self.directory), time.monotonic() - started)
         injector = Injector(self.state)
         try:
             injector.inject(fault)
-            changes = [step["cloud"] for step in fault.inject if "cloud" in step]
-            if changes:
-                self._write_cloud("broken", changes[0])
-                checks = self._accept("broken", "--keep")[1]
-            else:
-                checks = self._accept("healthy", "--reuse")[1]
-        except (LabError, subprocess.TimeoutExpired) as error:
-            return Score(fault.id, False, False, (), time.monotonic() - started, str(error)[:300])
+            answer = self._look(fault)
+        except LabError as error:
+            return not_injected(fault, time.monotonic() - started, str(error))
         finally:
-            injector.mend(fault)
-        if fault.needs_provisioning:
-            self._accept("healthy", "--keep")
-        return _score(fault, checks, time.monotonic() - started)
+            self._mend(fault, injector)
+        return judge(fault, answer, time.monotonic() - started)
+
+    def _look(self, fault: Fault) -> Answer:
+        changes = next((step["cloud"] for step in fault.inject if "cloud" in step), None)
+        if changes is not None:
+            self._write_cloud(BROKEN, changes)
+        name = HEALTHY if changes is None else BROKEN
+        return self.accept(name, fault.accept, "--keep" if fault.provisions else "--reuse")
+
+    def _mend(self, fault: Fault, injector: Injector) -> None:
+        injector.mend(fault)
+        if fault.provisions:
+            self.accept(HEALTHY, ("suites/cuda",), "--keep")
 
     def finish(self) -> None:
         """Give back what was provisioned."""
-        self._accept("healthy", "--cleanup")
+        self.accept(HEALTHY, ("suites/",), "--cleanup")
+
+    def accept(self, name: str, what: Iterable[str], *options: str) -> Answer:
+        """One acceptance of the cloud file `name`."""
+        words = [*what, "--cloud", str(self.directory / f"{name}.yaml"), *options]
+        return self.acceptances.run(words, self.directory / name)
 
     def _write_cloud(self, name: str, changes: dict[str, Any]) -> None:
-        content = yaml.safe_load(self.cloud_file.read_text(encoding="utf-8"))
+        content = json.loads(json.dumps(self.cloud))
         content["runs_directory"] = str(self.directory / "runs")
-        _merge(content, changes)
+        content["lab_name"] = self.state.paths.name
+        merge(content, changes)
         (self.directory / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
-    def _accept(self, name: str, *options: str) -> tuple[int, list[dict[str, Any]], str]:
-        records = self.directory / name / "records.jsonl"
-        records.unlink(missing_ok=True)
-        where = ["--cloud", str(self.directory / f"{name}.yaml"), "--run-dir", str(self.directory / name)]
-        command = [str(SUITE_PYTHON), "-m", "pytest", "suites/", *where, "-q", "-p", "no:cacheprovider", *options]
-        keep = ("PYTEST_", "VIRTUAL_ENV", "PYTHONPATH", "GPU_ACCEPTANCE")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(keep)}
-        environment |= {"GPU_LAB_HOME": str(self.state.paths.home)}
-        done = subprocess.run(
-            command, cwd=REPOSITORY, env=environment, timeout=RUN_LIMIT_S, check=False, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
-        checks = [data for data in map(json.loads, lines) if data.get("kind") == "check"]
-        return done.returncode, checks, done.stdout
 
-
-def _merge(content: dict[str, Any], changes: dict[str, Any]) -> None:
+def merge(content: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Put changes into a mapping; lists of named things are merged by name, other lists are replaced."""
     for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(content.get(key), dict):
-            _merge(content[key], value)
+        old = content.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            merge(old, value)
+        elif _is_named(value) and _is_named(old):
+            _merge_named(content[key], value)
         else:
             content[key] = value
 
 
-def _score(fault: Fault, checks: list[dict[str, Any]], seconds: float) -> Score:
-    failed = [check for check in checks if check["verdict"] == "failed"]
-    if not fault.expect:
-        blamed = tuple(sorted({f"{c['id']} [{c['place']}]" for c in checks if c["verdict"] != "passed"}))
-        return Score(fault.id, bool(checks), bool(checks), blamed, seconds)
-    hits = [(item, check) for item in fault.expect for check in failed if _is_at(item, check)]
-    named = {id(item) for item, check in hits if check["cause"] == item.cause}
-    explained = _explained(fault, failed)
-    extra = tuple(sorted({f"{c['id']} [{c['place']}]: {c['cause']}" for c in failed if c["id"] not in explained}))
-    note = "; ".join(
-        sorted(
-            {
-                f"{check['id']}: {check['cause']}"
-                for _, check in hits
-                if check["cause"] not in {i.cause for i in fault.expect}
-            }
-        )
+def _is_named(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and "name" in item for item in value)
+
+
+def _merge_named(entries: list[dict[str, Any]], changes: list[dict[str, Any]]) -> None:
+    for change in changes:
+        known = next((entry for entry in entries if entry["name"] == change["name"]), None)
+        if known is None:
+            entries.append(change)
+        else:
+            merge(known, change)
+
+
+def run(paths: LabPaths, faults: list[Fault], cloud_file: Path) -> Iterator[Score]:
+    """Judge faults in the labs that they ask for; a lab of a variant is made for them and destroyed.
+
+    Raises:
+        LabError: a healthy lab is not accepted.
+    """
+    acceptances = Acceptances(paths.home)
+    try:
+        in_order = sorted(faults, key=lambda fault: fault.variant or "")
+        for variant, members in groupby(in_order, key=lambda fault: fault.variant):
+            yield from _group(paths, variant, list(members), cloud_file, acceptances)
+    finally:
+        acceptances.close()
+
+
+def _group(
+    paths: LabPaths, variant: str | None, faults: list[Fault], cloud_file: Path, acceptances: Acceptances
+) -> Iterator[Score]:
+    cloud = yaml.safe_load(cloud_file.read_text(encoding="utf-8"))
+    if variant is None and all(fault.is_static for fault in faults):
+        runner = Runner(LabState(paths, "", {}), cloud, acceptances)
+        yield from map(runner.judge, faults)
+        return
+    state = _lab(paths, variant, cloud)
+    runner = Runner(state, cloud, acceptances)
+    try:
+        started = time.monotonic()
+        runner.prepare()
+        seconds = time.monotonic() - started
+        for fault in faults:
+            score = runner.judge(fault)
+            yield _with_preparation(score, seconds) if not fault.inject else score
+        runner.finish()
+    finally:
+        if variant is not None:
+            control.destroy(state.paths)
+
+
+def _with_preparation(score: Score, seconds: float) -> Score:
+    """A healthy variant's time is that of its whole provisioning."""
+    from dataclasses import replace
+
+    return replace(score, seconds=score.seconds + seconds)
+
+
+def _lab(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> LabState:
+    """The running lab, or a fresh one of a variant; the variant's part of the cloud file is put into `cloud`."""
+    if variant is None:
+        return start(paths, DECLARATION, {})
+    data = yaml.safe_load((VARIANTS / f"{variant}.yaml").read_text(encoding="utf-8"))
+    cloud["release"] = data["release"]
+    merge(cloud, data.get("cloud", {}))
+    other = LabPaths(paths.home, f"{paths.name}-{variant}")
+    shutil.rmtree(other.state, ignore_errors=True) if not (other.state / "lab.json").exists() else control.destroy(
+        other
     )
-    return Score(fault.id, bool(hits), len(named) == len(fault.expect), extra, seconds, note)
+    return start(other, DECLARATION, {"release": data["release"], "hosts": data.get("hosts", [])})
 
 
-def _is_at(item: Expected, check: dict[str, Any]) -> bool:
-    return bool(check["id"] == item.check and item.place in (None, check["place"]))
-
-
-def _explained(fault: Fault, failed: list[dict[str, Any]]) -> set[str]:
-    """Checks that may fail: the expected ones, what the file allows, and whatever rests on these."""
-    known = {item.check for item in fault.expect} | set(fault.allow)
-    while True:
-        more = {
-            check["id"] for check in failed if check["id"] not in known and any(_rests(check, name) for name in known)
-        }
-        if not more:
-            return known
-        known |= more
-
-
-def _rests(check: dict[str, Any], name: str) -> bool:
-    return any(name == below or (below.endswith(".*") and name.startswith(below[:-1])) for below in check["rests_on"])
-
-
-def table(scores: Iterable[Score]) -> str:
-    """The score as text."""
-    rows = [("fault", "found", "cause", "extra blame", "seconds")]
-    rows += [
-        (
-            s.fault,
-            "yes" if s.found else "NO",
-            "right" if s.cause_right else "WRONG",
-            ", ".join(s.extra) or "-",
-            f"{s.seconds:.0f}",
-        )
-        for s in scores
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+def start(paths: LabPaths, declaration: Path, changes: dict[str, Any]) -> LabState:
+    """The lab `paths`, made from a declaration where there is none, and running."""
+    if not (paths.state / "lab.json").exists():
+        content = yaml.safe_load(declaration.read_text(encoding="utf-8"))
+        merge(content, changes)
+        check_declaration(content)
+        state = lab_state.create(paths, content)
+    else:
+        state = lab_state.load(paths)
+    control.up(state, lambda text: None)
+    return state

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.hosts import boot_loader, kernel_log, sysfs
 from lab.hosts.boot_loader import Kernel
-from lab.hosts.drivers import drivers_at_boot
+from lab.hosts.drivers import drivers_at_boot, lacks_vfio_backend
 from lab.hosts.layout import MachineDir
 
 BUILD_DATE = "#1 SMP Thu Jul 6 19:56:57 EDT 2017"
@@ -42,6 +42,8 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     directory.sys.mkdir(parents=True, exist_ok=True)
     sysfs.build(directory.sys, machine, functions)
     _proc(directory, machine, kernel, sorted({name for name in drivers.values() if name}))
+    if lacks_vfio_backend(directory, kernel):
+        _without_module(directory.proc / "modules", "vfio_iommu_type1")
     sysfs.unprivileged_config(functions, directory.proc / "pci")
     sysfs.write_modules(directory.sys, (directory.proc / "modules").read_text())
     (directory.proc / "kernel.log").write_text(kernel_log.text(machine, kernel, BUILD_DATE, functions))
@@ -104,6 +106,11 @@ def _modules(machine: dict[str, Any], gpu_drivers: list[str]) -> list[str]:
     for name in gpu_drivers:
         rows = [*DRIVER_MODULES[name], *rows]
     return [f"{name} {size} {users.count(',')} {users or '-'} {ZEROS}" for name, size, users in rows]
+
+
+def _without_module(file: Path, name: str) -> None:
+    lines = [line.replace(f"{name},", "") for line in file.read_text().splitlines() if not line.startswith(f"{name} ")]
+    file.write_text("\n".join(lines) + "\n")
 
 
 def _cpuinfo(cpu: dict[str, Any]) -> str:

@@ -50,6 +50,13 @@ def drivers_at_boot(directory: MachineDir, machine: dict[str, Any], kernel: Kern
     return {gpu["address"]: _first_taker(gpu, takers, ids, kernel) for gpu in machine["gpus"]}
 
 
+def lacks_vfio_backend(directory: MachineDir, kernel: Kernel) -> bool:
+    """Whether vfio was loaded from an initramfs without vfio_iommu_type1, which it asks for once, when it is loaded."""
+    early = read_initramfs(directory, kernel.release)
+    packed = {name.replace("-", "_") for name in (*early.drivers, *early.forced)}
+    return "vfio-pci" in _early(early, kernel) and "vfio_iommu_type1" not in packed
+
+
 def _first_taker(gpu: dict[str, Any], takers: list[str], ids: set[str], kernel: Kernel) -> str | None:
     for driver in takers:
         if driver == "vfio-pci" and f"10de:{gpu['product_id']}" in ids:

@@ -218,6 +218,7 @@ def _neutron(state: LabState) -> Sections:
         "ml2_type_flat": {"flat_networks": "datacentre"},
         "ml2_type_vxlan": {"vni_ranges": "1:1000"},
         "quotas": {f"quota_{name}": -1 for name in unlimited},
+        "oslo_policy": {"policy_file": MachineDir(state.paths, state.controller).path("/etc/neutron/policy.yaml")},
         **_common(state),
     }
 

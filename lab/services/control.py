@@ -114,6 +114,18 @@ def _python(state: LabState, log_name: str, module: str, *arguments: str) -> sub
         )
 
 
+def up(state: LabState, say: Callable[[str], None]) -> None:
+    """Make what is missing of a lab and start it; what a killed start left is mended.
+
+    Raises:
+        LabError: a database cannot be made, or a service does not answer.
+    """
+    state.paths.sockets.mkdir(mode=0o700, exist_ok=True)
+    write_configuration(state)
+    create_databases(state)
+    start(state, say)
+
+
 def start(state: LabState, say: Callable[[str], None]) -> None:
     """Start what does not run and wait until all answer.
 

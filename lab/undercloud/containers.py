@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime
 
+from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from lab.services import control
 from lab.services.systemctl import started
@@ -72,8 +74,6 @@ def _inspect(state: LabState, engine: str, name: str, containers: dict[str, str]
 
 
 def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, str]) -> int:
-    from lab.hosts.layout import MachineDir
-
     name, command = words[0], words[1:]
     if name not in containers:
         return _missing(engine, name)
@@ -86,5 +86,21 @@ def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, 
     if command[:1] == ["cat"] and command[1:]:
         files = [str(machine.path(mounted if file == NOVA_CONF else file)) for file in command[1:]]
         return subprocess.run(["cat", *files], check=False).returncode
-    print(f"{engine}: the lab's containers run only cat", file=sys.stderr)
+    if command[:1] == ["ls"] and command[1:]:
+        return _list(machine, command[1:])
+    print(f"{engine}: the lab's containers run only cat and ls", file=sys.stderr)
     return 126
+
+
+def _list(machine: MachineDir, paths: list[str]) -> int:
+    """ls inside nova_compute; /sys is there only where the deploy mounts it into the container."""
+    declared = json.loads(machine.machine_file.read_text())
+    for path in paths:
+        if path.startswith("/sys") and declared.get("container_without_sys"):
+            continue
+        folder = machine.sys / path.removeprefix("/sys/") if path.startswith("/sys/") else machine.path(path)
+        if not folder.is_dir():
+            print(f"ls: cannot access '{path}': No such file or directory", file=sys.stderr)
+            return 2
+        print("\n".join(sorted(item.name for item in folder.iterdir())))
+    return 0

@@ -25,6 +25,8 @@ class Disagreement:
     address: str | None
     instances: tuple[str, ...]
     text: str
+    cause: str
+    """Stable name of what is wrong: stale-row, gpu-not-offered, double-claim, claim-without-domain, orphan …"""
 
     def __str__(self) -> str:
         return f"{self.host}{' ' + self.address if self.address else ''}: {self.text}"
@@ -66,10 +68,12 @@ class Views:
             for (owner, address), claim in rows.items():
                 if owner == host and address not in present:
                     text = f"Nova has a row ({claim.status}) for a device that the host has not: a stale row"
-                    yield Disagreement("devices", host, address, _ids(claim.instance_id), text)
+                    yield Disagreement("devices", host, address, _ids(claim.instance_id), text, "stale-row")
             for device in devices:
                 if device.is_nvidia_gpu and (host, device.address) not in rows:
-                    yield Disagreement("devices", host, device.address, (), "a GPU that Nova does not offer")
+                    yield Disagreement(
+                        "devices", host, device.address, (), "a GPU that Nova does not offer", "gpu-not-offered"
+                    )
 
     def devices_against_domains(self) -> Iterator[Disagreement]:
         """Devices that two domains hold, and held devices that vfio does not have."""
@@ -84,7 +88,12 @@ class Views:
                 if len(found) > 1:
                     ids = tuple(domain.uuid for domain in found)
                     yield Disagreement(
-                        "hypervisor", host, address, ids, f"a double claim: in the domains of {_and(ids)}"
+                        "hypervisor",
+                        host,
+                        address,
+                        ids,
+                        f"a double claim: in the domains of {_and(ids)}",
+                        "double-claim",
                     )
             yield from self._not_on_vfio(host, holders)
 
@@ -98,10 +107,17 @@ class Views:
                 continue
             device = present.get(address)
             if device is None:
-                yield Disagreement("hypervisor", host, address, open_in, "a domain has a device that the host has not")
+                yield Disagreement(
+                    "hypervisor",
+                    host,
+                    address,
+                    open_in,
+                    "a domain has a device that the host has not",
+                    "domain-with-a-missing-device",
+                )
             elif device.driver not in VFIO_DRIVERS or device.driver is None:
                 text = f"a running domain has it, but its driver on the host is {device.driver or 'none'}"
-                yield Disagreement("hypervisor", host, address, open_in, text)
+                yield Disagreement("hypervisor", host, address, open_in, text, "device-without-vfio")
 
     def domains_against_claims(self) -> Iterator[Disagreement]:
         """Each device in a domain is claimed for exactly that instance, each claim is in its domain."""
@@ -120,13 +136,20 @@ class Views:
             if (host, address) in offered and (claim is None or claim.instance_id != uuid):
                 who = f"claimed for {claim.instance_id}" if claim else "available"
                 ids = _ids(uuid, claim.instance_id if claim else None)
-                yield Disagreement("claims", host, address, ids, f"in the domain of {uuid}, but Nova has it {who}")
+                yield Disagreement(
+                    "claims",
+                    host,
+                    address,
+                    ids,
+                    f"in the domain of {uuid}, but Nova has it {who}",
+                    "domain-without-claim",
+                )
         for (host, address), claim in claimed.items():
             if host in self.domains and (host, address) not in held and claim.instance_id not in self.moving:
                 known = claim.instance_id in self.instances
                 why = "whose domain has it not" if known else "which does not exist: it stays claimed"
                 text = f"Nova has it {claim.status} for {claim.instance_id}, {why}"
-                yield Disagreement("claims", host, address, _ids(claim.instance_id), text)
+                yield Disagreement("claims", host, address, _ids(claim.instance_id), text, "card-stays-claimed")
 
     def claims_against_placement(self) -> Iterator[Disagreement]:
         """Each instance has its allocation where it runs, nobody else has one, and devices fit where reported."""
@@ -139,13 +162,13 @@ class Views:
             if host not in consumers.get(instance, set()):
                 found = _and(tuple(sorted(consumers.get(instance, ())))) or "nowhere"
                 text = f"the instance {instance} runs here, its allocation in Placement is {found}"
-                yield Disagreement("placement", host, None, (instance,), text)
+                yield Disagreement("placement", host, None, (instance,), text, "allocation-missing")
         for consumer, hosts in consumers.items():
             expected = {self.instances[consumer]} if consumer in self.instances else set()
             for host in sorted(hosts - expected):
                 if consumer not in self.migrations and consumer not in self.moving:
                     text = f"Placement has an allocation of {consumer}, which has nothing here: an orphan"
-                    yield Disagreement("placement", host, None, (consumer,), text)
+                    yield Disagreement("placement", host, None, (consumer,), text, "orphaned-allocation")
         yield from self._reported_devices()
 
     def _reported_devices(self) -> Iterator[Disagreement]:
@@ -158,7 +181,14 @@ class Views:
             fits = consumer == (claim.instance_id if claim.is_taken else None) or consumer in self.migrations
             if key in self.reported and not fits:
                 text = f"Nova has it {claim.status} for {claim.instance_id}, Placement for {consumer}"
-                yield Disagreement("placement", claim.host, claim.address, _ids(claim.instance_id, consumer), text)
+                yield Disagreement(
+                    "placement",
+                    claim.host,
+                    claim.address,
+                    _ids(claim.instance_id, consumer),
+                    text,
+                    "placement-has-another-claim",
+                )
 
 
 def _ids(*candidates: str | None) -> tuple[str, ...]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
+from provisioning.cloud_file import Cloud
+
 _FILTERS = Path(__file__).parent.parent / "preflight" / "data" / "filters.yaml"
+NOVA_CONF = "/etc/nova/nova.conf"
 _FOLDER = Path(__file__).parent / "releases"
+
+
+OLD_OPTIONS = ("alias", "passthrough_whitelist")
+LATER_OPTIONS = ("device_spec", "report_in_placement")
+"""Options of [pci] that came with Nova 26 (Zed): services of earlier releases pass over them in silence."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Release:
     """The dialect of one release."""
 
     name: str
-    kernel_arguments: Literal["first_boot", "role", "parameter"]
+    kernel_arguments: Literal["first_boot", "role", "parameter", "none"]
     filter_parameter: str
     filters: tuple[str, ...]
     alias_hiera_key: str
@@ -25,15 +33,51 @@ class Release:
     api_nova_conf: str
     compute_nova_conf: str
     container_engine: str | None
+    pci_options: tuple[str, ...] = OLD_OPTIONS
+    """Options of [pci] that this release's services read."""
+    how_to_apply: str = "deploy again"
+    """What brings a changed setting into effect."""
+    whitelist_parameter: str = "NovaPCIPassthrough"
 
-    def known_filters(self) -> frozenset[str]:
-        """Scheduler filters that this release's Nova has."""
+    def known_filters(self) -> frozenset[str] | None:
+        """Scheduler filters that this release's Nova has; None where we do not know the release."""
         data = yaml.safe_load(_FILTERS.read_text(encoding="utf-8"))
         order = list(data["sources"])
+        if self.name not in order:
+            return None
         here = order.index(self.name)
         return frozenset(
             name for name, (first, last) in data["filters"].items() if order.index(first) <= here <= order.index(last)
         )
+
+
+def dialect_of(cloud: Cloud) -> Release:
+    """The dialect of a cloud's release; without one, that of nova.conf itself, wherever the cloud file says it lies."""
+    found = release(cloud.release) if cloud.release else _plain()
+    places = cloud.nova
+    return replace(
+        found,
+        api_nova_conf=places.api_conf or found.api_nova_conf,
+        compute_nova_conf=places.compute_conf or found.compute_nova_conf,
+        container_engine=places.container_engine or found.container_engine,
+    )
+
+
+def _plain() -> Release:
+    return Release(
+        name="",
+        kernel_arguments="none",
+        filter_parameter="[filter_scheduler] enabled_filters",
+        filters=(),
+        alias_hiera_key="[pci] alias",
+        puppet_nova_needs_update=False,
+        api_nova_conf=NOVA_CONF,
+        compute_nova_conf=NOVA_CONF,
+        container_engine=None,
+        pci_options=OLD_OPTIONS + LATER_OPTIONS,
+        how_to_apply="restart the service",
+        whitelist_parameter="[pci] device_spec",
+    )
 
 
 def release(name: str) -> Release:

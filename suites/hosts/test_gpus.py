@@ -34,6 +34,28 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
         )
 
 
+@pytest.mark.check("host.gpu.device_type", rests_on=("host.gpu.present",), source=NOVA_PCI)
+def test_every_card_is_of_the_declared_device_type(
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud
+) -> None:
+    """A card with an SR-IOV capability is type-PF to Nova, any other type-PCI: an alias of the other type finds none."""
+    devices = pci_devices.read(gpu_host)
+    for expected in declared_gpu_host.gpus:
+        declared = cloud.gpu(expected.model)
+        found = {
+            device.address: "type-PCI" if device.total_vfs is None else "type-PF"
+            for device in devices
+            if device.is_nvidia_gpu and device.product_id == declared.product_id
+        }
+        wrong = {address: kind for address, kind in found.items() if kind != declared.device_type}
+        require(
+            declared.device_type == "type-VF" or not wrong,
+            "card-of-another-device-type",
+            f"{expected.model} is declared {declared.device_type}, sysfs says {wrong}",
+            fix=f"write {min(wrong.values(), default='')} in the cloud file and the alias; did new firmware switch SR-IOV on?",
+        )
+
+
 @pytest.mark.check("host.gpu.answers", rests_on=("host.gpu.present",), source=SYSFS)
 def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card whose configuration space reads all ones (lspci: rev ff) did not come back from its last reset."""

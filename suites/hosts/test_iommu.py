@@ -11,6 +11,7 @@ from provisioning.cloud_file import DeclaredHost
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
+ACS = "https://docs.kernel.org/PCI/pciebus-howto.html"
 WANTED = {"intel": "intel_iommu=on", "amd": "amd_iommu=on"}
 
 
@@ -112,4 +113,19 @@ def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> 
         "no-iommu-groups",
         "firmware and kernel arguments offer an IOMMU, and yet no device is in a group",
         fix="see the kernel's log: dmesg | grep -e DMAR -e AMD-Vi",
+    )
+
+
+@pytest.mark.check("host.iommu.isolation", rests_on=("host.iommu.cmdline",), source=ACS)
+def test_no_patch_pretends_isolation(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """pcie_acs_override splits IOMMU groups that the hardware does not separate: tenants could reach each other's cards."""
+    words = kernel_cmdline.read(gpu_host).arguments
+
+    override = [word for word in words if word.startswith("pcie_acs_override")]
+    require(
+        not override,
+        "isolation-overridden",
+        f"the kernel runs with {' '.join(override)}",
+        fix="remove it; seat cards of different tenants in slots whose ports have ACS, or give a whole group away",
+        file="/etc/default/grub",
     )

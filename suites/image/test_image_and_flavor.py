@@ -12,6 +12,7 @@ from probes.openstack import nova
 from provisioning.cloud_file import Cloud
 from provisioning.environment import Environment
 
+CAPABILITIES = "https://docs.openstack.org/nova/latest/admin/scheduling.html#computecapabilitiesfilter"
 FLAVORS = "https://docs.openstack.org/nova/latest/user/flavors.html"
 
 
@@ -54,6 +55,22 @@ def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: 
             "flavor-without-root-disk",
             f"{found.name} has no root disk: Nova refuses it to tenants who boot from an image",
             fix="make it anew with --disk",
+        )
+
+
+@pytest.mark.check("flavor.extra_specs", rests_on=("flavor.alias",), source=CAPABILITIES, api=True)
+def test_no_flavor_has_an_extra_spec_without_scope(admin: Any, cloud: Cloud, environment: Environment) -> None:
+    """ComputeCapabilitiesFilter takes an extra spec without a scope for a capability of the host, which none has."""
+    _need(environment, "tenant")
+    for declared in cloud.flavors:
+        found = nova.flavor(admin, environment.flavor_ids[declared.name])
+        bare = sorted(key for key in found.extra_specs if ":" not in key)
+        require(
+            not bare,
+            "extra-spec-without-scope",
+            f"{found.name} has {', '.join(bare)}: ComputeCapabilitiesFilter leaves no host for it",
+            fix=f"openstack flavor unset {found.name} --property {bare[0] if bare else ''}, and set it as "
+            "aggregate_instance_extra_specs:KEY",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from judging import MEND, require, require_agreement
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -30,7 +31,7 @@ def test_an_instance_gets_exactly_the_cards_of_its_alias(
 
     assert standing.gpus == (_product(cloud, scenario.alias()),) * count, f"the guest shows {standing.gpus}"
     assert len(standing.attached) == count, f"its domain has {standing.attached}"
-    assert not standing.disagreements, "; ".join(standing.disagreements)
+    require_agreement(standing.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.two_aliases", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -46,7 +47,7 @@ def test_two_aliases_in_one_flavor_are_both_served(scenario: Scenario, cards: Ca
         f"the guest shows {standing.gpus}"
     )
     assert len(set(standing.attached)) == 2, f"its domain has {standing.attached}"
-    assert not standing.disagreements, "; ".join(standing.disagreements)
+    require_agreement(standing.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.none", source=NOVA_PCI, api=True)
@@ -56,7 +57,7 @@ def test_an_instance_without_an_alias_has_no_card(scenario: Scenario, cards: Car
 
     assert standing.gpus == (), f"the guest shows {standing.gpus}"
     assert standing.attached == (), f"its domain has {standing.attached}"
-    assert not standing.disagreements, "; ".join(standing.disagreements)
+    require_agreement(standing.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.not_shared", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -67,7 +68,7 @@ def test_two_instances_never_share_a_card(scenario: Scenario, cards: Cards) -> N
     first, second = (scenario.standing(scenario.server(flavor)) for _ in range(2))
 
     assert not set(first.attached) & set(second.attached), f"both have {set(first.attached) & set(second.attached)}"
-    assert not (*first.disagreements, *second.disagreements), "; ".join(second.disagreements)
+    require_agreement((*first.disagreements, *second.disagreements))
 
 
 @pytest.mark.check("lifecycle.claim.too_many", source=NOVA_PCI, api=True)
@@ -97,8 +98,8 @@ def test_a_deleted_instance_frees_its_card_at_once(scenario: Scenario, cards: Ca
 
     seen = scenario.views.read()
     left = [f"{item.host} {item.address}" for item in seen.claims or () if item.instance_id == server]
-    assert not left, f"Nova still has claimed for it: {left}"
-    assert not [item for item in seen.disagreements() if server in item.instances]
+    require(not left, "card-stays-claimed", f"Nova still has claimed for it: {left}", fix=MEND["card-stays-claimed"])
+    require_agreement(item for item in seen.disagreements() if server in item.instances)
     assert not [item for item in seen.allocations or () if item.consumer_id == server], "Placement still has it"
 
 
@@ -112,12 +113,12 @@ def test_when_all_cards_are_taken_one_more_is_refused_and_nothing_leaks(scenario
         instances.wait_for_status(scenario.tenant, server, "ACTIVE")
 
     refusal = scenario.refusal(flavor)
-    leaks = [str(item) for item in scenario.views.read().disagreements()]
+    leaks = list(scenario.views.read().disagreements())
     scenario.delete(servers[0])
     after = scenario.standing(scenario.server(flavor))
 
     assert "No valid host" in refusal, f"one more than {free} gave: {refusal or 'an instance'}"
-    assert not leaks, "; ".join(leaks)
+    require_agreement(leaks)
     assert len(after.gpus) == 1, "a freed card was not given to the next instance"
 
 
@@ -131,9 +132,9 @@ def test_of_one_request_too_many_at_the_same_moment_one_is_refused(scenario: Sce
 
     served = [server for server in ends if server.status == "ACTIVE"]
     refused = [server for server in ends if server.status == "ERROR"]
-    problems = [str(item) for item in scenario.views.read().disagreements()]
+    problems = list(scenario.views.read().disagreements())
     assert len(served) == free, f"{free} cards served {len(served)}: {[instances.fault_of(item) for item in refused]}"
-    assert not problems, "; ".join(problems)
+    require_agreement(problems)
 
 
 @pytest.mark.check("lifecycle.claim.error_leaves_nothing", rests_on=("lifecycle.claim.too_many",), api=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from judging import MEND, require, require_agreement
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -41,13 +42,16 @@ def test_a_resize_changes_the_cards_and_leaves_none_behind(
 
     kept = new if end == "confirm" else old
     assert len(resized.gpus) == new, f"resized the guest shows {resized.gpus}"
-    assert not during.disagreements, "; ".join(during.disagreements)
+    require_agreement(during.disagreements)
     assert len(after.gpus) == kept, f"after the {end} the guest shows {after.gpus}"
     assert len(after.attached) == kept, f"after the {end} its domain has {after.attached}"
-    assert len(after.claimed) == kept or scenario.views.hidden.get("claims"), (
-        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed"
+    require(
+        len(after.claimed) == kept or scenario.views.hidden.get("claims"),
+        "card-stays-claimed",
+        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed",
+        fix=MEND["card-stays-claimed"],
     )
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -64,13 +68,16 @@ def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: C
     after = scenario.standing(server)
 
     assert during.host != before.host, f"it stayed on {before.host}"
-    assert not during.disagreements, "; ".join(during.disagreements)
+    require_agreement(during.disagreements)
     assert after.host == (during.host if end == "confirm" else before.host)
     assert len(after.gpus) == count, f"after the {end} the guest shows {after.gpus}"
-    assert len(after.claimed) == count or scenario.views.hidden.get("claims"), (
-        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed"
+    require(
+        len(after.claimed) == count or scenario.views.hidden.get("claims"),
+        "card-stays-claimed",
+        f"after the {end} Nova has claimed {after.claimed}: a card stays claimed",
+        fix=MEND["card-stays-claimed"],
     )
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @pytest.mark.check("lifecycle.move.migrate_refused", rests_on=("lifecycle.move.migrate",), source=RESIZE, api=True)
@@ -89,7 +96,7 @@ def test_a_migration_without_a_free_card_elsewhere_is_refused(scenario: Scenario
     after = scenario.standing(servers[0])
     assert refusal, f"it was migrated to {after.host}"
     assert (after.status, after.attached) == ("ACTIVE", before.attached)
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @pytest.mark.check("lifecycle.move.stopped", rests_on=("lifecycle.move.migrate",), source=RESIZE, api=True)
@@ -104,7 +111,7 @@ def test_a_stopped_instance_migrates_and_starts_with_a_card(scenario: Scenario, 
     after = scenario.standing(server)
 
     assert len(report.gpus) == 1, f"the guest shows {report.gpus}"
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @pytest.mark.check("lifecycle.move.delete_resized", rests_on=("lifecycle.move.resize",), source=RESIZE, api=True)
@@ -117,7 +124,7 @@ def test_an_instance_deleted_before_it_is_confirmed_frees_both_claims(scenario: 
     scenario.wait_until_free(server)
 
     seen = scenario.views.read()
-    assert not [str(item) for item in seen.disagreements() if server in item.instances]
+    require_agreement(item for item in seen.disagreements() if server in item.instances)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -132,9 +139,9 @@ def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenar
     after = scenario.standing(server)
 
     assert (offloaded.claimed, offloaded.attached) == ((), ()), f"shelved it has {offloaded.claimed}"
-    assert not offloaded.disagreements, "; ".join(offloaded.disagreements)
+    require_agreement(offloaded.disagreements)
     assert len(report.gpus) == count, f"unshelved the guest shows {report.gpus}"
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 def _offload(scenario: Scenario, server: str) -> None:
@@ -162,7 +169,7 @@ def test_an_instance_stays_shelved_while_no_card_is_free(scenario: Scenario, car
 
     assert refused == "SHELVED_OFFLOADED", f"without a free card it became {refused}"
     assert len(after.attached) == 1, f"with a free card its domain has {after.attached}"
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @pytest.mark.check("lifecycle.move.snapshot", rests_on=("lifecycle.claim.exact",), source=SHELVE, api=True)
@@ -178,7 +185,7 @@ def test_a_snapshot_boots_with_a_card_of_its_own(scenario: Scenario, cards: Card
     assert first.attached == before.attached, f"the first one's cards were {before.attached}, now {first.attached}"
     assert len(second.gpus) == 1, f"the copy shows {second.gpus}"
     assert not set(first.attached) & set(second.attached), f"both have {first.attached}"
-    assert not (*first.disagreements, *second.disagreements), "; ".join((*first.disagreements, *second.disagreements))
+    require_agreement((*first.disagreements, *second.disagreements))
 
 
 @pytest.mark.check(
@@ -198,4 +205,4 @@ def test_a_live_migration_is_refused_and_the_guest_goes_on(scenario: Scenario, c
     assert refusal, f"it moved to {after.host}"
     assert (after.status, after.host, after.attached) == ("ACTIVE", before.host, before.attached)
     assert after.boot_id == before.boot_id, "the guest booted again"
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cloud_views import CloudViews, numa_nodes
+from judging import require_agreement
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -80,7 +81,7 @@ def test_an_instance_over_two_nodes_takes_cards_of_both(scenario: Scenario, admi
     standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=specs)))
 
     assert len(standing.gpus) == 2, f"the guest shows {standing.gpus}"
-    assert not standing.disagreements, "; ".join(standing.disagreements)
+    require_agreement(standing.disagreements)
 
 
 @pytest.mark.check("lifecycle.numa.image", rests_on=("lifecycle.numa.two_cards",), source=POLICIES, api=True)

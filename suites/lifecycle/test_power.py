@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from judging import require_agreement
 from lifecycle_fixtures import Cards
 from scenario import Scenario, Standing
 
@@ -16,7 +17,7 @@ def _assert_same_cards(before: Standing, after: Standing, count: int) -> None:
     assert after.status == "ACTIVE"
     assert after.attached == before.attached, f"the cards were {before.attached}, now they are {after.attached}"
     assert len(after.gpus) == count, f"the guest shows {after.gpus}"
-    assert not after.disagreements, "; ".join(after.disagreements)
+    require_agreement(after.disagreements)
 
 
 @COUNTS
@@ -56,7 +57,7 @@ def test_a_paused_instance_keeps_its_card(scenario: Scenario, cards: Cards) -> N
     after = scenario.standing(server)
 
     assert paused.attached == before.attached, f"paused it has {paused.attached}"
-    assert not paused.disagreements, "; ".join(paused.disagreements)
+    require_agreement(paused.disagreements)
     assert after.boot_id == before.boot_id, "the guest booted again"
     _assert_same_cards(before, after, 1)
 
@@ -73,7 +74,7 @@ def test_a_stopped_instance_keeps_its_claim(scenario: Scenario, cards: Cards, co
     scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
 
     assert stopped.claimed == before.claimed, f"stopped it has claimed {stopped.claimed}"
-    assert not stopped.disagreements, "; ".join(stopped.disagreements)
+    require_agreement(stopped.disagreements)
     _assert_same_cards(before, scenario.standing(server), count)
 
 
@@ -116,4 +117,4 @@ def test_a_stopped_instance_gives_its_card_back_when_deleted(scenario: Scenario,
 
     seen = scenario.views.read()
     assert not [item for item in seen.claims or () if item.instance_id == server]
-    assert not [str(item) for item in seen.disagreements() if server in item.instances]
+    require_agreement(item for item in seen.disagreements() if server in item.instances)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 from cloud_views import CloudViews
+from judging import require_agreement
 from lifecycle_fixtures import Cards
 
-from probes.openstack.device_views import Disagreement, Views
+from probes.openstack.device_views import Views
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 
@@ -26,42 +25,28 @@ def _shown(views: CloudViews, *sides: str) -> None:
             pytest.skip(f"not verified: {views.hidden[side]}")
 
 
-def _list(found: Iterable[Disagreement]) -> str:
-    return "; ".join(str(item) for item in found)
-
-
 @pytest.mark.check("lifecycle.reconciliation.devices", source=CLAIMS, api=True)
 def test_nova_offers_exactly_the_devices_that_the_hosts_have(seen: Views, views: CloudViews) -> None:
     """Each row of pci_devices is a device in sysfs, each GPU of sysfs is a row."""
     _shown(views, "devices", "claims")
-    found = _list(seen.devices_against_claims())
 
-    assert not found, (
-        f"{found}; restart nova-compute there; a stale row that is claimed needs its instance deleted first"
-    )
+    require_agreement(seen.devices_against_claims())
 
 
 @pytest.mark.check("lifecycle.reconciliation.hypervisor", source=CLAIMS, api=True)
 def test_no_device_is_in_two_domains_and_running_domains_have_theirs(seen: Views, views: CloudViews) -> None:
     """Each device is in one domain at most, and vfio-pci has it on the host when that domain runs."""
     _shown(views, "devices", "domains")
-    found = _list(seen.devices_against_domains())
 
-    assert not found, (
-        f"{found}; stop one of the instances and hard-reboot it: Nova writes its domain anew from the claims"
-    )
+    require_agreement(seen.devices_against_domains())
 
 
 @pytest.mark.check("lifecycle.reconciliation.claims", source=CLAIMS, api=True)
 def test_novas_claims_are_the_devices_of_the_domains(seen: Views, views: CloudViews) -> None:
     """Each device in a domain is claimed for exactly that instance, and each claim has its domain."""
     _shown(views, "domains", "claims")
-    found = _list(seen.domains_against_claims())
 
-    assert not found, (
-        f"{found}; restart nova-compute there, which frees claims of instances that are gone; "
-        "else hard-reboot the instance"
-    )
+    require_agreement(seen.domains_against_claims())
 
 
 @pytest.mark.check(
@@ -70,6 +55,5 @@ def test_novas_claims_are_the_devices_of_the_domains(seen: Views, views: CloudVi
 def test_placement_has_exactly_the_instances_where_they_run(seen: Views, views: CloudViews) -> None:
     """Each instance has its allocation on its host, nobody else has one; devices fit where Nova reports them there."""
     _shown(views, "allocations")
-    found = _list(seen.claims_against_placement())
 
-    assert not found, f"{found}; nova-manage placement audit --verbose --delete, nova-manage placement heal_allocations"
+    require_agreement(seen.claims_against_placement())

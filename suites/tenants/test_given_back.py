@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from card_traces import Traces
+from judging import require
 
 RESET = "https://docs.kernel.org/driver-api/vfio.html"
 
@@ -13,9 +14,11 @@ def test_the_next_tenant_reads_nothing_of_the_last_one(traces: Traces) -> None:
     """A pattern that one instance wrote into the card's memory is not found by the next instance with that card."""
     assert traces.same_card, "the second instance has another card: nothing was compared"
     assert traces.written_then_found, "the pattern was not found by its own writer: the search does not work"
-    assert not traces.found_by_next, (
-        f"{traces.found_by_next} words of the last instance's pattern are still in the memory of {traces.card}; "
-        "the card is not reset between instances: see reset_method of the device on the host"
+    require(
+        not traces.found_by_next,
+        "memory-not-erased",
+        f"{traces.found_by_next} words of the last instance's pattern are still in the memory of {traces.card}",
+        fix="the card is not reset between instances: see reset_method of the device on the host; or one_time_use",
     )
 
 
@@ -24,9 +27,12 @@ def test_the_next_tenant_finds_default_settings(traces: Traces) -> None:
     """A power limit that one instance set is not there for the next one, nor any other setting changed."""
     assert traces.same_card, "the second instance has another card: nothing was compared"
     assert traces.settings_changed, "the first instance could not lower the power limit: nothing was tested"
-    assert traces.settings_next == traces.settings_before, (
-        f"the next instance finds power limit, compute and ECC mode {traces.settings_next}, before they were {traces.settings_before}: "
-        f"{traces.card} was not reset"
+    require(
+        traces.settings_next == traces.settings_before,
+        "settings-not-reset",
+        f"the next instance finds power limit, compute and ECC mode {traces.settings_next}, before they were "
+        f"{traces.settings_before}: {traces.card} was not reset",
+        fix="see reset_method of the device on the host and the kernel's log of the last delete",
     )
 
 
@@ -34,6 +40,9 @@ def test_the_next_tenant_finds_default_settings(traces: Traces) -> None:
 def test_the_cards_firmware_is_the_same_for_the_next_tenant(traces: Traces) -> None:
     """No tenant changed the VBIOS: its version is what the last one saw."""
     assert traces.same_card, "the second instance has another card: nothing was compared"
-    assert traces.vbios_next == traces.vbios_before, (
-        f"the VBIOS was {traces.vbios_before}, now it is {traces.vbios_next}"
+    require(
+        traces.vbios_next == traces.vbios_before,
+        "firmware-changed",
+        f"the VBIOS was {traces.vbios_before}, now it is {traces.vbios_next}",
+        fix="take the card out of service and flash the vendor's VBIOS from the host",
     )

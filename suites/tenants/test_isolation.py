@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from judging import require
 from lifecycle_fixtures import Cards, OtherTenant
 from openstack import exceptions as sdk
 from scenario import Scenario
@@ -128,6 +129,9 @@ def test_a_tenant_cannot_name_a_device_in_a_ports_profile(
     """binding:profile tells Nova which device a port has: a tenant's is refused, or the port has none."""
     refusal, stored = scenario.port_with_profile(profile)
 
-    assert refusal.startswith("403") or not stored, (
-        f"the port has the profile {stored}; restrict create_port:binding:profile"
+    require(
+        refusal.startswith("403") or not stored,
+        "tenant-names-a-device",
+        f"the port has the profile {stored}: Nova would give the instance that device of its host",
+        fix="restrict create_port:binding:profile and update_port:binding:profile to administrators in Neutron's policy",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from judging import require
@@ -13,6 +14,7 @@ from provisioning.environment import Environment
 from provisioning.tripleo.release import release
 
 IRONIC = "https://docs.openstack.org/ironic/latest/install/enrollment.html"
+DIRECTORY = "https://docs.openstack.org/python-tripleoclient/latest/"
 ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/deploy_artifacts.html"
 
 
@@ -71,4 +73,20 @@ def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -
         "overcloud-not-complete",
         f"the overcloud stack is: {answer.strip() or 'not there'}",
         fix="openstack stack failures list overcloud, mend it, deploy again",
+    )
+
+
+@pytest.mark.check("undercloud.environments.read", source=DIRECTORY)
+def test_every_environment_file_is_one_that_the_deploy_reads(undercloud: Host, cloud: Cloud) -> None:
+    """--environment-directory takes files that end in .yaml, and passes over all others without a word."""
+    folder = f"{cloud.deploy.working_directory}/environments"
+    names = output_of(undercloud, f"ls -p {shlex.quote(folder)} 2>/dev/null || true").stdout.split()
+
+    ignored = [name for name in names if not name.endswith((".yaml", "/", "~")) and not name.startswith(".")]
+    require(
+        not ignored,
+        "environment-file-ignored",
+        f"{', '.join(ignored)} in {folder} is never read",
+        fix="rename it to end in .yaml and deploy again",
+        file=f"{folder}/{ignored[0]}" if ignored else "",
     )

@@ -16,7 +16,9 @@ class Inventory:
         return resources
 
     def _devices(self):
-        """What can be assigned: nothing without IOMMU groups."""
+        """What can be assigned: nothing without IOMMU groups, nor in a container that does not see /sys."""
+        if json.loads(self.directory.machine_file.read_text()).get("container_without_sys"):
+            return
         for device in sorted((self.directory.sys / "bus/pci/devices").iterdir()):
             if not (device / "iommu_group").is_symlink():
                 continue

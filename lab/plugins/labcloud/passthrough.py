@@ -1,6 +1,7 @@
 """Devices between host and guest: taken by vfio-pci, refused where kernel and QEMU refuse, reset when given back."""
 
 import json
+import time
 
 from nova import exception
 
@@ -25,6 +26,7 @@ class Passthrough:
         """
         for address in addresses:
             self._check_unused(uuid, address)
+            self._check_header(address)
             driver = sysfs.driver_of(self.directory.sys, address)
             if driver not in GUEST_DRIVERS:
                 raise exception.InternalError(
@@ -39,8 +41,23 @@ class Passthrough:
         """The host has the devices again, reset as the kernel does when VFIO closes them."""
         for address in addresses:
             if self.domains.holder_of(address, besides=uuid) is None:
-                card_memory.reset(self.directory, address)
+                self._reset(address)
                 sysfs.bind(self.directory.sys, address, None)
+
+    def _reset(self, address):
+        """Reset a card that VFIO closed; one that `reset_hangs` does not come back (pci_dev_wait in Linux)."""
+        if not self._card(address).get("reset_hangs"):
+            card_memory.reset(self.directory, address)
+            return
+        for waited_ms in (1023, 16383):
+            kernel_log.append(self.directory, f"vfio-pci {address}: not ready {waited_ms}ms after FLR; waiting")
+        kernel_log.append(self.directory, f"vfio-pci {address}: not ready 65535ms after FLR; giving up")
+        config = self.directory.sys / "bus/pci/devices" / address / "config"
+        config.write_bytes(b"\xff" * config.stat().st_size)
+
+    def _card(self, address):
+        machine = json.loads(self.directory.machine_file.read_text())
+        return next((gpu for gpu in machine["gpus"] if gpu["address"] == address), {})
 
     def _check_unused(self, uuid, address):
         holder = self.domains.holder_of(address, besides=uuid)
@@ -49,10 +66,47 @@ class Passthrough:
                 f"Requested operation is not valid: PCI device {address} is in use by driver QEMU, domain {holder.name}"
             )
 
+    def _check_header(self, address):
+        config = self.directory.sys / "bus/pci/devices" / address / "config"
+        if config.exists() and set(config.read_bytes()[:64]) == {0xFF}:
+            raise exception.InternalError(f"internal error: Unknown PCI header type '127' for device '{address}'")
+
+    def _check_access(self, address, machine, group):
+        """What keeps QEMU from opening the group before the kernel is asked to attach it."""
+        modules = {line.split()[0] for line in (self.directory.proc / "modules").read_text().splitlines() if line}
+        if machine.get("mac_denies_vfio"):
+            self._audit(group)
+            raise exception.InternalError(
+                f"internal error: qemu unexpectedly closed the monitor: vfio {address}: failed to open"
+                f" /dev/vfio/{group}: Permission denied"
+            )
+        if "vfio_pci" in modules and "vfio_iommu_type1" not in modules:
+            raise exception.InternalError(
+                f"internal error: qemu unexpectedly closed the monitor: vfio {address}: failed to setup container for"
+                f" group {group}: No available IOMMU models"
+            )
+
+    def _audit(self, group):
+        log = self.directory.path("/var/log/audit/audit.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as stream:
+            stream.write(
+                f"type=AVC msg=audit({time.time():.3f}:4711): avc:  denied  {{ read write }} for  pid=28114"
+                f' comm="qemu-kvm" name="{group}" dev="devtmpfs" ino=28921'
+                " scontext=system_u:system_r:svirt_t:s0:c107,c434 tcontext=system_u:object_r:device_t:s0"
+                ' tclass=chr_file path="/dev/vfio/' + group + '" permissive=0\n'
+            )
+
     def _attach(self, address):
         """VFIO attaches the device's group to an IOMMU domain: the kernel says why when it does not."""
         machine = json.loads(self.directory.machine_file.read_text())
-        card = next((gpu for gpu in machine["gpus"] if gpu["address"] == address), {})
+        card = self._card(address)
+        group = (self.directory.sys / "bus/pci/devices" / address / "iommu_group").readlink().name
+        try:
+            self._check_access(address, machine, group)
+        except exception.InternalError:
+            sysfs.bind(self.directory.sys, address, None)
+            raise
         if card.get("rmrr"):
             reason = (
                 f"vfio-pci {address}: Device is ineligible for IOMMU domain attach due to platform RMRR requirement."
@@ -67,7 +121,6 @@ class Passthrough:
             return
         kernel_log.append(self.directory, reason)
         sysfs.bind(self.directory.sys, address, None)
-        group = (self.directory.sys / "bus/pci/devices" / address / "iommu_group").readlink().name
         raise exception.InternalError(
             f"internal error: qemu unexpectedly closed the monitor: vfio {address}: failed to setup container for"
             f" group {group}: failed to set iommu for container: Operation not permitted"

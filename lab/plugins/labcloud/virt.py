@@ -17,7 +17,7 @@ from lab.hosts import sysfs
 from lab.hosts.client import MachineError, MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
-from labcloud import disks, faults, inventory
+from labcloud import disks, faults, inventory, memory
 from labcloud.domains import HOLDING, PAUSED, RUNNING, SAVED, SHUT_OFF, Domains
 from labcloud.passthrough import Passthrough
 
@@ -91,6 +91,10 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
             return power_state.SHUTDOWN
         return power_state.PAUSED if domain.state == PAUSED else power_state.RUNNING
 
+    def guest_file(self, uuid):
+        """What the machine of an instance is."""
+        return MachineDir(self.paths, uuid).machine_file
+
     def _is_ours(self, uuid):
         """Whether the machine runs here: after an evacuation only the old domain's definition is left."""
         file = MachineDir(self.paths, uuid).machine_file
@@ -112,6 +116,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         """Define the domain and its machine on this host with the devices that Nova claimed, and start it."""
         if addresses is None:
             addresses = [device.address for device in instance.get_pci_devices()]
+        addresses = faults.devices(self, instance, addresses)
         self.passthrough.take(instance.uuid, addresses)
         if self.instance_on_disk(instance):
             self.machines.shutdown(instance.uuid)
@@ -129,6 +134,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         self.domains.define(instance, addresses, RUNNING if power_on else SHUT_OFF)
         if power_on:
             self.machines.boot(instance.uuid)
+            memory.kill_if_short(self)
         else:
             self.passthrough.give_back(instance.uuid, addresses)
 
@@ -137,6 +143,8 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     ):
         """The domain goes with its devices; the disk only when nobody moves the instance back."""
         ours = self._is_ours(instance.uuid)
+        if not ours and faults.keeps_evacuated(self.paths):
+            return
         if ours:
             self.machines.shutdown(instance.uuid)
         self._forget(instance.uuid)
@@ -159,6 +167,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     def power_on(self, context, instance, network_info, block_device_info=None, accel_info=None, share_info=None):
         self._take_again(instance)
         self.machines.boot(instance.uuid)
+        memory.kill_if_short(self)
 
     def _release(self, instance, state):
         """QEMU ended: libvirt gives managed devices back to the host, the definition keeps them."""
@@ -192,6 +201,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
 
     def suspend(self, context, instance):
         """Flavor-based devices are unplugged, then the memory is saved (libvirt driver's suspend)."""
+        faults.refuse_suspend(self.paths)
         self.machines.pause(instance.uuid)
         self._release(instance, SAVED)
 

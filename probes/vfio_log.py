@@ -1,0 +1,41 @@
+"""What the kernel's log of a host says of cards that it gives away, and of the instances that have them.
+
+Words: drivers/pci/pci.c (pci_dev_wait), drivers/vfio, mm/oom_kill.c of Linux.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from probes.host import Host, output_of
+
+RESET = re.compile(
+    r"(?:vfio-pci|pci|pcieport) (\S+): (?:not ready \d+ms after [^;]+; giving up|timed out waiting for pending)"
+)
+KILLED = re.compile(
+    r"(?:Out of memory: Kill(?:ed)? process|oom-kill:.*task=|Killed process) ?(\d*).*?\(?(qemu-kvm|qemu-system-\w+|CPU \d+/KVM)"
+)
+LIMIT = 50
+
+
+@dataclass(frozen=True)
+class VfioLog:
+    """Lines of one kernel log."""
+
+    failed_resets: tuple[str, ...]
+    """Devices that did not come back from a reset, each once."""
+    killed_instances: tuple[str, ...]
+    """Lines that tell of an instance's process killed for want of memory."""
+
+
+def parse(text: str) -> VfioLog:
+    """Read a kernel log; an empty one tells of nothing."""
+    resets = dict.fromkeys(match[1] for match in RESET.finditer(text))
+    killed = [line.strip() for line in text.splitlines() if KILLED.search(line)]
+    return VfioLog(tuple(resets)[:LIMIT], tuple(killed)[:LIMIT])
+
+
+def read(host: Host) -> VfioLog:
+    """The log of the running kernel."""
+    return parse(output_of(host, "dmesg", as_root=True).stdout)

@@ -1,0 +1,115 @@
+"""PCI aliases where the services read them: on the API for flavors, on every compute for moves."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+import pytest
+from configuration_fixtures import Configuration
+from judging import require
+
+from probes import nova_conf
+from probes.host import Host
+from provisioning.cloud_file import Cloud, DeclaredHost
+from provisioning.tripleo.release import NOVA_CONF, Release
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+MOVES = "https://bugs.launchpad.net/puppet-nova/+bug/1702730"
+ID_FIELDS = ("vendor_id", "product_id", "device_type")
+REQUIRED = {"product_id": "", "vendor_id": "", "device_type": "type-PCI"}
+ALIAS_OPTIONS = {("pci", "alias"), ("DEFAULT", "pci_alias")}
+
+
+def _require_one_alias_a_line(configuration: Configuration, fix: str) -> None:
+    """Nova takes one JSON object for each `alias`; a whole list in one is refused when the service starts."""
+    for option in configuration.conf.options:
+        if (option.section, option.name) in ALIAS_OPTIONS:
+            require(
+                not isinstance(json.loads(option.value or "{}"), list),
+                "aliases-as-one-list",
+                f"{option.name} is a list of aliases: Nova wants one line for each (PciInvalidAlias)",
+                fix=fix,
+                file=configuration.path,
+                line_number=option.line_number,
+            )
+
+
+def _require_aliases(configuration: Configuration, cloud: Cloud, fix: str, elsewhere: list[str]) -> None:
+    """Every alias of the cloud file is there and asks for the declared cards; near misses are named."""
+    _require_one_alias_a_line(configuration, f"{fix}, with a puppet-nova that writes several aliases")
+    names = [str(entry.get("name")) for entry in configuration.conf.aliases]
+    for alias in cloud.aliases:
+        _require_name(alias.name, names, configuration.path, fix, elsewhere)
+        gpu = cloud.gpu(alias.gpu)
+        expected = {"vendor_id": gpu.vendor_id, "product_id": gpu.product_id, "device_type": gpu.device_type}
+        for entry in configuration.conf.aliases:
+            actual = {**REQUIRED, **{key: str(entry[key]) for key in ID_FIELDS if key in entry}}
+            wrong = {key: actual[key] for key in ID_FIELDS if actual[key] != expected[key]}
+            require(
+                entry.get("name") != alias.name or not wrong,
+                "alias-asks-for-another-device",
+                f"alias {alias.name} has {wrong}, the cards are { {key: expected[key] for key in wrong} }",
+                fix=f"{fix}: ids in quotes, as lspci -nn shows them",
+                file=configuration.path,
+            )
+
+
+def _require_name(name: str, names: list[str], path: str, fix: str, elsewhere: list[str]) -> None:
+    spaced = next((known for known in names if known != name and known.strip() == name), None)
+    require(
+        spaced is None or name in names,
+        "alias-name-with-white-space",
+        f"the alias is called {spaced!r}: with the space it is another name than the flavor's {name!r}",
+        fix=f"{fix}: the name without white space",
+        file=path,
+    )
+    require(
+        name in names or name not in elsewhere,
+        "alias-in-a-file-that-nobody-reads",
+        f"alias {name!r} stands in {NOVA_CONF} of the host; the service runs in a container and reads {path}",
+        fix=f"{fix}; what is edited on the host has no effect",
+        file=NOVA_CONF,
+    )
+    near = difflib.get_close_matches(name, [known for known in names if known != name], n=1)
+    hint = f"; {near[0]!r} looks like it" if near else ""
+    require(
+        name in names,
+        "alias-missing",
+        f"no alias {name!r} (there are: {', '.join(names) or 'none'}{hint})",
+        fix=fix,
+        file=path,
+    )
+
+
+def _names_on_the_host(host: Host, dialect: Release) -> list[str]:
+    """Aliases of a nova.conf that lies on the host beside the one that a container reads."""
+    if dialect.container_engine is None:
+        return []
+    return [str(entry.get("name")) for entry in nova_conf.read_beside(host, NOVA_CONF).aliases]
+
+
+@pytest.mark.check("control_plane.alias.api", rests_on=("undercloud.*",), source=NOVA_PCI)
+def test_nova_api_knows_every_alias(
+    controller: Host,
+    declared_controller: DeclaredHost,
+    api_configuration: Configuration,
+    dialect: Release,
+    cloud: Cloud,
+) -> None:
+    """Each alias of the flavors is in the nova.conf that nova-api reads, with the ids of the declared cards."""
+    fix = f"set {dialect.alias_hiera_key} for the controllers and {dialect.how_to_apply}"
+
+    _require_aliases(api_configuration, cloud, fix, _names_on_the_host(controller, dialect))
+
+
+@pytest.mark.check("control_plane.alias.compute", rests_on=("undercloud.*",), source=MOVES)
+def test_nova_compute_knows_every_alias(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release, cloud: Cloud
+) -> None:
+    """Each compute has the same aliases: without them resize, migration and evacuation fail."""
+    fix = f"set {dialect.alias_hiera_key} for the role {declared_compute.role}, too, and {dialect.how_to_apply}"
+    if dialect.puppet_nova_needs_update:
+        fix += "; the packaged puppet-nova does not write it there: upload a mended one"
+
+    _require_aliases(compute_configuration, cloud, fix, _names_on_the_host(compute, dialect))

@@ -1,0 +1,113 @@
+"""Which devices a compute gives to instances: device_spec, passthrough_whitelist before Zed."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import pytest
+from configuration_fixtures import Configuration
+from judging import require
+
+from probes import pci_devices
+from probes.device_spec import takes
+from probes.host import Host
+from probes.pci_devices import PciDevice
+from provisioning.cloud_file import Cloud, DeclaredHost
+from provisioning.tripleo.release import Release
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+IDS = ("vendor_id", "product_id")
+LIKENESS = 0.75
+
+
+@pytest.mark.check(
+    "control_plane.device_spec.matches",
+    rests_on=("host.gpu.present", "control_plane.options.known", "undercloud.*"),
+    source=NOVA_PCI,
+)
+def test_the_device_spec_matches_the_declared_cards(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release, cloud: Cloud
+) -> None:
+    """device_spec (passthrough_whitelist) takes every card that is in the host; a near miss is named."""
+    cards = [device for device in pci_devices.read(compute) if device.is_nvidia_gpu]
+    specs, path = compute_configuration.conf.device_specs, compute_configuration.path
+    if not declared_compute.gpus:
+        return
+
+    fix = f"set {dialect.whitelist_parameter} for the role {declared_compute.role} to the ids of lspci -nn and {dialect.how_to_apply}"
+    require(specs, "device-spec-missing", "no device is given to instances", fix=fix, file=path)
+    left = [card for card in cards if not any(takes(spec, card) for spec in specs)]
+    by_id = [card for card in left if any(takes(_ids(spec), card) for spec in specs)]
+    require(
+        not by_id,
+        "device-spec-leaves-a-card-out",
+        f"{', '.join(card.address for card in by_id)} fit by id and not by address: {[dict(spec) for spec in specs]}",
+        fix="take the address out, or give every card's; was the list derived or overridden by another file?",
+        file=path,
+    )
+    for card in left:
+        require(
+            False,
+            "device-spec-for-another-device",
+            f"the host has 10de:{card.product_id}, allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
+            fix=fix,
+            file=path,
+        )
+
+
+def _ids(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key in IDS}
+
+
+def _shown(spec: dict[str, Any]) -> str:
+    return ":".join(str(spec.get(key, "*")) for key in IDS)
+
+
+def _near(specs: tuple[dict[str, Any], ...], card: PciDevice) -> str:
+    """What a typing error looks like: another case, a prefix, one digit."""
+    for spec in specs:
+        given = str(spec.get("product_id", "*"))
+        if given.lower().removeprefix("0x") == card.product_id:
+            return f"; {given!r} must be written {card.product_id!r}"
+        if difflib.SequenceMatcher(None, given, card.product_id).ratio() >= LIKENESS:
+            return f"; is {given!r} a typing error?"
+    return ""
+
+
+@pytest.mark.check("control_plane.device_spec.valid", rests_on=("undercloud.*",), source=NOVA_PCI)
+def test_the_device_spec_says_nothing_that_nova_refuses(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration
+) -> None:
+    """A GPU has no devname, Placement takes none, and managed=no asks for a card that is bound to vfio-pci."""
+    cards = [device for device in pci_devices.read(compute) if device.is_nvidia_gpu]
+    for spec in compute_configuration.conf.device_specs:
+        require(
+            not ("devname" in spec and "address" in spec),
+            "device-spec-contradicts-itself",
+            f"{spec} has devname and address",
+            fix="keep the address",
+            file=compute_configuration.path,
+        )
+        require(
+            "devname" not in spec or not _reports_in_placement(compute_configuration),
+            "devname-in-device-spec",
+            f"{spec} has a devname: with report_in_placement nova-compute refuses to start on it",
+            fix="name the device by vendor_id and product_id, or by address",
+            file=compute_configuration.path,
+        )
+        unbound = [card.address for card in cards if card.driver != "vfio-pci" and takes(spec, card)]
+        require(
+            str(spec.get("managed", "yes")).lower() not in ("no", "false", "0") or not unbound,
+            "unmanaged-device-not-bound",
+            f"managed is {spec.get('managed')!r}, and {', '.join(unbound)} is not bound to vfio-pci",
+            fix="bind the cards at boot (vfio-pci.ids=…), or leave managed out",
+            file=compute_configuration.path,
+        )
+
+
+def _reports_in_placement(configuration: Configuration) -> bool:
+    return any(
+        (option.section, option.name) == ("pci", "report_in_placement") and option.value.lower() in ("true", "1", "yes")
+        for option in configuration.conf.options
+    )

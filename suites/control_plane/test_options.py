@@ -1,0 +1,59 @@
+"""Options of Nova that have to do with passed-through cards: names that exist, values that work."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+from configuration_fixtures import Configuration
+from judging import require
+
+from probes.host import Host
+from provisioning.cloud_file import Cloud, DeclaredHost
+from provisioning.tripleo.release import LATER_OPTIONS, Release
+
+NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#pci"
+PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#libvirt.num_pcie_ports"
+
+
+@pytest.mark.check("control_plane.options.known", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+def test_the_pci_options_are_ones_that_the_release_reads(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release
+) -> None:
+    """Nova passes over an option that it does not know: a misspelt or a later one is as good as none."""
+    for option in compute_configuration.conf.options:
+        if option.section != "pci":
+            continue
+        near = difflib.get_close_matches(option.name, dialect.pci_options, n=1, cutoff=0.5)
+        later = option.name in LATER_OPTIONS
+        write = "passthrough_whitelist" if later else (near[0] if near else "one of the release's")
+        require(
+            option.name in dialect.pci_options,
+            "option-unknown-to-the-release",
+            f"[pci] {option.name} is read by no service of {dialect.name or 'this Nova'}",
+            fix=f"write {write}",
+            file=compute_configuration.path,
+            line_number=option.line_number,
+        )
+
+
+@pytest.mark.check("control_plane.options.pcie_ports", source=PCIE_PORTS)
+def test_instances_have_ports_for_their_cards(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, cloud: Cloud
+) -> None:
+    """A q35 instance without spare PCI Express root ports takes no second device later: attaching one fails."""
+    options = {(option.section, option.name): option for option in compute_configuration.conf.options}
+    machine = options.get(("libvirt", "hw_machine_type"))
+    image = (cloud.image.properties.get("hw_machine_type", "") if cloud.image else "").lower()
+    is_q35 = "q35" in image or (not image and machine is not None and "q35" in machine.value.lower())
+    ports = options.get(("libvirt", "num_pcie_ports"))
+
+    require(
+        not is_q35 or (ports is not None and ports.value not in ("", "0")),
+        "no-pcie-ports-for-q35",
+        f"instances are of type q35, [libvirt] num_pcie_ports is {ports.value if ports else 'not set'}: "
+        "libvirt leaves one free port ('No more available PCI slots')",
+        fix="set [libvirt] num_pcie_ports (TripleO: NovaLibvirtNumPciePorts) to 16 or more",
+        file=compute_configuration.path,
+        line_number=ports.line_number if ports else None,
+    )

@@ -1,0 +1,71 @@
+"""Placement agrees with what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from configuration_fixtures import Configuration
+from judging import require
+
+from probes.host import Host
+from probes.nova_conf import NovaConf
+from probes.openstack import nova
+from provisioning.cloud_file import DeclaredHost
+from provisioning.environment import Environment
+
+IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement"
+YES = ("true", "1", "yes", "on")
+
+
+@pytest.mark.check(
+    "control_plane.placement.agrees",
+    rests_on=("control_plane.compute.up",),
+    source="https://docs.openstack.org/placement/latest/",
+    api=True,
+)
+def test_placement_knows_what_the_host_has(
+    declared_compute: DeclaredHost, admin: Any, environment: Environment
+) -> None:
+    """The host's provider offers processors and memory, and, where Nova reports PCI devices, as many cards as declared."""
+    found = nova.inventory(admin, declared_compute.name)
+
+    require(
+        found is not None and found.vcpus > 0 and found.memory_mb > 0,
+        "no-resource-provider",
+        "Placement has no provider of this host with VCPU and MEMORY_MB",
+        fix="see nova-compute.log for Placement's refusal; is the host's name the one that it had?",
+    )
+    cards = sum(gpu.count for gpu in declared_compute.gpus)
+    require(
+        found is None or found.pci_devices is None or found.pci_devices == cards,
+        "placement-counts-other-cards",
+        f"Placement offers {found.pci_devices if found else 0} PCI devices, {cards} cards are declared",
+        fix="compare device_spec with lspci -nn; nova-manage placement heal_allocations; see nova-compute.log",
+    )
+
+
+def _is_on(conf: NovaConf, section: str, name: str) -> bool:
+    values = [option.value for option in conf.options if (option.section, option.name) == (section, name)]
+    return bool(values) and values[-1].lower() in YES
+
+
+@pytest.mark.check("control_plane.placement.consistent", rests_on=("undercloud.*",), source=IN_PLACEMENT)
+def test_placement_is_asked_for_cards_only_where_computes_report_them(
+    compute: Host,
+    declared_compute: DeclaredHost,
+    compute_configuration: Configuration,
+    scheduling_configuration: Configuration,
+) -> None:
+    """pci_in_placement makes the scheduler ask Placement for cards: every compute must report them there first."""
+    asks = _is_on(scheduling_configuration.conf, "filter_scheduler", "pci_in_placement")
+    reports = _is_on(compute_configuration.conf, "pci", "report_in_placement")
+
+    require(
+        not asks or reports or not declared_compute.gpus,
+        "placement-asked-before-computes-report",
+        "the scheduler asks Placement for PCI devices, this compute does not report its own there",
+        fix="set [pci] report_in_placement on every compute and wait until all report; only then pci_in_placement, "
+        "for nova-api, nova-conductor and nova-scheduler alike",
+        file=scheduling_configuration.path,
+    )

@@ -1,0 +1,68 @@
+"""Scheduler filters: those that GPU instances need are on, and every one exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from configuration_fixtures import Configuration
+from judging import require
+
+from probes.host import Host
+from probes.openstack import nova
+from provisioning.cloud_file import DeclaredHost
+from provisioning.environment import Environment
+from provisioning.tripleo.release import Release
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#filter_scheduler"
+WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
+
+
+@pytest.mark.check("control_plane.filters.pci", rests_on=("undercloud.*",), source=NOVA_PCI)
+def test_the_scheduler_filters_by_pci_devices_and_numa(
+    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, dialect: Release
+) -> None:
+    """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""
+    filters = api_configuration.conf.filters
+
+    missing = WANTED - set(filters or ())
+    require(
+        not missing,
+        "filter-missing",
+        f"enabled_filters lacks {', '.join(sorted(missing))} (it has {', '.join(filters or ()) or 'no list of its own'})",
+        fix=f"add it to {dialect.filter_parameter} and {dialect.how_to_apply}",
+        file=api_configuration.path,
+    )
+
+
+@pytest.mark.check("control_plane.filters.known", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+def test_every_filter_exists_in_the_release(
+    controller: Host,
+    declared_controller: DeclaredHost,
+    api_configuration: Configuration,
+    dialect: Release,
+    admin: Any,
+    environment: Environment,
+) -> None:
+    """One name that cannot be imported, and nova-scheduler does not start."""
+    conf, known = api_configuration.conf, dialect.known_filters()
+    own = [
+        option for option in conf.options if option.name == "available_filters" and "all_filters" not in option.value
+    ]
+
+    unknown = [name for name in conf.filters or () if known is not None and name not in known]
+    require(
+        not unknown or own,
+        "filter-unknown-to-the-release",
+        f"{dialect.name} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
+        fix=f"remove it from {dialect.filter_parameter} and {dialect.how_to_apply}",
+        file=api_configuration.path,
+    )
+    schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]
+    require(
+        any(service.is_up for service in schedulers),
+        "scheduler-down",
+        f"no nova-scheduler reports ({len(schedulers)} are registered)",
+        fix="see nova-scheduler.log: a filter that cannot be imported ends it at its start",
+    )

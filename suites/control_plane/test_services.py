@@ -1,0 +1,114 @@
+"""Nova's services: running, on the configuration that is there now, and seeing the host's devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from judging import require
+
+from probes import nova_conf, nova_service
+from probes.host import Host
+from probes.openstack import nova
+from provisioning.cloud_file import DeclaredHost
+from provisioning.environment import Environment
+from provisioning.tripleo.release import Release
+
+NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
+SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
+CONTAINERS = "https://opendev.org/openstack/tripleo-heat-templates/commit/2168e7b15"
+CLOCK_STEP = timedelta(seconds=2)
+"""systemd and stat tell whole seconds, and the boot time that they count from is one."""
+
+
+def _services(host: DeclaredHost) -> Iterator[str]:
+    yield from ("nova-compute",) if host.is_compute else ("nova-api", "nova-scheduler")
+
+
+def _require_in_effect(host: Host, declared: DeclaredHost, dialect: Release, path: str) -> None:
+    written, changed = nova_conf.read(host, path), nova_service.modified(host, path)
+    for name in _services(declared):
+        service = nova_service.read(host, name, dialect.container_engine)
+        require(
+            service.started is not None,
+            "service-not-running",
+            f"{service.name} does not run",
+            fix=f"see its log under /var/log, then start {service.name}",
+        )
+        effective = nova_service.read_configuration(host, name, dialect.container_engine)
+        require(
+            effective.options == written.options,
+            "another-file-in-effect",
+            f"{service.name} has another nova.conf than {path}",
+            fix=f"change {path}: a file on the host is not what the container reads",
+            file=path,
+        )
+        require(
+            service.started is None or service.started + CLOCK_STEP >= changed,
+            "service-not-restarted",
+            f"{path} was changed at {changed:%F %T}, {service.name} runs since {service.started:%F %T}",
+            fix=f"restart {service.name}",
+            file=path,
+        )
+
+
+@pytest.mark.check("control_plane.config.api_in_effect", source=NOVA_OPTIONS)
+def test_the_control_plane_runs_with_its_configuration(
+    controller: Host, declared_controller: DeclaredHost, dialect: Release
+) -> None:
+    """nova-api and nova-scheduler were started after nova.conf was changed last, and read this very file."""
+    _require_in_effect(controller, declared_controller, dialect, dialect.api_nova_conf)
+
+
+@pytest.mark.check("control_plane.config.compute_in_effect", source=NOVA_OPTIONS)
+def test_nova_compute_runs_with_its_configuration(
+    compute: Host, declared_compute: DeclaredHost, dialect: Release
+) -> None:
+    """nova-compute was started after nova.conf was changed last, and reads this very file."""
+    _require_in_effect(compute, declared_compute, dialect, dialect.compute_nova_conf)
+
+
+@pytest.mark.check(
+    "control_plane.compute.up",
+    rests_on=("undercloud.overcloud.complete", "control_plane.config.compute_in_effect"),
+    source=SERVICES,
+    api=True,
+)
+def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environment: Environment) -> None:
+    """nova-compute reports: a host whose service is down gets no instance."""
+    found = [
+        service
+        for service in nova.services(admin)
+        if service.binary == "nova-compute" and service.host.split(".")[0] == declared_compute.name
+    ]
+
+    require(
+        found,
+        "compute-not-registered",
+        "Nova knows no nova-compute of this host",
+        fix="nova-manage cell_v2 discover_hosts, and see nova-compute.log",
+    )
+    require(found[0].is_up, "compute-down", "nova-compute does not report", fix="see nova-compute.log")
+    require(
+        found[0].is_enabled,
+        "compute-disabled",
+        "nova-compute is disabled",
+        fix="openstack compute service set --enable HOST nova-compute",
+    )
+
+
+@pytest.mark.check("control_plane.container.sees_devices", source=CONTAINERS)
+def test_nova_compute_sees_the_host_s_pci_devices(
+    compute: Host, declared_compute: DeclaredHost, dialect: Release
+) -> None:
+    """nova-compute finds devices in /sys/bus/pci: a container without that mount offers none, whatever is allowed."""
+    seen = nova_service.devices_seen(compute, "nova-compute", dialect.container_engine)
+
+    require(
+        seen,
+        "container-without-pci-sysfs",
+        "/sys/bus/pci/devices is empty inside the container nova_compute",
+        fix="mount /sys/bus/pci (or /sys) into the container nova_compute and start it anew",
+    )
