@@ -2,24 +2,75 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from probes.host import Host, output_of
 from provisioning.errors import ParseError
 
 LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
+LIMIT_LINE_CHARS = 65_536
+TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
+PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}")
+LINE_END = re.compile(r"\r*\n|\r")
+NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
+WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def lines_of(tool: str, text: str) -> list[str]:
-    """Lines of a non-empty answer.
+    """Lines of a non-empty answer, whatever system's line ends it has, without colours and blank ends of lines.
 
     Raises:
-        ParseError: the answer is empty or longer than LIMIT_CHARS.
+        ParseError: the answer is empty, longer than LIMIT_CHARS, or a line is longer than LIMIT_LINE_CHARS.
     """
-    if not text.strip():
-        raise ParseError(tool, "the answer is empty")
     if len(text) > LIMIT_CHARS:
-        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters")
-    return text.splitlines()
+        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
+    if not text.strip().strip("\ufeff"):
+        raise ParseError(tool, "the answer is empty")
+    lines = [line.rstrip() for line in LINE_END.split(TERMINAL_CONTROL.sub("", text.removeprefix("\ufeff")))]
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LIMIT_LINE_CHARS:
+            raise ParseError(
+                tool, f"a line is longer than {LIMIT_LINE_CHARS} characters", line=line, line_number=number
+            )
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def transcript_of(tool: str, text: str, program: str) -> list[str]:
+    """`lines_of`, where the line with which a person called `program` may stand above the answer.
+
+    Line numbers stay those of the text: the call becomes an empty line.
+
+    Raises:
+        ParseError: as `lines_of`.
+    """
+    lines = lines_of(tool, text)
+    first = next(number for number, line in enumerate(lines) if line)
+    if is_call(lines[first], program):
+        lines[first] = ""
+        if not any(lines):
+            raise ParseError(tool, "a call without an answer", line=text.strip())
+    return lines
+
+
+def is_call(line: str, program: str) -> bool:
+    """Whether a line is a shell's prompt followed by a call of `program`, e.g. `[root@gpu1 ~]# nvidia-smi -q`."""
+    before, found, _ = line.partition(program)
+    return bool(found) and len(before) < 200 and PROMPT.fullmatch(before) is not None
+
+
+def number_of(tool: str, text: str, line: str, line_number: int) -> float:
+    """A figure in plain decimal notation.
+
+    Raises:
+        ParseError: something else stands there.
+    """
+    if NUMBER.fullmatch(text) is None:
+        raise ParseError(tool, f"{text[:40]!r} is no figure", line=line, line_number=line_number)
+    return float(text)
 
 
 def read_file(host: Host, path: str, *, as_root: bool = False) -> str:
@@ -28,4 +79,4 @@ def read_file(host: Host, path: str, *, as_root: bool = False) -> str:
     Raises:
         CommandError: it is not there or cannot be read.
     """
-    return output_of(host, f"cat {path}", as_root=as_root).stdout
+    return output_of(host, f"cat {shlex.quote(path)}", as_root=as_root).stdout
