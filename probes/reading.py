@@ -13,6 +13,8 @@ LIMIT_CHARS = 5_000_000
 LIMIT_LINE_CHARS = 65_536
 TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}")
+BARE_PROMPT = re.compile(r"\s*\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#]")
+HTML_LINE_END = re.compile(r"<br ?/?>$")
 LINE_END = re.compile(r"\r*\n|\r")
 NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
 WHOLE = re.compile(r"[0-9]{1,18}")
@@ -40,15 +42,17 @@ def lines_of(tool: str, text: str) -> list[str]:
 
 
 def transcript_of(tool: str, text: str, program: str) -> list[str]:
-    """`lines_of`, where the line with which a person called `program` may stand above the answer.
+    """`lines_of` an answer as people copy it: the call of `program` above it, a prompt below, HTML's line ends.
 
     Line numbers stay those of the text: the call becomes an empty line.
 
     Raises:
         ParseError: as `lines_of`.
     """
-    lines = lines_of(tool, text)
-    first = next(number for number, line in enumerate(lines) if line)
+    lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text)]
+    if len(lines) > 1 and BARE_PROMPT.fullmatch(lines[-1]):
+        lines.pop()
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     if is_call(lines[first], program):
         lines[first] = ""
         if not any(lines):
