@@ -44,7 +44,8 @@ def lines_of(tool: str, text: str) -> list[str]:
 def transcript_of(tool: str, text: str, program: str) -> list[str]:
     """`lines_of` an answer as people copy it: the call of `program` above it, a prompt below, HTML's line ends.
 
-    Line numbers stay those of the text: the call becomes an empty line.
+    Above a file, nvidia-bug-report.sh writes two lines with stars. Line numbers stay those of the text: such lines
+    become empty ones.
 
     Raises:
         ParseError: as `lines_of`.
@@ -52,11 +53,13 @@ def transcript_of(tool: str, text: str, program: str) -> list[str]:
     lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text)]
     if len(lines) > 1 and BARE_PROMPT.fullmatch(lines[-1]):
         lines.pop()
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    if is_call(lines[first], program):
-        lines[first] = ""
-        if not any(lines):
-            raise ParseError(tool, "a call without an answer", line=text.strip())
+    for number, line in enumerate(lines):
+        if line.startswith("*** ") or is_call(line, program):
+            lines[number] = ""
+        elif line.strip():
+            break
+    if not any(line.strip() for line in lines):
+        raise ParseError(tool, "a call without an answer", line=text.strip())
     return lines
 
 
