@@ -14,7 +14,7 @@ from provisioning.errors import ParseError, ToolFailure
 TOOL = "lspci"
 ADDRESS = r"\s*((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
 TAIL = r"(?: \(rev ([0-9a-f]{2})\))?(?: \(prog-if ([0-9a-f]{2})[^)]{0,80}\))?"
-NAMED = re.compile(rf"{ADDRESS} ([A-Z][^:\[\]]{{1,80}}?): (\S.{{0,300}}?){TAIL}")
+NAMED = re.compile(rf"{ADDRESS} ([A-Z0-9][^:\[\]]{{1,80}}?): (\S.{{0,300}}?){TAIL}")
 WITH_IDS = re.compile(
     rf"{ADDRESS} (\S[^:\[\]]{{0,80}}?) \[([0-9a-f]{{4}})\]: (?:(\S.{{0,300}}?) )?\[([0-9a-f]{{4}}):([0-9a-f]{{4}})\]{TAIL}"
 )
@@ -117,7 +117,7 @@ def _row(line: str, number: int) -> LspciDevice:
     elif match := NUMERIC.fullmatch(line):
         address, class_id, vendor, product, revision, interface = match.groups()
         class_name, name = "", ""
-    elif (match := NAMED.fullmatch(line)) and not CLASS_IN_BRACKETS.match(line):
+    elif (match := NAMED.fullmatch(line)) and not _is_cut_off(line):
         address, class_name, name, revision, interface = match.groups()
         class_id, vendor, product = "", "", ""
     elif FAILED.fullmatch(line):
@@ -128,6 +128,11 @@ def _row(line: str, number: int) -> LspciDevice:
         PciAddress(address), class_name, class_id, name or "", vendor, product, revision,
         is_reachable=ALL_ONES not in (revision, interface),
     )  # fmt: skip
+
+
+def _is_cut_off(line: str) -> bool:
+    """A class with its id has a device with ids; brackets are closed."""
+    return CLASS_IN_BRACKETS.match(line) is not None or line.count("[") != line.count("]")
 
 
 def _with_detail(device: LspciDevice, line: str, number: int) -> LspciDevice:

@@ -12,7 +12,7 @@ LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
 LIMIT_LINE_CHARS = 65_536
 TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
-PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}")
+PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}|/(?:[\w.-]{1,40}/){0,8}")
 BARE_PROMPT = re.compile(r"\s*\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#]")
 HTML_LINE_END = re.compile(r"<br ?/?>$")
 LINE_END = re.compile(r"\r*\n|\r")
