@@ -2,24 +2,82 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from probes.host import Host, output_of
 from provisioning.errors import ParseError
 
 LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
+LIMIT_LINE_CHARS = 65_536
+TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
+PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}|/(?:[\w.-]{1,40}/){0,8}")
+BARE_PROMPT = re.compile(r"\s*\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#]")
+HTML_LINE_END = re.compile(r"<br ?/?>$")
+LINE_END = re.compile(r"\r*\n|\r")
+NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
+WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def lines_of(tool: str, text: str) -> list[str]:
-    """Lines of a non-empty answer.
+    """Lines of a non-empty answer, whatever system's line ends it has, without colours and blank ends of lines.
 
     Raises:
-        ParseError: the answer is empty or longer than LIMIT_CHARS.
+        ParseError: the answer is empty, longer than LIMIT_CHARS, or a line is longer than LIMIT_LINE_CHARS.
     """
-    if not text.strip():
-        raise ParseError(tool, "the answer is empty")
     if len(text) > LIMIT_CHARS:
-        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters")
-    return text.splitlines()
+        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
+    if not text.strip().strip("\ufeff"):
+        raise ParseError(tool, "the answer is empty")
+    lines = [line.rstrip() for line in LINE_END.split(TERMINAL_CONTROL.sub("", text.removeprefix("\ufeff")))]
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LIMIT_LINE_CHARS:
+            raise ParseError(
+                tool, f"a line is longer than {LIMIT_LINE_CHARS} characters", line=line, line_number=number
+            )
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def transcript_of(tool: str, text: str, program: str) -> list[str]:
+    """`lines_of` an answer as people copy it: the call of `program` above it, a prompt below, HTML's line ends.
+
+    Above a file, nvidia-bug-report.sh writes two lines with stars. Line numbers stay those of the text: such lines
+    become empty ones.
+
+    Raises:
+        ParseError: as `lines_of`.
+    """
+    lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text)]
+    if len(lines) > 1 and BARE_PROMPT.fullmatch(lines[-1]):
+        lines.pop()
+    for number, line in enumerate(lines):
+        if line.startswith("*** ") or is_call(line, program):
+            lines[number] = ""
+        elif line.strip():
+            break
+    if not any(line.strip() for line in lines):
+        raise ParseError(tool, "a call without an answer", line=text.strip())
+    return lines
+
+
+def is_call(line: str, program: str) -> bool:
+    """Whether a line is a shell's prompt followed by a call of `program`, e.g. `[root@gpu1 ~]# nvidia-smi -q`."""
+    before, found, _ = line.partition(program)
+    return bool(found) and len(before) < 200 and PROMPT.fullmatch(before) is not None
+
+
+def number_of(tool: str, text: str, line: str, line_number: int) -> float:
+    """A figure in plain decimal notation.
+
+    Raises:
+        ParseError: something else stands there.
+    """
+    if NUMBER.fullmatch(text) is None:
+        raise ParseError(tool, f"{text[:40]!r} is no figure", line=line, line_number=line_number)
+    return float(text)
 
 
 def read_file(host: Host, path: str, *, as_root: bool = False) -> str:
@@ -28,4 +86,4 @@ def read_file(host: Host, path: str, *, as_root: bool = False) -> str:
     Raises:
         CommandError: it is not there or cannot be read.
     """
-    return output_of(host, f"cat {path}", as_root=as_root).stdout
+    return output_of(host, f"cat {shlex.quote(path)}", as_root=as_root).stdout

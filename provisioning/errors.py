@@ -13,6 +13,7 @@
     │   │   ├── CommandTimeout
     │   │   └── ToolMissing
     │   └── ParseError             an answer that cannot be read
+    │       └── ToolFailure        an answer in which the tool itself says that it failed
     └── ProvisioningError          the cloud refused or failed what we asked of it
         ├── DeployError
         ├── StackError
@@ -122,6 +123,20 @@ class ParseError(MeasurementError):
         where = f" in line {line_number}" if line_number is not None else ""
         quoted = f": {self.line!r}" if self.line else ""
         super().__init__(f"{tool}: {reason}{where}{quoted}")
+
+
+class ToolFailure(ParseError):
+    """A tool says itself that it failed, or could not read a value, whatever its exit code is.
+
+    `kind` is a stable word for what it said, e.g. "no-communication", "cuda-802".
+    """
+
+    def __init__(
+        self, tool: str, kind: str, reason: str, *, line: str = "", line_number: int | None = None, remedy: str = ""
+    ) -> None:
+        super().__init__(tool, reason, line=line, line_number=line_number)
+        self.kind = kind
+        self.remedy = remedy
 
 
 class ProvisioningError(AcceptanceError):

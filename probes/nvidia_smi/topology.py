@@ -1,0 +1,188 @@
+"""nvidia-smi topo: the ways between GPUs (-m), and what they can do over them (-p2p r, w, n)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from probes.host import Host
+from probes.nvidia_smi import failures
+from probes.reading import transcript_of
+from provisioning.errors import ParseError
+
+TOOL = "nvidia-smi topo"
+DEVICE = re.compile(
+    r"GPU[0-9]{1,3}|NIC[0-9]{1,3}|(?:mlx|bnxt|hfi|efa|rocep|ibp|roce|qedr|irdma|mana|siw|ib)[A-Za-z0-9_]{0,30}"
+)
+AFFINITIES = ("CPU Affinity", "NUMA Affinity", "GPU NUMA ID")
+WAY = re.compile(r"X|SYS|NODE|PHB|PXB|PIX|PSB|SOC|QPI|C2C|INT|NV[0-9]{1,3}")
+STATUS = re.compile(r"X|OK|CNS|GNS|TNS|NS|DR|U|N/A|DISABLED")
+NIC = re.compile(r"\s*(NIC[0-9]{1,3}): (\S+)")
+CAPABILITIES = ("r", "w", "n", "a", "p")
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The matrix of `topo -m`."""
+
+    devices: tuple[str, ...]
+    """GPUs, then network cards, e.g. ("GPU0", "GPU1", "NIC0")."""
+    ways: dict[tuple[str, str], str]
+    """Pair → PIX, PXB, PHB, NODE, SYS, or NV with the number of links; both orders, not with itself."""
+    cpu_affinity: dict[str, str | None]
+    """GPU → CPUs, e.g. "0-23"; None where the driver does not know."""
+    numa_affinity: dict[str, str | None]
+    nics: dict[str, str]
+    """NIC0 → mlx5_0, from the legend."""
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """GPUs in their order."""
+        return tuple(name for name in self.devices if name.startswith("GPU"))
+
+
+@dataclass(frozen=True)
+class PeerStatus:
+    """The matrix of `topo -p2p CAPABILITY`."""
+
+    gpus: tuple[str, ...]
+    status: dict[tuple[str, str], str]
+    """Pair → OK, CNS (chipset not supported), GNS (GPU), TNS (topology), NS, DR (disabled by a registry key), U."""
+
+    def can(self, one: str, other: str) -> bool:
+        """Whether `one` reaches `other`."""
+        return self.status[one, other] == "OK"
+
+
+def parse(text: str) -> Topology:
+    """Read `topo -m`, separated by tabs as it is printed, or by spaces as it is often copied.
+
+    Raises:
+        ToolFailure: nvidia-smi says that it failed.
+        ParseError: cut off, another shape, a pair with two answers, or a row that cannot be told apart.
+    """
+    lines = transcript_of(TOOL, text, "nvidia-smi")
+    failures.refuse_failures(lines)
+    devices, columns, start = _header(lines)
+    ways: dict[tuple[str, str], str] = {}
+    affinities: dict[str, dict[str, str | None]] = {}
+    for name, number in zip(devices, range(start + 1, start + 1 + len(devices)), strict=True):
+        line = lines[number] if number < len(lines) else ""
+        words, rest = _words(line, name, len(devices), columns, number + 1)
+        _take(ways, devices, name, words, WAY, line, number + 1)
+        affinities[name] = rest
+    _symmetric(ways)
+    _only_a_legend(lines, start + 1 + len(devices))
+    nics = {match[1]: match[2] for line in lines if (match := NIC.fullmatch(line))}
+    gpus = [name for name in devices if name.startswith("GPU")]
+    return Topology(
+        devices,
+        ways,
+        {name: affinities[name].get("CPU Affinity") for name in gpus},
+        {name: affinities[name].get("NUMA Affinity") for name in gpus},
+        nics,
+    )
+
+
+def parse_peers(text: str) -> PeerStatus:
+    """Read `topo -p2p`.
+
+    Raises:
+        ToolFailure: nvidia-smi says that it failed.
+        ParseError: cut off, or another shape.
+    """
+    lines = transcript_of(TOOL, text, "nvidia-smi")
+    failures.refuse_failures(lines)
+    gpus, columns, start = _header(lines)
+    if columns:
+        raise ParseError(TOOL, "not a matrix of -p2p", line=lines[start], line_number=start + 1)
+    status: dict[tuple[str, str], str] = {}
+    for name, number in zip(gpus, range(start + 1, start + 1 + len(gpus)), strict=True):
+        line = lines[number] if number < len(lines) else ""
+        words, _ = _words(line, name, len(gpus), columns, number + 1)
+        _take(status, gpus, name, words, STATUS, line, number + 1)
+    _only_a_legend(lines, start + 1 + len(gpus))
+    return PeerStatus(gpus, status)
+
+
+def _header(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Devices, further columns, and the header's place."""
+    start = next(number for number, line in enumerate(lines) if line.strip())
+    rest = lines[start]
+    columns = tuple(name for name in AFFINITIES if name in rest)
+    for name in columns:
+        rest = rest.replace(name, " ", 1)
+    devices = tuple(rest.split())
+    known = all(DEVICE.fullmatch(name) for name in devices)
+    if not known or "GPU0" not in devices or len(set(devices)) < len(devices) or len(devices) > 256:
+        raise ParseError(TOOL, "no header of GPUs", line=lines[start], line_number=start + 1)
+    return devices, columns, start
+
+
+def _words(
+    line: str, name: str, count: int, columns: tuple[str, ...], number: int
+) -> tuple[list[str], dict[str, str | None]]:
+    """The row's ways, and its further columns."""
+    by_tabs = line.count("\t") >= count
+    cells = [cell.strip() for cell in line.split("\t")] if by_tabs else line.split()
+    if by_tabs and cells and not cells[0]:
+        cells.pop(0)
+    if not cells or cells[0] != name or len(cells) < count + 1 or not all(cells[: count + 1]):
+        raise ParseError(TOOL, f"not a whole row of {name}", line=line, line_number=number)
+    return cells[1 : count + 1], _columns(cells[count + 1 :], columns, by_tabs, line, number)
+
+
+def _columns(
+    cells: list[str], columns: tuple[str, ...], by_tabs: bool, line: str, number: int
+) -> dict[str, str | None]:
+    """Tabs pad short values, so that empty cells mean nothing, but for the first one: no CPU affinity is known."""
+    if not any(cells):
+        return dict.fromkeys(columns)
+    filled = [cell for cell in cells if cell]
+    if by_tabs and not cells[0]:
+        filled.insert(0, "")
+    if len(filled) != len(columns):
+        raise ParseError(
+            TOOL, f"{len(filled)} values for {', '.join(columns) or 'no column'}", line=line, line_number=number
+        )
+    return {name: None if cell in ("", "N/A") else cell for name, cell in zip(columns, filled, strict=True)}
+
+
+def _take(
+    pairs: dict[tuple[str, str], str], devices: tuple[str, ...], name: str, words: list[str],
+    allowed: re.Pattern[str], line: str, number: int,
+) -> None:  # fmt: skip
+    for other, word in zip(devices, words, strict=True):
+        if allowed.fullmatch(word) is None or (word == "X") != (other == name):
+            raise ParseError(TOOL, f"{word[:20]!r} between {name} and {other}", line=line, line_number=number)
+        if other != name:
+            pairs[name, other] = word
+
+
+def _symmetric(ways: dict[tuple[str, str], str]) -> None:
+    for (one, other), way in ways.items():
+        if ways[other, one] != way:
+            raise ParseError(
+                TOOL, "two answers for one pair", line=f"{one}-{other} {way}, {other}-{one} {ways[other, one]}"
+            )
+
+
+def _only_a_legend(lines: list[str], start: int) -> None:
+    for number, line in enumerate(lines[start:], start=start + 1):
+        if not line.strip():
+            continue
+        if not line.strip().endswith("Legend:"):
+            raise ParseError(TOOL, "a line below the matrix that is no legend", line=line, line_number=number)
+        return
+
+
+def read(host: Host) -> Topology:
+    """The ways between the GPUs of `host`."""
+    return parse(failures.run(host, "topo -m"))
+
+
+def read_peers(host: Host, capability: str = "r") -> PeerStatus:
+    """What the GPUs of `host` can do to each other: r(ead), w(rite), n(vlink), a(tomics), p(roprietary)."""
+    if capability not in CAPABILITIES:
+        raise ValueError(capability)
+    return parse_peers(failures.run(host, f"topo -p2p {capability}"))
