@@ -19,6 +19,7 @@ LINUX = re.compile(r"\s*linux(?:16|efi)?\s+(\S+)\s*(.*)")
 SET = re.compile(r"\s*set\s+([A-Za-z_]\w*)=(.*)")
 MENU_ENTRY = re.compile(r"\s*(menuentry|submenu)\s+(.*)")
 IDENTIFIER = re.compile(r"(?:--id[= ]|\$menuentry_id_option\s+|\$\{menuentry_id_option\}\s+)[\"']?([^\s\"'{]{1,400})")
+OTHER_FILES = "ls /boot/grub2/grub.cfg /boot/efi/EFI/*/grub.cfg /boot/loader/entries/*.conf 2>/dev/null || true"
 FIRMWARE_FILES = "if [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlink -f /etc/grub2.cfg; fi"
 SAVED = "saved_entry"
 LOOK_BACK_LINES = 400
@@ -234,3 +235,26 @@ def read_boot_entry(host: Host) -> BootEntry:
     named = [name for name in files if saved and name.endswith(f"/{saved}.conf")]
     source = (named or files)[-1]
     return parse_loader_entry(read_file(host, source, as_root=True), environment, source)
+
+
+def read_other_entries(host: Host, default: BootEntry) -> tuple[BootEntry, ...]:
+    """Entries that this host's firmware does not start: of other grub.cfg files and other loader entries.
+
+    What cannot be read as an entry is passed over: it starts nothing.
+    """
+    files = output_of(host, OTHER_FILES, as_root=True).stdout.split()
+    environment = output_of(host, "cat /boot/grub2/grubenv 2>/dev/null || true", as_root=True).stdout
+    found: list[BootEntry] = []
+    for file in files:
+        if file != default.source:
+            found += _entries_of(file, read_file(host, file, as_root=True), environment)
+    return tuple(found)
+
+
+def _entries_of(file: str, text: str, environment: str) -> tuple[BootEntry, ...]:
+    try:
+        if file.endswith(".conf"):
+            return (parse_loader_entry(text, environment, file),)
+        return parse_menu(text, parse_environment(environment), file).entries
+    except ParseError:
+        return ()

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from probes import nova_conf
 from probes.host import Host, output_of
 from probes.reading import lines_of
 from provisioning.errors import ParseError
@@ -85,10 +84,10 @@ def read(host: Host, name: str, engine: str | None) -> NovaService:
     return parse_container(container, output_of(host, f"{engine} {INSPECT} {container}", as_root=True).stdout)
 
 
-def read_configuration(host: Host, name: str, engine: str | None) -> nova_conf.NovaConf:
-    """nova.conf as the service itself sees it."""
+def read_configuration(host: Host, name: str, engine: str | None) -> str:
+    """Text of nova.conf as the service itself sees it."""
     inside = f"{engine} exec {name.replace('-', '_')} " if engine else ""
-    return nova_conf.parse(output_of(host, f"{inside}cat {INSIDE}", as_root=True).stdout)
+    return output_of(host, f"{inside}cat {INSIDE}", as_root=True).stdout
 
 
 def modified(host: Host, path: str) -> datetime:

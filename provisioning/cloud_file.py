@@ -113,6 +113,9 @@ class GpuModel(_Section):
     https://docs.openstack.org/nova/latest/admin/pci-passthrough.html
     """
 
+    ecc: bool = True
+    """Whether its memory must be protected, where the card can: `false` for cards that run without on purpose."""
+
 
 class ExpectedGpus(_Section):
     """So many GPUs of one model."""

@@ -35,6 +35,8 @@ class AcceptanceError(Exception):
     """Root of the tree. `remedy` says what the reader can do about it."""
 
     remedy: str
+    cause: str = "failed"
+    """Stable name of what is wrong, when a check ends in this error."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)

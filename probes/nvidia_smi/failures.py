@@ -141,3 +141,17 @@ def run(host: Host, arguments: str) -> str:
         command=output.command, host=output.host, exit_code=output.exit_code,
         stdout=output.stdout, stderr=output.stderr, remedy=failure.remedy if failure else "",
     )  # fmt: skip
+
+
+def read(host: Host) -> Failure | None:
+    """How plain `nvidia-smi` of `host` says that it failed, whatever its exit code is; None when it does not.
+
+    Raises:
+        ToolMissing: there is no nvidia-smi.
+        CommandError: it failed without a word that we know.
+    """
+    output = host.run("nvidia-smi", timeout_s=TIMEOUT_S)
+    failure = parse(f"{output.stdout}\n{output.stderr}")
+    if failure is None and output.exit_code != 0:
+        run(host, "-L")
+    return failure

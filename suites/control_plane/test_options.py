@@ -16,7 +16,27 @@ NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html
 PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#libvirt.num_pcie_ports"
 
 
-@pytest.mark.check("control_plane.options.known", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+@pytest.mark.check("control_plane.nova_conf.api", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+def test_nova_api_can_read_its_configuration(
+    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration
+) -> None:
+    """A line that Nova cannot read, or an alias that it refuses, ends nova-api and nova-scheduler at their start."""
+    require(api_configuration.conf.options, "empty", f"{api_configuration.path} sets nothing", fix="deploy again")
+
+
+@pytest.mark.check("control_plane.nova_conf.compute", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+def test_nova_compute_can_read_its_configuration(
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration
+) -> None:
+    """A line that Nova cannot read, or an alias that it refuses, ends nova-compute at its start."""
+    require(
+        compute_configuration.conf.options, "empty", f"{compute_configuration.path} sets nothing", fix="deploy again"
+    )
+
+
+@pytest.mark.check(
+    "control_plane.options.known", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_OPTIONS
+)
 def test_the_pci_options_are_ones_that_the_release_reads(
     compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release
 ) -> None:

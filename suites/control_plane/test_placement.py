@@ -50,7 +50,9 @@ def _is_on(conf: NovaConf, section: str, name: str) -> bool:
     return bool(values) and values[-1].lower() in YES
 
 
-@pytest.mark.check("control_plane.placement.consistent", rests_on=("undercloud.*",), source=IN_PLACEMENT)
+@pytest.mark.check(
+    "control_plane.placement.consistent", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=IN_PLACEMENT
+)
 def test_placement_is_asked_for_cards_only_where_computes_report_them(
     compute: Host,
     declared_compute: DeclaredHost,

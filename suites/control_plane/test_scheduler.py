@@ -19,7 +19,7 @@ NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html
 WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
 
 
-@pytest.mark.check("control_plane.filters.pci", rests_on=("undercloud.*",), source=NOVA_PCI)
+@pytest.mark.check("control_plane.filters.pci", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_PCI)
 def test_the_scheduler_filters_by_pci_devices_and_numa(
     controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, dialect: Release
 ) -> None:
@@ -36,7 +36,9 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
     )
 
 
-@pytest.mark.check("control_plane.filters.known", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
+@pytest.mark.check(
+    "control_plane.filters.known", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_OPTIONS
+)
 def test_every_filter_exists_in_the_release(
     controller: Host,
     declared_controller: DeclaredHost,

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from judging import require
 
-from probes import nova_conf, nova_service
+from probes import nova_service
 from probes.host import Host
 from probes.openstack import nova
+from probes.reading import read_file
 from provisioning.cloud_file import DeclaredHost
 from provisioning.environment import Environment
 from provisioning.tripleo.release import Release
@@ -28,7 +29,7 @@ def _services(host: DeclaredHost) -> Iterator[str]:
 
 
 def _require_in_effect(host: Host, declared: DeclaredHost, dialect: Release, path: str) -> None:
-    written, changed = nova_conf.read(host, path), nova_service.modified(host, path)
+    written, changed = read_file(host, path, as_root=True), nova_service.modified(host, path)
     for name in _services(declared):
         service = nova_service.read(host, name, dialect.container_engine)
         require(
@@ -39,7 +40,7 @@ def _require_in_effect(host: Host, declared: DeclaredHost, dialect: Release, pat
         )
         effective = nova_service.read_configuration(host, name, dialect.container_engine)
         require(
-            effective.options == written.options,
+            effective.split() == written.split(),
             "another-file-in-effect",
             f"{service.name} has another nova.conf than {path}",
             fix=f"change {path}: a file on the host is not what the container reads",

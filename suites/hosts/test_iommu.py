@@ -12,6 +12,7 @@ from provisioning.cloud_file import DeclaredHost
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
 ACS = "https://docs.kernel.org/PCI/pciebus-howto.html"
+LOADER = "/loader/entries/"
 WANTED = {"intel": "intel_iommu=on", "amd": "amd_iommu=on"}
 
 
@@ -50,24 +51,38 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
 @pytest.mark.check("host.iommu.boot_entry", rests_on=("host.iommu.grub_defaults",), source=KERNEL_DOC)
 def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """The configuration that this firmware starts from has the argument: the next boot will have it."""
-    entry = grub.read_boot_entry(gpu_host)
+    entry, vendor = grub.read_boot_entry(gpu_host), _vendor(declared_gpu_host)
+    is_on = kernel_cmdline.turns_iommu_on(entry.arguments, vendor)
+    others = () if is_on else grub.read_other_entries(gpu_host, entry)
+    elsewhere = [other.source for other in others if kernel_cmdline.turns_iommu_on(other.arguments, vendor)]
+    cause, fix = _why_not(entry.source, elsewhere)
 
+    found_in = f"; {', '.join(elsewhere)} has it, and is not what this machine starts" if elsewhere else ""
     require(
-        kernel_cmdline.turns_iommu_on(entry.arguments, _vendor(declared_gpu_host)),
-        "boot-configuration-not-generated",
-        f"{entry.source} lacks {WANTED[_vendor(declared_gpu_host)]}, which /etc/default/grub has",
-        fix=_regenerate(entry),
+        is_on,
+        cause,
+        f"{entry.source} lacks {WANTED[vendor]}, which /etc/default/grub has{found_in}",
+        fix=fix,
         file=entry.source,
     )
 
 
-def _regenerate(entry: grub.BootEntry) -> str:
-    """How the file that this firmware boots from is made."""
-    if "/loader/entries/" in entry.source:
+def _why_not(source: str, elsewhere: list[str]) -> tuple[str, str]:
+    """Cause and fix of an argument that did not reach the boot entry, by where it stands instead."""
+    entries = [file for file in elsewhere if LOADER in file]
+    if LOADER in source and entries:
+        return "argument-only-in-another-entry", "grubby --update-kernel=ALL --args=…, then reboot"
+    if LOADER in source:
         return (
-            "grub2-mkconfig does not touch BLS entries: grubby --update-kernel=ALL --args=… (or --update-bls-cmdline)"
+            "bls-entries-not-updated",
+            "grub2-mkconfig does not touch BLS entries: grubby --update-kernel=ALL --args=… (RHEL 9.3: --update-bls-cmdline)",
         )
-    return f"grub2-mkconfig -o {entry.source}, the file of this firmware type, then reboot"
+    if elsewhere:
+        return (
+            "written-to-the-wrong-grub-cfg",
+            f"grub2-mkconfig -o {source}: the file of this firmware type; then reboot",
+        )
+    return "boot-configuration-not-generated", f"grub2-mkconfig -o {source}, then reboot"
 
 
 @pytest.mark.check("host.iommu.cmdline", rests_on=("host.iommu.boot_entry",), source=KERNEL_DOC)

@@ -7,19 +7,56 @@ from typing import Any
 
 import pytest
 from judging import require
+from record_fixtures import Notes
 from testinfra_backend import inspected
 
 from probes import kernel_log, lsmod, lspci, nvidia_module
 from probes.host import Host
-from probes.openstack import nova
+from probes.nvidia_smi import failures, query
+from probes.openstack import guest_panic, nova
 from probes.references import gpu_models
 from provisioning.cloud_file import Cloud, DeclaredGuest
 from provisioning.environment import Environment, Guest
+from provisioning.errors import Rejected, ToolFailure
 
 HEAT = "https://docs.openstack.org/heat/latest/template_guide/openstack.html"
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
-UNSIGNED = re.compile(r"Required key not available|unsigned module loading")
-REFUSED = re.compile(r"NVRM: (.*not supported by|.*will ignore)")
+WHY_NO_MODULE = tuple(
+    (cause, re.compile(pattern), fix)
+    for cause, pattern, fix in (
+        (
+            "repository-key-refused",
+            r"NO_PUBKEY|GPG key retrieval failed|GPG keys? .*not correct|Public key for .* is not installed",
+            "fetch the repository's new key (cuda-keyring, or rpm --import) in the image or the CUDA script",
+        ),
+        (
+            "secure-boot-refuses-the-module",
+            r"Required key not available|unsigned module loading|Key was rejected by service",
+            "enroll the key that signs the module (mokutil --import), or boot the instance without secure boot",
+        ),
+        (
+            "open-module-on-a-card-without-gsp",
+            r"GPU System Processor|not supported by open",
+            "install the proprietary flavour of the kernel module: the open one takes Turing and newer only",
+        ),
+        (
+            "branch-without-this-architecture",
+            r"Legacy drivers|will ignore",
+            "pin the newest branch that still has the architecture (Pascal and Volta: 580)",
+        ),
+        (
+            "driver-of-another-kind",
+            r"NVIDIA \S+ driver release|not supported by the",
+            "install the data centre driver: a vGPU guest driver takes no whole card, and an old branch no newer one",
+        ),
+    )
+)
+"""What kernel and package manager say when the module does not come, most telling first."""
+NO_ROOM = re.compile(r"BAR\d? is 0M|PCI I/O region assigned to your NVIDIA device is invalid")
+SMI = "https://docs.nvidia.com/deploy/nvidia-smi/"
+ECC = "https://docs.nvidia.com/deploy/a100-gpu-mem-error-mgmt/"
+CONSOLE = "https://docs.openstack.org/nova/latest/user/server-concepts.html"
+SMI_CAUSES = {"version-mismatch": "driver-library-mismatch"}
 NVIDIA = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 
 
@@ -30,7 +67,13 @@ def _cards(cloud: Cloud, guest: DeclaredGuest) -> dict[str, int]:
 
 @pytest.mark.check(
     "instance.stack.complete",
-    rests_on=("instance.server.active", "instance.packages", "instance.driver.*", "cuda.device_query"),
+    rests_on=(
+        "instance.server.active",
+        "instance.console.*",
+        "instance.packages",
+        "instance.driver.*",
+        "cuda.device_query",
+    ),
     source=HEAT,
     api=True,
 )
@@ -145,18 +188,9 @@ def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_
         fix="blacklist nouveau and rebuild the initramfs of the image",
         file="/etc/modprobe.d",
     )
-    require(
-        "nvidia" in modules or not UNSIGNED.search(log),
-        "secure-boot-refuses-the-module",
-        "the kernel loads only signed modules, and this one was built here",
-        fix="enroll the key that signs the module (mokutil --import), or boot the instance without secure boot",
-    )
-    require(
-        "nvidia" in modules or not REFUSED.search(log),
-        "driver-refuses-the-card",
-        "; ".join(line.strip() for line in log.splitlines() if "NVRM" in line)[:600],
-        fix="install the branch and the module flavour that take this architecture",
-    )
+    for cause, pattern, fix in WHY_NO_MODULE:
+        told = [line.strip() for line in log.splitlines() if pattern.search(line)]
+        require("nvidia" in modules or not told, cause, "; ".join(told[-4:])[:800], fix=fix)
     require(
         "nvidia" in modules,
         "module-not-loaded",
@@ -203,9 +237,103 @@ def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGu
         "; ".join(serious)[:1000],
         fix="look the number up in NVIDIA's table of Xids: most of these mean a reset, some a return of the card",
     )
+    fallen = [item.line for item in found.fallen_off]
+    require(
+        not fallen,
+        "card-fell-off-the-bus",
+        "; ".join(fallen)[:1000],
+        fix="power-cycle the host; if it comes again, reseat the card and look at its power and cooling",
+    )
+    no_room = [line for line in found.probe_errors if NO_ROOM.search(line)]
+    require(
+        not no_room,
+        "no-room-for-a-bar",
+        "; ".join(no_room)[:1000],
+        fix="the instance's address space is too small for the card's memory: hw:maxphysaddr_mode=passthrough on the "
+        "flavor, UEFI, or fewer cards in one instance",
+    )
     require(
         not found.probe_errors,
         "driver-complains",
         "; ".join(found.probe_errors)[:1000],
         fix="see the driver's words: a card off the bus, no room for its BARs, or a failed initialization",
     )
+
+
+@pytest.mark.check("instance.driver.tools", rests_on=("instance.driver.loaded",), source=SMI)
+def test_nvidia_smi_answers(guest: Host, declared_guest: DeclaredGuest) -> None:
+    """nvidia-smi talks to the driver: its exit code says nothing, so what it prints is read."""
+    failure = failures.read(guest)
+    cause = SMI_CAUSES.get(failure.kind, f"nvidia-smi-{failure.kind}") if failure else ""
+
+    require(failure is None, cause, failure.line if failure else "", fix=failure.remedy if failure else "")
+
+
+def _cards_told(guest: Host) -> tuple[query.Gpu, ...]:
+    """What the driver tells of every card; a value that it cannot read is a finding."""
+    try:
+        return query.read(guest).gpus
+    except ToolFailure as failure:
+        raise Rejected(
+            "sensors-do-not-answer",
+            str(failure),
+            fix="the card does not answer its driver: reset it; if it comes again, exchange it",
+        ) from failure
+
+
+@pytest.mark.check("instance.gpu.health", rests_on=("instance.driver.tools", "instance.driver.no_errors"), source=ECC)
+def test_every_card_is_sound(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
+    """Sensors answer, error correction is on, no uncorrected error was counted and no repair of memory waits."""
+    cards = _cards_told(guest)
+    wants_ecc = all(cloud.gpu(expected.model).ecc for expected in cloud.gpus_of(declared_guest.flavor))
+
+    failed = [card.address for card in cards if card.has_remapping_failed]
+    pending = [card.address for card in cards if card.is_retirement_pending]
+    errors = {card.address: counts for card in cards if (counts := _counted(card))}
+    unprotected = [card.address for card in cards if card.is_ecc_on is False]
+    require(
+        not failed,
+        "memory-beyond-repair",
+        f"a row of {', '.join(failed)} could not be replaced",
+        fix="exchange the card",
+    )
+    require(
+        not pending,
+        "memory-repair-pending",
+        f"pages or rows of {', '.join(pending)} wait for a reset to be replaced",
+        fix="stop the instance and reset the card, or reboot its host; more of them mean an exchange",
+    )
+    require(
+        not errors,
+        "uncorrected-memory-errors",
+        f"counted: {errors}",
+        fix="reset the card; if it comes again, exchange it",
+    )
+    require(
+        not unprotected or not wants_ecc,
+        "error-correction-off",
+        f"memory of {', '.join(unprotected)} is not protected",
+        fix="nvidia-smi -e 1 and a reset; or say `ecc: false` of the GPU in the cloud file",
+    )
+
+
+def _counted(card: query.Gpu) -> dict[str, int]:
+    return {name: count for name, count in card.uncorrectable_errors.items() if count and "Volatile" in name}
+
+
+@pytest.mark.check("instance.console.no_panic", rests_on=("instance.server.active",), source=CONSOLE, api=True)
+def test_the_guest_did_not_end_in_a_panic(
+    made_guest: Guest, declared_guest: DeclaredGuest, admin: Any, notes: Notes
+) -> None:
+    """ACTIVE says that QEMU runs; the console says how the guest is."""
+    require(made_guest.server_id, "no-instance", made_guest.failure or "it was not made", fix="see the reason above")
+    found = guest_panic.read(admin, str(made_guest.server_id))
+    notes.found = found.line if found else "no panic on the console"
+
+    require(
+        found is None or not found.is_memory,
+        "guest-out-of-memory",
+        found.line if found else "",
+        fix="give the flavor more memory, and the image a min_ram that says how much it needs",
+    )
+    require(found is None, "guest-panicked", found.line if found else "", fix="openstack console log show INSTANCE")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import require_agreement
+from judging import require_agreement, require_cards
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -51,6 +51,6 @@ def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, ca
     after = scenario.standing(server)
 
     assert moved.host != before.host, f"it stayed on {before.host}"
-    assert len(report.gpus) == 1, f"evacuated the guest shows {report.gpus}"
+    require_cards(report.gpus, 1, "evacuated")
     assert all(place.startswith(f"{moved.host} ") for place in after.attached), f"its domains have {after.attached}"
     require_agreement(after.disagreements)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import MEND, require, require_agreement
+from judging import MEND, require, require_agreement, require_cards
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -41,9 +41,9 @@ def test_a_resize_changes_the_cards_and_leaves_none_behind(
     after = scenario.standing(server)
 
     kept = new if end == "confirm" else old
-    assert len(resized.gpus) == new, f"resized the guest shows {resized.gpus}"
+    require_cards(resized.gpus, new, "resized")
     require_agreement(during.disagreements)
-    assert len(after.gpus) == kept, f"after the {end} the guest shows {after.gpus}"
+    require_cards(after.gpus, kept, f"after the {end}")
     assert len(after.attached) == kept, f"after the {end} its domain has {after.attached}"
     require(
         len(after.claimed) == kept or scenario.views.hidden.get("claims"),
@@ -70,7 +70,7 @@ def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: C
     assert during.host != before.host, f"it stayed on {before.host}"
     require_agreement(during.disagreements)
     assert after.host == (during.host if end == "confirm" else before.host)
-    assert len(after.gpus) == count, f"after the {end} the guest shows {after.gpus}"
+    require_cards(after.gpus, count, f"after the {end}")
     require(
         len(after.claimed) == count or scenario.views.hidden.get("claims"),
         "card-stays-claimed",
@@ -110,7 +110,7 @@ def test_a_stopped_instance_migrates_and_starts_with_a_card(scenario: Scenario, 
     report = scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
     after = scenario.standing(server)
 
-    assert len(report.gpus) == 1, f"the guest shows {report.gpus}"
+    require_cards(report.gpus, 1, "at the end")
     require_agreement(after.disagreements)
 
 
@@ -140,7 +140,7 @@ def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenar
 
     assert (offloaded.claimed, offloaded.attached) == ((), ()), f"shelved it has {offloaded.claimed}"
     require_agreement(offloaded.disagreements)
-    assert len(report.gpus) == count, f"unshelved the guest shows {report.gpus}"
+    require_cards(report.gpus, count, "unshelved")
     require_agreement(after.disagreements)
 
 

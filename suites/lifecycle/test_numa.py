@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cloud_views import CloudViews, numa_nodes
-from judging import require_agreement
+from judging import require_agreement, require_cards
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
@@ -51,7 +51,7 @@ def test_one_card_is_on_the_node_of_its_instance(scenario: Scenario, cards: Card
     nodes = numa_nodes(scenario.views.read())
     placed = scenario.numa_nodes(server)
 
-    assert len(standing.gpus) == 1, f"the guest shows {standing.gpus}"
+    require_cards(standing.gpus, 1, "at the end")
     if policy in STRICT and placed is not None:
         host, _, address = standing.attached[0].partition(" ")
         assert {nodes[host, address]} == placed, f"the card is on node {nodes[host, address]}, the instance on {placed}"
@@ -80,7 +80,7 @@ def test_an_instance_over_two_nodes_takes_cards_of_both(scenario: Scenario, admi
     specs = {"hw:numa_nodes": "2", POLICY: "required"}
     standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=specs)))
 
-    assert len(standing.gpus) == 2, f"the guest shows {standing.gpus}"
+    require_cards(standing.gpus, 2, "at the end")
     require_agreement(standing.disagreements)
 
 

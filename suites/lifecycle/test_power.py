@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import require_agreement
+from judging import require_agreement, require_cards
 from lifecycle_fixtures import Cards
 from scenario import Scenario, Standing
 
@@ -16,7 +16,7 @@ COUNTS = pytest.mark.parametrize("count", [1, 2])
 def _assert_same_cards(before: Standing, after: Standing, count: int) -> None:
     assert after.status == "ACTIVE"
     assert after.attached == before.attached, f"the cards were {before.attached}, now they are {after.attached}"
-    assert len(after.gpus) == count, f"the guest shows {after.gpus}"
+    require_cards(after.gpus, count, "at the end")
     require_agreement(after.disagreements)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 from cloud_views import CloudViews
-from judging import require_agreement
+from configuration_fixtures import configuration, takes
+from host_fixtures import Hosts
+from judging import require, require_agreement
 from lifecycle_fixtures import Cards
 
 from probes.openstack.device_views import Views
+from provisioning.cloud_file import Cloud
+from provisioning.tripleo.release import Release
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 
@@ -57,3 +61,33 @@ def test_placement_has_exactly_the_instances_where_they_run(seen: Views, views: 
     _shown(views, "allocations")
 
     require_agreement(seen.claims_against_placement())
+
+
+@pytest.mark.check(
+    "lifecycle.reconciliation.entries",
+    rests_on=("control_plane.nova_conf.*",),
+    source="https://bugs.launchpad.net/nova/+bug/2115905",
+    api=True,
+)
+def test_every_claimed_card_is_still_one_that_its_host_gives(
+    seen: Views, views: CloudViews, hosts: Hosts, cloud: Cloud, dialect: Release
+) -> None:
+    """An entry of device_spec that goes while an instance has the card: Placement refuses, and it cannot be deleted."""
+    _shown(views, "devices", "claims")
+    for declared in cloud.computes:
+        cards = {card.address: card for card in (seen.devices or {}).get(declared.name, ())}
+        specs = configuration(hosts.node(declared), dialect.compute_nova_conf).conf.device_specs
+        taken = [claim for claim in seen.claims or () if claim.host == declared.name and claim.is_taken]
+        lost = [
+            claim
+            for claim in taken
+            if claim.address in cards and not any(takes(spec, cards[claim.address]) for spec in specs)
+        ]
+        require(
+            not lost,
+            "device-spec-removed-while-in-use",
+            f"{declared.name}: no entry takes "
+            + ", ".join(f"{claim.address} (instance {claim.instance_id})" for claim in lost),
+            fix="put the entry back, restart nova-compute, delete or move the instances, and only then remove it",
+            file=dialect.compute_nova_conf,
+        )

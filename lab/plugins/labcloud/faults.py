@@ -80,7 +80,7 @@ def devices(driver, instance, addresses):
     if "one_device_more" in faults and addresses:
         return [*addresses, *_free(driver, addresses)[:1]]
     if "unshelved_with_old_device" in faults and addresses and instance.task_state in UNSHELVING:
-        return _first_cards(driver)[: len(addresses)]
+        return [card for card in _cards(driver) if card not in addresses][: len(addresses)] or addresses
     return addresses
 
 
@@ -89,14 +89,14 @@ def keeps_evacuated(paths):
     return "evacuated_guest_stays" in active(paths)
 
 
-def _first_cards(driver):
-    """What a binding that was never updated names: the host's first cards, whoever has them now."""
+def _cards(driver):
+    """Addresses of the host's cards."""
     root = driver.directory.sys / "bus/pci/devices"
     return [path.name for path in sorted(root.iterdir()) if (path / "vendor").read_text().strip() == "0x10de"]
 
 
 def _free(driver, taken):
-    cards = _first_cards(driver)
+    cards = _cards(driver)
     used = {address for domain in driver.domains.all() for address in domain.addresses}
     return [
         card for card in cards if card not in used | set(taken) and sysfs.driver_of(driver.directory.sys, card) is None
