@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
 
-.PHONY: help setup accept lifecycle test lint types unit system nightly bench lock clean
+.PHONY: help setup accept faults lifecycle test lint types unit system nightly bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,9 @@ unit:
 
 system: setup  ## run whole acceptances: bad input, interruptions, faults (about five minutes)
 	$(PYTEST) tests/system -x
+
+faults: setup  ## put every fault of the catalogue into labs and print what was found (about 25 minutes)
+	.venv/bin/python -m lab --name faults fault run --json .lab/faults-score.json
 
 nightly: setup  ## the property tests with 100,000 examples each
 	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly

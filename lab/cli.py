@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("action", choices=("run",))
     faults.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
     faults.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
+    faults.add_argument("--json", type=Path, help="write the scores to this file")
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     logs = add("logs", _logs, "print the log of a service")
@@ -87,6 +89,8 @@ def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
         for line in (item.note, *item.extra):
             if line and not item.is_right:
                 print(f"       {line}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(item) for item in scores], indent=1, ensure_ascii=False) + "\n")
     print(score.table(scores))
     print(score.summary(scores))
     return 0 if all(item.is_right for item in scores) else FAILED

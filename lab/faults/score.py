@@ -40,6 +40,8 @@ class Score:
     note: str = ""
     is_healthy: bool = False
     rows: tuple[str, ...] = ()
+    fix: str = ""
+    """What the report tells people to do."""
 
     @property
     def is_right(self) -> bool:
@@ -61,9 +63,10 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
     note = "" if all(named) else "said: " + "; ".join(map(_cause_shown, answer.causes))
     if not answer.same_twice:
         note = f"the same records gave two diagnoses; {note}"
+    fix = next((str(cause.get("fix", "")) for cause in answer.causes if _matches(fault.expect[0], cause)), "")
     return Score(
         fault.id, fault.title, all(found), all(named) and answer.same_twice, tuple(map(_cause_shown, extra)),
-        len(ruled_out), seconds, note[:600], False, fault.rows,
+        len(ruled_out), seconds, note[:600], False, fault.rows, fix,
     )  # fmt: skip
 
 

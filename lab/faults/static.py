@@ -51,4 +51,10 @@ def _check(finding: dict[str, Any]) -> dict[str, Any]:
 
 def _cause(finding: dict[str, Any]) -> dict[str, Any]:
     place = Path(finding["path"]).name
-    return {"check": "preflight.finding", "cause": finding["code"], "places": [place], "ruled_out": []}
+    return {
+        "check": "preflight.finding",
+        "cause": finding["code"],
+        "places": [place],
+        "ruled_out": [],
+        "fix": finding["instead"],
+    }

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from lab.errors import LabError
 from lab.hosts import boot_loader, kernel_log, sysfs
 from lab.hosts.boot_loader import Kernel
 from lab.hosts.drivers import drivers_at_boot, lacks_vfio_backend
@@ -27,7 +28,13 @@ DRIVER_MODULES = {
     ],
 }
 """Modules that a GPU driver brings with it: name, size, users."""
+LEAST_MEMORY_MB = 256
+"""A guest with less does not come as far as init."""
 ZEROS = "Live 0x0000000000000000"
+
+
+class Panic(LabError):
+    """The kernel of a guest gave up; its hypervisor goes on as if nothing had happened."""
 
 
 def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
@@ -35,8 +42,11 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
 
     Raises:
         LabError: the boot loader finds no kernel.
+        Panic: the kernel finds too little memory.
     """
     kernel = boot_loader.load(directory, machine)
+    if machine["kind"] == "guest" and int(machine["memory_mb"]) < LEAST_MEMORY_MB:
+        raise Panic("Kernel panic - not syncing: Out of memory and no killable processes...")
     drivers = drivers_at_boot(directory, machine, kernel)
     functions = sysfs.functions_of(machine, _has_iommu(machine, kernel), drivers)
     directory.sys.mkdir(parents=True, exist_ok=True)

@@ -138,7 +138,11 @@ class Machines:
     def _start(self, name: str) -> None:
         directory = self.directory(name)
         machine = self.machine(name)
-        boot.boot(directory, machine)
+        try:
+            boot.boot(directory, machine)
+        except boot.Panic as panic:
+            self._console(name, f"[    0.000000] Linux version {machine['os']['kernel']}\n[    0.812345] {panic}\n")
+            return
         call_socket = directory.root / "hostcall.sock"
         if not call_socket.exists():
             self._open_host_calls(name)

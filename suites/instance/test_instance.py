@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from host_fixtures import reached
 from judging import require
 from record_fixtures import Notes
 from testinfra_backend import inspected
@@ -104,6 +105,8 @@ def test_the_stack_is_complete(
         "control_plane.options.*",
         "control_plane.placement.*",
         "control_plane.container.*",
+        "control_plane.capacity.*",
+        "control_plane.nova_conf.*",
         "tenant.quota",
         "tenant.roles",
     ),
@@ -137,7 +140,22 @@ def test_the_instance_is_active_on_a_gpu_host(
     )
 
 
-@pytest.mark.check("instance.packages", rests_on=("instance.server.active",), source=NVIDIA)
+@pytest.mark.check(
+    "instance.server.reachable", rests_on=("instance.server.active", "instance.console.no_panic"), source=HEAT
+)
+def test_the_instance_answers(guest: Host, declared_guest: DeclaredGuest) -> None:
+    """The instance takes a login at its floating IP with its key."""
+    reason = reached(guest)
+
+    require(
+        not reason,
+        "instance-unreachable",
+        reason,
+        fix="does the console show cloud-init at its end? security group (tcp/22), floating IP, router, the image's user",
+    )
+
+
+@pytest.mark.check("instance.packages", rests_on=("instance.server.reachable",), source=NVIDIA)
 def test_the_image_brought_what_the_driver_is_built_with(guest: Host, declared_guest: DeclaredGuest) -> None:
     """kernel-devel of exactly the running kernel, and gcc: without them no module is built."""
     machine = inspected(guest)
@@ -158,7 +176,7 @@ def test_the_image_brought_what_the_driver_is_built_with(guest: Host, declared_g
     )
 
 
-@pytest.mark.check("instance.gpu.exact", rests_on=("instance.server.active",), source=NOVA_PCI)
+@pytest.mark.check("instance.gpu.exact", rests_on=("instance.server.reachable",), source=NOVA_PCI)
 def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """lspci shows as many cards as the flavor asks for, not fewer and not more."""
     found: dict[str, int] = {}

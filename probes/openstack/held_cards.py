@@ -1,0 +1,45 @@
+"""Cards that instances have by their flavors, host by host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from provisioning.openstack.connection import translated
+
+ALIAS = "pci_passthrough:alias"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One instance with cards."""
+
+    name: str
+    host: str
+    """Short name; "" when it is on none."""
+    cards: int
+
+
+def parse(spec: str) -> int:
+    """Cards of an extra spec: 3 of "a1:2,a2"."""
+    return sum(int(word.partition(":")[2] or 1) for word in spec.split(",") if word.strip())
+
+
+def read(connection: Any) -> tuple[Holder, ...]:
+    """All instances of all projects that have cards."""
+    with translated("list all instances"):
+        servers = list(connection.compute.servers(all_projects=True))
+    holders = (Holder(server.name, _host(server), _cards_of(connection, server)) for server in servers)
+    return tuple(holder for holder in holders if holder.cards)
+
+
+def _host(server: Any) -> str:
+    return str(server.compute_host or server.hypervisor_hostname or "").split(".")[0]
+
+
+def _cards_of(connection: Any, server: Any) -> int:
+    specs = server.flavor.extra_specs
+    if specs is None and server.flavor.id:  # before microversion 2.47 an instance shows its flavor's id only
+        found = connection.compute.find_flavor(server.flavor.id, get_extra_specs=True, ignore_missing=True)
+        specs = found.extra_specs if found else {}
+    return parse(str((specs or {}).get(ALIAS, "")))
