@@ -22,8 +22,9 @@ PROGRESS = re.compile(
     r"\s*([0-9]{1,3}\.[0-9]+)%\s+proc'd: (.{1,4000}?)\s+errors: (.{1,2000}?)\s+temps: (.{1,2000}?)\s*"
 )
 PROCESSED = re.compile(r"(-?[0-9]{1,12}) \(([0-9]{1,9}(?:\.[0-9]+)?) Gflop/s\)")
-ERRORS = re.compile(r"(-?[0-9]{1,18}) ?(\(WARNING!\)|\(DIED!\))?")
+ERRORS = re.compile(r"(-?[0-9]{1,18})\s{0,4}(\(WARNING!\)|\(DIED!\))?")
 TEMPERATURE = re.compile(r"(-?[0-9]{1,3}) C|--")
+SEPARATOR = re.compile(r" [-/] ")
 TESTED = re.compile(r"\s*Tested ([0-9]{1,2}) GPUs:")
 VERDICT = re.compile(r"\s*GPU ([0-9]{1,2}): (OK|FAULTY)")
 FAILED = re.compile(
@@ -68,7 +69,8 @@ class BurnedGpu:
 class GpuBurn:
     """One run."""
 
-    duration_s: int
+    duration_s: int | None
+    """None where the version prints none (before 2023)."""
     gpus: tuple[BurnedGpu, ...]
 
 
@@ -105,9 +107,9 @@ def _is_other(line: str) -> bool:
 
 
 def _step(match: re.Match[str], line: str, number: int) -> _Step:
-    processed = [PROCESSED.fullmatch(part.strip()) for part in match[2].split(" - ")]
-    errors = [ERRORS.fullmatch(part.strip()) for part in match[3].split(" - ")]
-    temperatures = [TEMPERATURE.fullmatch(part.strip()) for part in match[4].split(" - ")]
+    processed = [PROCESSED.fullmatch(part.strip()) for part in SEPARATOR.split(match[2])]
+    errors = [ERRORS.fullmatch(part.strip()) for part in SEPARATOR.split(match[3])]
+    temperatures = [TEMPERATURE.fullmatch(part.strip()) for part in SEPARATOR.split(match[4])]
     if None in processed or None in errors or None in temperatures or len(processed) != len(errors):
         raise ParseError(TOOL, "not a line of progress", line=line, line_number=number)
     return _Step(
@@ -122,8 +124,10 @@ def _result(lines: list[str], steps: list[_Step]) -> GpuBurn:
     tested = [int(match[1]) for line in lines if (match := TESTED.fullmatch(line))]
     verdicts = [(int(match[1]), match[2]) for line in lines if (match := VERDICT.fullmatch(line))]
     last = lines[-1]
-    if len(durations) != 1 or len(tested) != 1 or not steps:
-        raise ParseError(TOOL, "cut off: no duration, no progress or no verdict", line=last, line_number=len(lines))
+    if len(durations) > 1 or len(tested) != 1 or not steps:
+        raise ParseError(
+            TOOL, "cut off, or two runs: not one verdict, or no progress", line=last, line_number=len(lines)
+        )
     if tested[0] != len(verdicts) or len({index for index, _ in verdicts}) != len(verdicts):
         raise ParseError(TOOL, f"{tested[0]} GPUs tested, {len(verdicts)} verdicts", line=last, line_number=len(lines))
     if any(len(step.products) != tested[0] for step in steps):
@@ -135,7 +139,7 @@ def _result(lines: list[str], steps: list[_Step]) -> GpuBurn:
     wrong = [gpu for gpu in gpus if gpu.verdict == "OK" and (gpu.errors or gpu.has_died)]
     if wrong:
         raise ParseError(TOOL, f"OK and {wrong[0].errors} errors", line=f"GPU {wrong[0].index}: OK")
-    return GpuBurn(durations[0], gpus)
+    return GpuBurn(durations[0] if durations else None, gpus)
 
 
 def _gpu(place: int, index: int, verdict: str, named: re.Match[str] | None, steps: list[_Step]) -> BurnedGpu:

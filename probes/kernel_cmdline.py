@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from probes.host import Host
-from probes.reading import lines_of, read_file
+from probes.reading import read_file, transcript_of
 from provisioning.errors import ParseError
 
-INTEL_ON, AMD_OFF = "intel_iommu=on", "amd_iommu=off"
+TOOL = "/proc/cmdline"
+WORD = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')
+"""Blanks within double quotes do not separate (https://docs.kernel.org/admin-guide/kernel-parameters.html)."""
+ENDED_BY = "--"
+"""What follows is for init, not for the kernel."""
 
 
 @dataclass(frozen=True)
@@ -18,22 +23,41 @@ class KernelCmdline:
     arguments: tuple[str, ...]
 
     def turns_iommu_on(self, cpu_vendor: str) -> bool:
-        """Intel's IOMMU is off unless asked for, AMD's on unless refused.
-
-        https://docs.kernel.org/admin-guide/kernel-parameters.html
-        """
+        """Intel's IOMMU is off unless asked for, AMD's on unless refused."""
         return turns_iommu_on(self.arguments, cpu_vendor)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Values of every `name=…`, in their order, e.g. values("iommu") == ("pt",)."""
+        return values(self.arguments, name)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Arguments of the kernel in a line of them."""
+    words = tuple(WORD.findall(text))
+    return words[: words.index(ENDED_BY)] if ENDED_BY in words else words
+
+
+def values(arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Values of every `name=…`, without quotes."""
+    found = [argument.partition("=") for argument in arguments]
+    return tuple(value.strip('"') for key, equals, value in found if equals and key.strip('"') == name)
 
 
 def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str) -> bool:
-    """Whether kernel arguments leave the IOMMU of a vendor's processor on; the last of two wins."""
-    if "iommu=off" in arguments:
+    """Whether kernel arguments leave the IOMMU of a vendor's processor on; the last of two wins.
+
+    https://docs.kernel.org/admin-guide/kernel-parameters.html
+    """
+    if "off" in values(arguments, "iommu"):
         return False
     if cpu_vendor == "amd":
-        return AMD_OFF not in arguments
-    return any(
-        argument.startswith(INTEL_ON) for argument in [a for a in arguments if a.startswith("intel_iommu=")][-1:]
-    )
+        return "off" not in _options(arguments, "amd_iommu")
+    switches = [option for option in _options(arguments, "intel_iommu") if option in ("on", "off")]
+    return switches[-1:] == ["on"]
+
+
+def _options(arguments: tuple[str, ...], name: str) -> list[str]:
+    return [option for value in values(arguments, name) for option in value.split(",")]
 
 
 def parse(text: str) -> KernelCmdline:
@@ -42,12 +66,17 @@ def parse(text: str) -> KernelCmdline:
     Raises:
         ParseError: empty, or more than one line.
     """
-    lines = lines_of("/proc/cmdline", text)
-    if len(lines) != 1:
-        raise ParseError("/proc/cmdline", "more than one line", line=lines[1], line_number=2)
-    return KernelCmdline(tuple(lines[0].split()))
+    lines = transcript_of(TOOL, text, TOOL)
+    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if len(filled) != 1:
+        number, line = filled[1]
+        raise ParseError(TOOL, "more than one line", line=line, line_number=number)
+    number, line = filled[0]
+    if not line.isprintable() or "\ufffd" in line:
+        raise ParseError(TOOL, "characters that no command line has", line=line, line_number=number)
+    return KernelCmdline(split(line))
 
 
 def read(host: Host) -> KernelCmdline:
     """The command line that `host` was booted with."""
-    return parse(read_file(host, "/proc/cmdline"))
+    return parse(read_file(host, TOOL))

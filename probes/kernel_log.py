@@ -1,29 +1,75 @@
-"""The kernel's log: what the NVIDIA driver reports."""
+"""The kernel's log: what the NVIDIA driver reports of its cards, and what the kernel found of an IOMMU."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from probes.host import Host, output_of
+from probes.pci_address import PciAddress
 from probes.reading import lines_of
+from provisioning.errors import ParseError, ToolFailure
 
-XID = re.compile(r"NVRM: Xid \((?:PCI:)?([^)]+)\): (\d+)(?:, ?(.*))?")
-NVRM = re.compile(r"NVRM: (.*)")
-PROBE = re.compile(r"nvidia: probe of (\S+) failed with error (-?\d+)")
-FALLEN_OFF = re.compile(r"GPU (?:at |)(\S+?):? .*fallen off the bus", re.I)
+TOOL = "dmesg"
+ADDRESS = r"((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)"
+XID = re.compile(rf"NVRM: Xid \((?:PCI:)?{ADDRESS}(?:[ ,][^)]{{0,80}})?\): ([0-9]{{1,4}})(?:, ?(.*))?")
+XID_START = re.compile(r"NVRM: Xid \(")
+PCI = re.compile(r"\b(?:PCI:)?((?:[0-9a-fA-F]{4,8}:)[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)\b")
+NVRM = re.compile(r"NVRM: ?(.*)")
+PROBE = re.compile(
+    r"nvidia: probe of (\S{1,40}) failed with error (-?[0-9]{1,5})|nvidia (\S{1,40}): probe with driver nvidia failed with error (-?[0-9]{1,5})"
+)
+FALLEN_OFF = re.compile(r"fallen off the bus", re.I)
+REFUSED = re.compile(
+    r"RmInitAdapter failed|NVRM:.*(?:not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M"
+    r"|None of the NVIDIA|is invalid:|requires use of the NVIDIA open|API mismatch)"
+)
+UNSUPPORTED = re.compile(r"NVRM: (?:.*not supported by|.*will ignore|.*requires use of the NVIDIA open)")
+UNSIGNED = re.compile(
+    r"nvidia.*(?:Required key not available|module verification failed)|Loading of unsigned module|unsigned module loading"
+)
+FORBIDDEN = re.compile(r"dmesg: read kernel buffer failed|klogctl: Operation not permitted")
+BOOT = re.compile(r"(?:\]|kernel:|^)\s*Linux version [0-9]")
+
+DMAR_ENABLED = re.compile(r"DMAR: IOMMU enabled|Intel-IOMMU: enabled")
+DIRECTED_IO = re.compile(r"Intel\(R\) Virtualization Technology for Directed I/O")
+DRHD = re.compile(r"(?:DMAR|dmar): DRHD base: ?(0x[0-9a-f]{1,16})")
+AMD_VI = re.compile(r"AMD-Vi: (?!Event logged)")
+REMAPPING_ON = re.compile(
+    r"Enabled IRQ remapping in (x2apic|xapic) mode|AMD-Vi: Interrupt remapping enabled|AMD-Vi: X2APIC enabled"
+)
+REMAPPING_OFF = re.compile(
+    r"Failed to (?:enable|setup|prepare) (?:irq|interrupt|IRQ)[- ]remapping|Not enabling interrupt remapping"
+    r"|[Ii]nterrupt remapping (?:disabled|is disabled|not supported)|IRQ remapping (?:doesn't support|was not enabled)"
+)
+GROUP = re.compile(
+    rf"pci {ADDRESS}: Adding to iommu group ([0-9]{{1,5}})|iommu: Adding device {ADDRESS} to group ([0-9]{{1,5}})"
+)
+RMRR = re.compile(r"RMRR base: ?(0x[0-9a-f]{1,16}) end: ?(0x[0-9a-f]{1,16})")
+RMRR_REFUSED = re.compile(rf"{ADDRESS}:? .*ineligible for IOMMU domain attach due to platform RMRR")
+FAULT = re.compile(
+    rf"DMAR: \[[^\]]{{1,40}}\] Request device \[{ADDRESS}\]|AMD-Vi: Event logged \[IO_PAGE_FAULT device={ADDRESS}"
+)
+DEFAULT_DOMAIN = re.compile(r"iommu: Default domain type: (Passthrough|Translated)")
+
 HARMLESS_XIDS = frozenset({31, 45, 145})
 """Faults of an application (31), a cleaned-up channel (45), a link event that recovers by itself (145).
 
 https://docs.nvidia.com/deploy/xid-errors/
 """
+RECOVERABLE_XIDS = HARMLESS_XIDS | {13, 43, 63, 92, 94}
+"""The card goes on: errors of an application (13, 43), remapped rows (63), corrected errors (92), contained ones (94)."""
+FATAL_XIDS = frozenset({48, 61, 62, 64, 74, 79, 95, 119, 120, 140})
+"""The card needs a reset or an exchange."""
+Severity = Literal["recoverable", "fatal", "unknown"]
 
 
 @dataclass(frozen=True)
 class Xid:
     """One Xid event."""
 
-    address: str
+    address: PciAddress
     number: int
     detail: str
 
@@ -32,35 +78,142 @@ class Xid:
         """Whether it says nothing against the card."""
         return self.number in HARMLESS_XIDS
 
+    @property
+    def severity(self) -> Severity:
+        """Whether the card can go on."""
+        if self.number in RECOVERABLE_XIDS:
+            return "recoverable"
+        return "fatal" if self.number in FATAL_XIDS else "unknown"
+
+
+@dataclass(frozen=True)
+class FallenOff:
+    """A card that does not answer on the bus any more, whether the driver gave it an Xid or not."""
+
+    address: PciAddress | None
+    """None when the log names none near by."""
+    line: str
+
+
+@dataclass(frozen=True)
+class IommuLog:
+    """What the kernel says of the IOMMU. An old log may have lost the lines of the boot: see `KernelLog.has_boot`."""
+
+    is_enabled: bool
+    """Intel: switched on by the kernel's arguments."""
+    has_directed_io: bool
+    """Intel: VT-d is in use."""
+    is_amd_vi: bool
+    remapping_units: tuple[str, ...]
+    """Intel: base addresses of units that firmware tells of (DRHD); they are there with the IOMMU off, too."""
+    interrupt_remapping: bool | None
+    """None when the log says nothing of it."""
+    default_domain: str | None
+    """Passthrough or Translated (kernel 5.8 and newer)."""
+    groups: dict[PciAddress, int]
+    """Devices that were put into groups."""
+    reserved_regions: tuple[tuple[int, int], ...]
+    """Intel: first and last byte of regions that firmware keeps (RMRR)."""
+    refused_for_reservation: dict[PciAddress, str]
+    """Devices that may not be given away because of such a region → line."""
+    faults: tuple[tuple[PciAddress, str], ...]
+    """Accesses that the IOMMU stopped: device, line."""
+
 
 @dataclass(frozen=True)
 class KernelLog:
-    """What the log says about NVIDIA's cards."""
+    """What the log says."""
 
     xids: tuple[Xid, ...]
     probe_errors: tuple[str, ...]
     """Lines that say why a card was not taken."""
+    fallen_off: tuple[FallenOff, ...]
+    refusals: tuple[str, ...]
+    """Lines in which the driver says that it does not support a card."""
+    unsigned: tuple[str, ...]
+    """Lines in which the kernel refuses, or complains of, a module that is not signed."""
+    iommu: IommuLog
+    has_boot: bool
+    """Whether the log goes back to the boot: otherwise what is not in it may have been."""
 
 
 def parse(text: str) -> KernelLog:
-    """Read the text of dmesg. Lines that are not about NVIDIA are passed over.
+    """Read the text of dmesg or journalctl -k. Lines that are about neither NVIDIA nor an IOMMU are passed over.
 
     Raises:
-        ParseError: empty.
+        ToolFailure: the log may not be read.
+        ParseError: empty, or an Xid of another shape.
     """
-    xids, problems = [], []
-    for line in lines_of("dmesg", text):
+    lines = lines_of(TOOL, text)
+    forbidden = next((line for line in lines if FORBIDDEN.search(line)), None)
+    if forbidden is not None:
+        raise ToolFailure(TOOL, "no-permission", "the log may not be read", line=forbidden, remedy="read it as root")
+    return KernelLog(
+        tuple(_xids(lines)),
+        tuple(line.strip() for line in lines if _says_why(line)),
+        tuple(_fallen_off(lines)),
+        tuple(line.strip() for line in lines if UNSUPPORTED.search(line)),
+        tuple(line.strip() for line in lines if UNSIGNED.search(line)),
+        _iommu(lines),
+        any(BOOT.search(line[:200]) for line in lines),
+    )
+
+
+def _xids(lines: list[str]) -> list[Xid]:
+    found = []
+    for number, line in enumerate(lines, start=1):
         match = XID.search(line)
         if match:
-            xids.append(Xid(match[1], int(match[2]), match[3] or ""))
-        elif (
-            PROBE.search(line)
-            or FALLEN_OFF.search(line)
-            or "RmInitAdapter failed" in line
-            or ("NVRM" in line and re.search(r"not supported|will ignore|was not called|No NVIDIA|BAR\d is 0M", line))
-        ):
-            problems.append(line.strip())
-    return KernelLog(tuple(xids), tuple(problems))
+            found.append(Xid(PciAddress(match[1]), int(match[2]), match[3] or ""))
+        elif XID_START.search(line):
+            raise ParseError(TOOL, "an Xid of another shape, or cut off", line=line, line_number=number)
+    return found
+
+
+def _says_why(line: str) -> bool:
+    if XID_START.search(line):
+        return False
+    return bool(PROBE.search(line) or FALLEN_OFF.search(line) or REFUSED.search(line))
+
+
+def _fallen_off(lines: list[str]) -> list[FallenOff]:
+    """The driver breaks its message over several lines: the address may stand in one above."""
+    found: dict[PciAddress | str, FallenOff] = {}
+    for number, line in enumerate(lines):
+        if FALLEN_OFF.search(line):
+            above = [text for text in reversed(lines[max(0, number - 2) : number]) if NVRM.search(text)]
+            match = next((match for text in (line, *above) if (match := PCI.search(text))), None)
+            address = PciAddress(match[1]) if match else None
+            found.setdefault(address or line, FallenOff(address, line.strip()))
+    return list(found.values())
+
+
+def _iommu(lines: list[str]) -> IommuLog:
+    told = [line for line in lines if re.search(r"dmar|iommu|AMD-Vi|remapping|Directed I/O|RMRR", line, re.I)]
+    units = [match[1] for line in told if (match := DRHD.search(line))]
+    groups = [match for line in told if (match := GROUP.search(line))]
+    domains = [match[1] for line in told if (match := DEFAULT_DOMAIN.search(line))]
+    regions = [match for line in told if (match := RMRR.search(line))]
+    refused = [(match, line) for line in told if (match := RMRR_REFUSED.search(line))]
+    faults = [(match, line) for line in told if (match := FAULT.search(line))]
+    return IommuLog(
+        any(DMAR_ENABLED.search(line) for line in told),
+        any(DIRECTED_IO.search(line) for line in told),
+        any(AMD_VI.search(line) for line in told),
+        tuple(units),
+        _remapping(told),
+        domains[-1] if domains else None,
+        {PciAddress(match[1] or match[3]): int(match[2] or match[4]) for match in groups},
+        tuple((int(match[1], 16), int(match[2], 16)) for match in regions),
+        {PciAddress(match[1]): line.strip() for match, line in refused},
+        tuple((PciAddress(match[1] or match[2]), line.strip()) for match, line in faults),
+    )
+
+
+def _remapping(lines: list[str]) -> bool | None:
+    if any(REMAPPING_ON.search(line) for line in lines):
+        return True
+    return False if any(REMAPPING_OFF.search(line) for line in lines) else None
 
 
 def read(host: Host) -> KernelLog:

@@ -1,4 +1,4 @@
-"""Loaded kernel modules, as lsmod prints them."""
+"""Loaded kernel modules, as lsmod prints them or as /proc/modules holds them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
-from probes.reading import lines_of
+from probes.reading import transcript_of
 from provisioning.errors import ParseError
 
-HEADER = re.compile(r"Module\s+Size\s+Used by")
-ROW = re.compile(r"(\S+)\s+(\d+)\s+(-?\d+)(?:\s+(\S+))?\s*")
+HEADER = re.compile(r"\s*Module\s+Size\s+Used by\s*")
+NAME = r"([A-Za-z0-9_]{1,64})"
+ROW = re.compile(rf"\s*{NAME}\s+([0-9]{{1,12}})\s+(-?[0-9]{{1,9}}|-)(?:\s+([A-Za-z0-9_,\[\]]{{1,8000}}))?\s*")
+PROC_ROW = re.compile(
+    rf"\s*{NAME} ([0-9]{{1,12}}) (-?[0-9]{{1,9}}|-) ([A-Za-z0-9_,\[\]-]{{1,8000}}) (Live|Loading|Unloading) "
+    r"0x[0-9a-f]{1,16}(?: \(([A-Z+-]{1,16})\))?"
+)
 
 
 @dataclass(frozen=True)
@@ -20,28 +25,58 @@ class Module:
     name: str
     size_bytes: int
     use_count: int
+    """-1 where the kernel cannot unload modules and counts nothing."""
     used_by: tuple[str, ...]
+    state: str | None = None
+    """Live, Loading or Unloading; None in lsmod's answer."""
+    taints: str | None = None
+    """Letters such as POE (proprietary, out of tree, unsigned); None in lsmod's answer, or without."""
 
 
 def parse(text: str) -> dict[str, Module]:
-    """Modules by name.
+    """Modules by name, from lsmod's answer (whole, or a part of its rows) or from /proc/modules.
 
     Raises:
-        ParseError: no header, a row of another shape, or a module twice.
+        ParseError: a row of another shape, a module twice, or one that is used by a module that is not there.
     """
-    lines = lines_of("lsmod", text)
-    if not HEADER.match(lines[0]):
-        raise ParseError("lsmod", "no header", line=lines[0], line_number=1)
+    lines = transcript_of("lsmod", text, "lsmod")
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    is_whole = HEADER.fullmatch(numbered[0][1]) is not None
     found: dict[str, Module] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        match = ROW.fullmatch(line)
-        if match is None or match[1] in found:
-            raise ParseError(
-                "lsmod", "not a module" if match is None else "a module twice", line=line, line_number=number
-            )
-        users = tuple(user for user in (match[4] or "").split(",") if user and user != "[permanent]")
-        found[match[1]] = Module(match[1], int(match[2]), int(match[3]), users)
+    for number, line in numbered[1:] if is_whole else numbered:
+        module = _module(line)
+        if module is None or module.name in found:
+            reason = "not a module" if module is None else "a module twice"
+            raise ParseError("lsmod", reason, line=line, line_number=number)
+        found[module.name] = module
+    if not found:
+        raise ParseError("lsmod", "no module", line=lines[-1], line_number=len(lines))
+    if is_whole:
+        _known_users(found)
     return found
+
+
+def _module(line: str) -> Module | None:
+    """The row's module; None when it is none."""
+    if match := PROC_ROW.fullmatch(line):
+        name, size, count, users, state, taints = match.groups()
+    elif match := ROW.fullmatch(line):
+        name, size, count, users = match.groups()
+        state = taints = None
+    else:
+        return None
+    names = tuple(user for user in (users or "").split(",") if user not in ("", "-", "[permanent]"))
+    uses = -1 if count == "-" else int(count)
+    return Module(name, int(size), uses, names, state, taints) if uses < 0 or uses >= len(names) else None
+
+
+def _known_users(found: dict[str, Module]) -> None:
+    for module in found.values():
+        unknown = [user for user in module.used_by if user not in found]
+        if unknown:
+            raise ParseError(
+                "lsmod", f"{module.name} is used by {unknown[0]}, which is not loaded", line=", ".join(module.used_by)
+            )
 
 
 def read(host: Host) -> dict[str, Module]:

@@ -1,4 +1,7 @@
-"""nova.conf: PCI aliases, device specs and filters, in the names of every release, read as oslo.config reads them."""
+"""nova.conf: PCI aliases, device specs and filters, in the names of every release, read as oslo.config reads them.
+
+https://docs.openstack.org/oslo.config/latest/configuration/format.html
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from probes.host import Host
 from probes.reading import lines_of, read_file
 from provisioning.errors import ParseError
 
-SECTION = re.compile(r"^\[(.+)\]\s*(?:[#;].*)?$")
+TOOL = "nova.conf"
 ALIAS_NAMES = (("pci", "alias"), ("DEFAULT", "pci_alias"))
 DEVICE_SPEC_NAMES = (("pci", "device_spec"), ("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
 FILTER_NAMES = (
@@ -20,6 +23,9 @@ FILTER_NAMES = (
     ("filter_scheduler", "scheduler_enabled_filters"),
     ("DEFAULT", "scheduler_default_filters"),
 )
+AVAILABLE_FILTER_NAMES = (("filter_scheduler", "available_filters"), ("DEFAULT", "scheduler_available_filters"))
+REFERENCE = re.compile(r"\$\$|\\\$|\$(?:\{([A-Za-z_][\w.]{0,80})\}|([A-Za-z_]\w{0,80}))")
+LIMIT_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,10 @@ class Option:
     """One option as written."""
 
     section: str
+    """In lower case, as oslo.config compares it; DEFAULT is in capitals, and other spellings of it are not it."""
     name: str
     value: str
+    """Without the quotes around it; the lines of a continued value with line breaks between them."""
     line_number: int
 
 
@@ -38,89 +46,135 @@ class NovaConf:
 
     options: tuple[Option, ...]
     aliases: tuple[dict[str, Any], ...]
+    """Old names and new ones add up: those of [DEFAULT] come first."""
     device_specs: tuple[dict[str, Any], ...]
     filters: tuple[str, ...] | None
-    """None when the file names none, so that Nova's own list holds."""
+    """None when the file names none, so that Nova's own list holds; of several lists the last."""
+    available_filters: tuple[str, ...] | None = None
 
 
 def parse(text: str) -> NovaConf:
     """Read a nova.conf.
 
     Raises:
-        ParseError: a line that oslo.config refuses, or a PCI option that is no JSON.
+        ParseError: a line that oslo.config refuses, or a PCI option that Nova cannot read as JSON.
     """
-    options = tuple(_options(lines_of("nova.conf", text)))
+    if text.startswith("\ufeff"):
+        raise ParseError(TOOL, "a byte order mark, which oslo.config refuses", line=text[:80], line_number=1)
+    options = tuple(_options(lines_of(TOOL, text)))
+    available = tuple(_substituted(option, options) for option in _all(options, AVAILABLE_FILTER_NAMES))
     return NovaConf(
         options,
-        tuple(_entries(options, ALIAS_NAMES)),
-        tuple(_entries(options, DEVICE_SPEC_NAMES)),
+        tuple(_dictionaries(options, ALIAS_NAMES, may_be_list=False)),
+        tuple(_dictionaries(options, DEVICE_SPEC_NAMES, may_be_list=True)),
         _filters(options),
+        available or None,
     )
 
 
 def _options(lines: list[str]) -> Iterator[Option]:
-    section: str | None = None
+    section = ""
     current: Option | None = None
     for number, line in enumerate(lines, start=1):
-        if line[:1].isspace() and line.strip() and current is not None:  # a continuation, as ConfigParser has them
-            current = Option(current.section, current.name, f"{current.value}\n{line.strip()}", current.line_number)
+        if line.startswith((" ", "\t")):
+            current = _continued(current, line, number)
             continue
         if current is not None:
             yield current
             current = None
-        if not line.strip() or line[0] in "#;":
-            continue
-        match = SECTION.match(line)
-        if match:
-            section = match[1]
-            continue
-        position = min((line.find(mark) for mark in "=:" if mark in line), default=-1)
-        if position < 1 or section is None:
-            reason = "no section before it" if section is None else "neither section nor option"
-            raise ParseError("nova.conf", reason, line=line, line_number=number)
-        current = Option(section, line[:position].strip(), line[position + 1 :].strip(), number)
+        if line.startswith("["):
+            section = _section(line, number)
+        elif line and not line.startswith(("#", ";")):
+            current = _assignment(section, line, number)
     if current is not None:
         yield current
 
 
+def _continued(current: Option | None, line: str, number: int) -> Option:
+    if current is None:
+        raise ParseError(TOOL, "a continuation of nothing: blanks at the line's start", line=line, line_number=number)
+    return Option(current.section, current.name, f"{current.value}\n{line.lstrip()}", current.line_number)
+
+
+def _section(line: str, number: int) -> str:
+    name = line[1:-1]
+    if not line.endswith("]") or not name:
+        raise ParseError(TOOL, "a section must end with ] and have a name", line=line, line_number=number)
+    return name if name == "DEFAULT" else name.lower()
+
+
+def _assignment(section: str, line: str, number: int) -> Option:
+    position = min((line.find(mark) for mark in "=:" if mark in line), default=-1)
+    name, value = line[:position].strip(), line[position + 1 :].strip()
+    if position < 0 or not name or not section:
+        reason = "neither section nor option" if position < 0 else "no name" if section else "no section before it"
+        raise ParseError(TOOL, reason, line=line, line_number=number)
+    if value and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    return Option(section, name, value, number)
+
+
+def _all(options: tuple[Option, ...], names: tuple[tuple[str, str], ...]) -> list[Option]:
+    """Every occurrence under any of the names, those of the oldest name first, as oslo.config adds them up."""
+    return [option for name in reversed(names) for option in options if (option.section, option.name) == name]
+
+
 def _named(options: tuple[Option, ...], names: tuple[tuple[str, str], ...]) -> list[Option]:
-    """Options by the first of the names that is set: a new name hides the old ones."""
-    for section, name in names:
-        found = [option for option in options if (option.section, option.name) == (section, name)]
-        if found:
-            return found
-    return []
+    """Options by the first of the names that is set: of single values a new name hides the old ones."""
+    occurrences = ([option for option in options if (option.section, option.name) == name] for name in names)
+    return next((found for found in occurrences if found), [])
 
 
-def _entries(options: tuple[Option, ...], names: tuple[tuple[str, str], ...]) -> Iterator[dict[str, Any]]:
-    for option in _named(options, names):
-        if not option.value:
-            continue
-        try:
-            data = json.loads(option.value)
-        except ValueError as error:
-            raise ParseError(
-                "nova.conf",
-                f"[{option.section}] {option.name} is no JSON ({error})",
-                line=option.value,
-                line_number=option.line_number,
-            ) from error
+def _dictionaries(
+    options: tuple[Option, ...], names: tuple[tuple[str, str], ...], *, may_be_list: bool
+) -> Iterator[dict[str, Any]]:
+    for option in _all(options, names):
+        data = _json(option, _substituted(option, options))
+        if isinstance(data, list) and not may_be_list:
+            raise _refusal(option, "is a list: write the option once for each of its members")
         for entry in data if isinstance(data, list) else [data]:
             if not isinstance(entry, dict):
-                raise ParseError(
-                    "nova.conf",
-                    f"[{option.section}] {option.name} is no dictionary",
-                    line=option.value,
-                    line_number=option.line_number,
-                )
+                raise _refusal(option, "is no dictionary")
             yield entry
+
+
+def _json(option: Option, text: str) -> Any:
+    if text.count("[") + text.count("{") > LIMIT_DEPTH * 20:
+        raise _refusal(option, "is nested too deep")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _refusal(option, f"is no JSON ({str(error)[:120]})") from error
+
+
+def _refusal(option: Option, what: str) -> ParseError:
+    return ParseError(
+        TOOL, f"[{option.section}] {option.name} {what}", line=option.value, line_number=option.line_number
+    )
+
+
+def _substituted(option: Option, options: tuple[Option, ...]) -> str:
+    """The value with $name replaced: by an option of [DEFAULT], or of the group in ${group.name}."""
+
+    def replacement(match: re.Match[str]) -> str:
+        wanted = match[1] or match[2]
+        if wanted is None:
+            return "$"
+        section, _, name = wanted.rpartition(".")
+        found = [other for other in options if (other.section, other.name) == (section or "DEFAULT", name)]
+        if not found:
+            raise _refusal(option, f"refers to ${wanted}, which this file does not set")
+        return found[-1].value
+
+    return REFERENCE.sub(replacement, option.value)
 
 
 def _filters(options: tuple[Option, ...]) -> tuple[str, ...] | None:
     found = _named(options, FILTER_NAMES)
     if not found:
         return None
-    return tuple(name.strip().rsplit(".", 1)[-1] for name in found[-1].value.split(",") if name.strip())
+    words = _substituted(found[-1], options).split(",")
+    return tuple(word.strip().rsplit(".", 1)[-1] for word in words if word.strip())
 
 
 def read(host: Host, path: str) -> NovaConf:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from probes.host import Host
-from probes.reading import lines_of, read_file
+from probes.reading import read_file, transcript_of
 from provisioning.errors import ParseError
 
-VERSION = re.compile(
-    r"^NVRM version: NVIDIA UNIX (Open Kernel Module for )?(\S+)\s+(?:Kernel Module\s+)?(\d+\.\d+(?:\.\d+)?)\s"
-)
+TOOL = "/proc/driver/nvidia/version"
+VERSION = r"([0-9]{2,4}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)"
+PROPRIETARY = re.compile(rf"\s*NVRM version: NVIDIA UNIX (\w+)\s+Kernel Module\s+{VERSION}\s+(\S.*)")
+OPEN = re.compile(rf"\s*NVRM version: NVIDIA UNIX Open Kernel Module for (\w+)\s+{VERSION}\s+(\S.*)")
+COMPILER = re.compile(r"\s*GCC version:\s*(.*)")
+BUILT = re.compile(r".*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .* [0-9]{4}")
+"""Both forms end with the build's date."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class NvidiaModule:
     version: str
     flavour: Literal["proprietary", "open"]
     architecture: str
+    compiler: str | None = None
+    """What it was built with, as its compiler says of itself; None when that is an error's text, or missing."""
 
     @property
     def branch(self) -> int:
@@ -33,17 +39,34 @@ def parse(text: str) -> NvidiaModule:
     """Read the file's text.
 
     Raises:
-        ParseError: empty, or no line `NVRM version:` of a known shape.
+        ParseError: empty, cut off, or no line `NVRM version:` of a known shape.
     """
-    for number, line in enumerate(lines_of("/proc/driver/nvidia/version", text), start=1):
-        if line.startswith("NVRM version:"):
-            match = VERSION.match(line + " ")
-            if match is None:
-                raise ParseError("/proc/driver/nvidia/version", "unknown form", line=line, line_number=number)
-            return NvidiaModule(match[3], "open" if match[1] else "proprietary", match[2])
-    raise ParseError("/proc/driver/nvidia/version", "no line NVRM version")
+    lines = transcript_of(TOOL, text, TOOL)
+    found: NvidiaModule | None = None
+    compiler: str | None = None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if found is None:
+            found = _module(line, number)
+        elif (match := COMPILER.fullmatch(line)) and compiler is None:
+            compiler = match[1].strip()
+        elif compiler is None:
+            raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
+    if found is None:
+        raise ParseError(TOOL, "no line NVRM version", line=lines[-1], line_number=len(lines))
+    is_error = compiler is None or "error" in compiler or not compiler
+    return NvidiaModule(found.version, found.flavour, found.architecture, None if is_error else compiler)
+
+
+def _module(line: str, number: int) -> NvidiaModule:
+    free, closed = OPEN.fullmatch(line), PROPRIETARY.fullmatch(line)
+    match = free or closed
+    if match is None or BUILT.fullmatch(match[3]) is None:
+        raise ParseError(TOOL, "unknown form, or cut off", line=line, line_number=number)
+    return NvidiaModule(match[2], "open" if free else "proprietary", match[1])
 
 
 def read(host: Host) -> NvidiaModule:
     """The module that is loaded on `host`; CommandError when none is."""
-    return parse(read_file(host, "/proc/driver/nvidia/version"))
+    return parse(read_file(host, TOOL))

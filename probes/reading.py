@@ -12,7 +12,7 @@ LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
 LIMIT_LINE_CHARS = 65_536
 TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
-PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}")
+PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}|/(?:[\w.-]{1,40}/){0,8}")
 BARE_PROMPT = re.compile(r"\s*\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#]")
 HTML_LINE_END = re.compile(r"<br ?/?>$")
 LINE_END = re.compile(r"\r*\n|\r")
@@ -44,7 +44,8 @@ def lines_of(tool: str, text: str) -> list[str]:
 def transcript_of(tool: str, text: str, program: str) -> list[str]:
     """`lines_of` an answer as people copy it: the call of `program` above it, a prompt below, HTML's line ends.
 
-    Line numbers stay those of the text: the call becomes an empty line.
+    Above a file, nvidia-bug-report.sh writes two lines with stars. Line numbers stay those of the text: such lines
+    become empty ones.
 
     Raises:
         ParseError: as `lines_of`.
@@ -52,11 +53,13 @@ def transcript_of(tool: str, text: str, program: str) -> list[str]:
     lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text)]
     if len(lines) > 1 and BARE_PROMPT.fullmatch(lines[-1]):
         lines.pop()
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    if is_call(lines[first], program):
-        lines[first] = ""
-        if not any(lines):
-            raise ParseError(tool, "a call without an answer", line=text.strip())
+    for number, line in enumerate(lines):
+        if line.startswith("*** ") or is_call(line, program):
+            lines[number] = ""
+        elif line.strip():
+            break
+    if not any(line.strip() for line in lines):
+        raise ParseError(tool, "a call without an answer", line=text.strip())
     return lines
 
 
