@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from probes.host import CommandOutput, Host
 from provisioning.errors import CommandError, ToolFailure, ToolMissing
 
-FIND = 'find "$HOME" /usr/local/cuda*/ /opt -name {name} -type f -perm -u+x 2>/dev/null | head -n 1'
+ROOTS = (
+    '"$HOME"',  # NVIDIA_CUDA-*_Samples, builds of github.com/NVIDIA/cuda-samples and of nvbandwidth, by make or CMake
+    "/usr/local/cuda/",  # samples/bin/*/*/release, extras/demo_suite
+    "/usr/local/cuda-*/",
+    "/usr/local/cuda-samples*/",
+    "/usr/local/nvbandwidth*/",
+    "/usr/share/cuda*/",
+    "/usr/lib/nvidia-cuda-toolkit/",
+    "/opt",
+)
+"""Where the programs were in every version: 1_Utilities, since CUDA 12.9 5_Domain_Specific, or bin beside them."""
+FIND = (
+    "command -v {name} || for root in " + " ".join(ROOTS) + '; do test -d "$root" && find "$root" -xdev -name {name} '
+    "-type f -perm -u+x 2>/dev/null | head -n 1; done | head -n 1"
+)
+IN_BUS_ORDER = "CUDA_DEVICE_ORDER=PCI_BUS_ID"
+"""Else CUDA counts the fastest card first, and device 0 of a program is not GPU 0 of nvidia-smi.
+
+https://docs.nvidia.com/cuda/cuda-c-programming-guide/index.html#env-vars
+"""
+SAMPLES = "https://github.com/NVIDIA/cuda-samples, https://github.com/NVIDIA/nvbandwidth"
 SAFE_NAME = re.compile(r"[A-Za-z0-9_]+")
 RETURNED = re.compile(r"\s*cuda\w{1,60} returned ([0-9]{1,4})")
 EXPLAINED = re.compile(r"\s*-> (.{1,200})")
@@ -58,20 +79,35 @@ def _failure(line: str, explanation: str) -> tuple[str, str]:
     return ("failed", "it says that it failed") if SAID.fullmatch(line) else ("", "")
 
 
+def path_of(host: Host, name: str) -> str:
+    """Path of a sample, or of another program that is built in the same way, e.g. nvbandwidth.
+
+    Raises:
+        ToolMissing: no executable of that name.
+    """
+    if not SAFE_NAME.fullmatch(name):
+        raise ValueError(name)
+    command = FIND.format(name=name)
+    path = host.run(command, timeout_s=60).stdout.strip()
+    if not path:
+        raise ToolMissing(
+            f"no program {name} of the CUDA samples",
+            command=command,
+            host=host.name,
+            remedy=f"build it, in the home of the login user, below /usr/local or /opt: {SAMPLES}",
+        )
+    return shlex.quote(path)
+
+
 def run_sample(host: Host, name: str, arguments: str = "", *, timeout_s: float = 300.0) -> CommandOutput:
-    """Run a sample.
+    """Run a sample, its devices in the order of their addresses.
 
     Raises:
         ToolMissing: no executable of that name.
         CommandTimeout: it hangs.
         CommandError: another exit code than 0; carries what it said.
     """
-    if not SAFE_NAME.fullmatch(name):
-        raise ValueError(name)
-    path = host.run(FIND.format(name=name), timeout_s=60).stdout.strip()
-    if not path:
-        raise ToolMissing(f"no program {name} of the CUDA samples", command=FIND.format(name=name), host=host.name)
-    output = host.run(f"{path} {arguments}".strip(), timeout_s=timeout_s)
+    output = host.run(f"{IN_BUS_ORDER} {path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
     if output.exit_code != 0:
         raise CommandError(
             f"{name} failed",

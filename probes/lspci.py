@@ -26,6 +26,7 @@ SPEED, WIDTH = re.compile(r"\bSpeed ([0-9]{1,3}(?:\.[0-9])?)GT/s"), re.compile(r
 LINK = re.compile(r"\s+(LnkCap|LnkSta):\s+(.*)")
 UNREACHABLE = re.compile(r"\s*!!! Unknown header type 7f")
 NUMBER = re.compile(r"[0-9]{1,9}")
+NODE, GROUP = re.compile(r"\bNUMA node ([0-9]{1,4})\b"), re.compile(r"\bIOMMU group ([0-9]{1,6})\b")
 FAILED = re.compile(r"\s*(?:pcilib: |lspci: |.*[Cc]annot (?:open|find|access).*)")
 GPU_CLASSES = ("0300", "0302")
 GPU_CLASS_NAMES = ("VGA compatible controller", "3D controller")
@@ -164,7 +165,15 @@ def _with_field(device: LspciDevice, name: str, value: str, line: str, number: i
         return replace(device, driver=value)
     if name == "Kernel modules":
         return replace(device, modules=tuple(word.strip() for word in value.split(",") if word.strip()))
+    if name == "Flags":
+        return _with_flags(device, value)
     return replace(device, subsystem=value) if name == "Subsystem" else device
+
+
+def _with_flags(device: LspciDevice, value: str) -> LspciDevice:
+    """With -v, node and group stand among the flags."""
+    node, group = NODE.search(value), GROUP.search(value)
+    return replace(device, numa_node=int(node[1]) if node else None, iommu_group=int(group[1]) if group else None)
 
 
 def _consistent(found: list[LspciDevice]) -> None:

@@ -1,4 +1,7 @@
-"""PCI devices, their drivers and IOMMU groups, from sysfs."""
+"""PCI devices, their drivers, links and IOMMU groups, from sysfs.
+
+https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-bus-pci
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,32 @@ import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.pci_address import PciAddress
+from probes.reading import lines_of
 from provisioning.errors import ParseError
 
+TOOL = "sysfs PCI devices"
 COMMAND = r"""
+show() { if [ -e "$1" ]; then tr -s ' ' '_' <"$1" 2>/dev/null | head -n 1; else echo -; fi; }
+link() { if [ -L "$1" ]; then basename "$(readlink "$1")"; else echo -; fi; }
 for d in /sys/bus/pci/devices/*; do
   [ -e "$d" ] || continue
-  driver=-; [ -L "$d/driver" ] && driver=$(basename "$(readlink "$d/driver")")
-  group=-; [ -L "$d/iommu_group" ] && group=$(basename "$(readlink "$d/iommu_group")")
-  vfs=-; [ -e "$d/sriov_totalvfs" ] && vfs=$(cat "$d/sriov_totalvfs")
-  echo "$(basename "$d") $(cat "$d/vendor") $(cat "$d/device") $(cat "$d/class") $driver $group $(cat "$d/numa_node") $vfs"
+  first=$(od -An -tx1 -N4 "$d/config" 2>/dev/null | tr -d ' ')
+  echo "$(basename "$d")" "$(cat "$d/vendor")" "$(cat "$d/device")" "$(cat "$d/class")" "$(link "$d/driver")" \
+    "$(link "$d/iommu_group")" "$(cat "$d/numa_node")" "$(show "$d/sriov_totalvfs")" "$(link "$d/physfn")" \
+    "$(show "$d/current_link_speed")" "$(show "$d/max_link_speed")" \
+    "$(show "$d/current_link_width")" "$(show "$d/max_link_width")" "${first:--}"
 done; echo end
 """
+"""One row a function, each value without blanks, - where there is none."""
+SPEED = r"([0-9]{1,3}(?:\.[0-9])?_GT/s(?:_PCIe)?|Unknown(?:_speed)?|-)"
 ROW = re.compile(
-    r"([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) 0x([0-9a-f]{4}) 0x([0-9a-f]{4}) 0x([0-9a-f]{6}) (\S+) (\d+|-) (-?\d+) (\d+|-)"
+    r"([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) 0x([0-9a-f]{4}) 0x([0-9a-f]{4}) 0x([0-9a-f]{6}) (\S{1,80}) "
+    r"([0-9]{1,6}|-) (-?[0-9]{1,4}) ([0-9]{1,5}|-) (\S{1,20}) "
+    rf"{SPEED} {SPEED} ([0-9]{{1,3}}|-) ([0-9]{{1,3}}|-) ([0-9a-f]{{8}}|-)"
 )
+NO_LINK_WIDTHS = (0, 63, 255)
+"""A link that is down has width 0; a card that does not answer gives all ones."""
 BRIDGE_CLASS = "0604"
 GPU_CLASSES = ("0300", "0302")
 VFIO_DRIVERS = ("vfio-pci", "pcieport", "pci-stub", None)
@@ -30,8 +45,7 @@ VFIO_DRIVERS = ("vfio-pci", "pcieport", "pci-stub", None)
 class PciDevice:
     """One PCI function."""
 
-    address: str
-    """Domain, bus, device, function, e.g. 0000:04:00.0"""
+    address: PciAddress
     vendor_id: str
     product_id: str
     class_code: str
@@ -41,11 +55,28 @@ class PciDevice:
     numa_node: int | None
     total_vfs: int | None
     """None when the device has no SR-IOV capability."""
+    physical_function: PciAddress | None = None
+    """Of a virtual function; None for others."""
+    link_speed_gt_per_s: float | None = None
+    """As it is now: an idle link is slower. None without a link, or when it is down."""
+    max_link_speed_gt_per_s: float | None = None
+    link_width: int | None = None
+    """Lanes as they are now; None without a link, or when it is down."""
+    max_link_width: int | None = None
+    is_answering: bool | None = None
+    """Whether its configuration space reads something else than ones; None when it may not be read."""
 
     @property
     def is_nvidia_gpu(self) -> bool:
         """Whether this is a GPU of NVIDIA, not its audio function or a bridge."""
         return self.vendor_id == "10de" and self.class_code[:4] in GPU_CLASSES
+
+    @property
+    def has_full_width(self) -> bool | None:
+        """Whether the link has all lanes that the device has; None without a link. Lanes stay while idle."""
+        if self.link_width is None or self.max_link_width is None:
+            return None
+        return self.link_width >= self.max_link_width
 
 
 def parse(text: str) -> tuple[PciDevice, ...]:
@@ -54,23 +85,53 @@ def parse(text: str) -> tuple[PciDevice, ...]:
     Raises:
         ParseError: a row of another shape, a device twice, or a cut-off answer.
     """
-    lines = text.splitlines()
-    if not lines or lines[-1] != "end":
-        raise ParseError("sysfs PCI devices", "the answer is cut off", line=lines[-1] if lines else "")
+    lines = lines_of(TOOL, text)
+    if lines[-1] != "end":
+        raise ParseError(TOOL, "the answer is cut off", line=lines[-1], line_number=len(lines))
     found: dict[str, PciDevice] = {}
     for number, line in enumerate(lines[:-1], start=1):
         match = ROW.fullmatch(line)
         if match is None or match[1] in found:
             reason = "not a device" if match is None else "a device twice"
-            raise ParseError("sysfs PCI devices", reason, line=line, line_number=number)
-        address, vendor, product, class_code, driver, group, node, vfs = match.groups()
-        found[address] = PciDevice(
-            address, vendor, product, class_code, None if driver == "-" else driver,
-            None if group == "-" else int(group), None if int(node) < 0 else int(node), None if vfs == "-" else int(vfs),
-        )  # fmt: skip
+            raise ParseError(TOOL, reason, line=line, line_number=number)
+        found[match[1]] = _device(match)
     return tuple(found.values())
+
+
+def _device(match: re.Match[str]) -> PciDevice:
+    address, vendor, product, class_code, driver, group, node, vfs, physical, speed, most, width, widest, first = (
+        None if value == "-" else value for value in match.groups()
+    )
+    return PciDevice(
+        PciAddress(str(address)),
+        str(vendor),
+        str(product),
+        str(class_code),
+        driver,
+        _whole(group),
+        None if node is None or int(node) < 0 else int(node),
+        _whole(vfs),
+        PciAddress(physical) if physical else None,
+        _speed(speed),
+        _speed(most),
+        _lanes(width),
+        _lanes(widest),
+        None if first is None else set(first) != {"f"},
+    )
+
+
+def _whole(value: str | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _lanes(value: str | None) -> int | None:
+    return None if value is None or int(value) in NO_LINK_WIDTHS else int(value)
+
+
+def _speed(value: str | None) -> float | None:
+    return None if value is None or value.startswith("Unknown") else float(value.partition("_")[0])
 
 
 def read(host: Host) -> tuple[PciDevice, ...]:
     """All PCI devices of `host`."""
-    return parse(output_of(host, COMMAND).stdout)
+    return parse(output_of(host, COMMAND, timeout_s=120).stdout)

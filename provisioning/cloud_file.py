@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from provisioning import gpu_host
 from provisioning.errors import CloudFileError, InputError
+from provisioning.thresholds import Threshold, Thresholds, threshold_mistakes, threshold_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLOUDS_DIRECTORY = REPOSITORY / "clouds"
@@ -128,10 +130,10 @@ class DeclaredHost(_Section):
     """A machine of the cloud and what should be in it."""
 
     name: Name
-    role: str
-    """The TripleO role: Controller, Compute or one of your own; for kind host: any word."""
+    role: str = "Host"
+    """The TripleO role: Controller, Compute or one of your own; kind host needs none."""
     address: str | None = None
-    """Known address; otherwise asked from the undercloud."""
+    """Known address; otherwise asked from the undercloud. For kind host also `localhost`: commands are run here."""
     gpus: tuple[ExpectedGpus, ...] = ()
     firmware: Literal["bios", "uefi"] | None = None
     cpu_vendor: Literal["intel", "amd"] | None = None
@@ -299,14 +301,6 @@ class DeclaredGuest(_Section):
     flavor: Name
 
 
-class Threshold(_Section):
-    """A figure that differs from the reference data, with the reason."""
-
-    minimum: float | None = None
-    maximum: float | None = None
-    source: str
-
-
 class NovaPlaces(_Section):
     """Where Nova's services read their configuration, when it is not where the release has it."""
 
@@ -326,10 +320,14 @@ class Cloud(_Section):
     release: str | None = None
     """TripleO dialect, e.g. ocata: a file in provisioning/tripleo/releases."""
     undercloud: SshEndpoint | None = None
-    overcloud_access: HostAccess = Field(default_factory=HostAccess)
+    overcloud_access: HostAccess = Field(
+        default_factory=HostAccess, validation_alias=AliasChoices("overcloud_access", "access")
+    )
+    """Also written `access`: kind host has no overcloud."""
     openstack: OpenStackAccess = Field(default_factory=OpenStackAccess)
     hosts: tuple[DeclaredHost, ...]
-    gpus: tuple[GpuModel, ...]
+    gpus: tuple[GpuModel, ...] = ()
+    """Kind host may leave out models of probes/references."""
     aliases: tuple[PciAlias, ...] = ()
     deploy: Deploy = Field(default_factory=Deploy)
     nova: NovaPlaces = Field(default_factory=NovaPlaces)
@@ -339,8 +337,10 @@ class Cloud(_Section):
     networks: Networks | None = None
     cuda: Cuda | None = None
     guests: tuple[DeclaredGuest, ...] = ()
-    thresholds: Mapping[str, Threshold] = Field(default_factory=dict)
-    """By metric, as in probes/references."""
+    thresholds: Thresholds = Field(default_factory=dict)
+    """By metric (docs/gpus.md): figures that differ from the reference data, with the reason."""
+    bare_metal: str | None = None
+    """A run of kind host on the same models, for the ratio: a run's directory or records, its id, or its cloud's name."""
     runs_directory: ExpandedPath | None = None
     lab_declaration: str | None = None
     """kind lab: another declaration than lab/lab.yaml."""
@@ -393,8 +393,14 @@ class Cloud(_Section):
         """The GPU model of that name."""
         return next(gpu for gpu in self.gpus if gpu.model == model)
 
+    def threshold(self, metric: str, model: str) -> Threshold | None:
+        """The file's own figure of a metric for a GPU model."""
+        return threshold_of(self.thresholds, metric, model)
+
     def gpus_of(self, flavor: str) -> tuple[ExpectedGpus, ...]:
-        """The cards that an instance of a flavor gets."""
+        """The cards that an instance of a flavor gets; for kind host those of the host of that name."""
+        if not self.has_openstack:
+            return self.host(flavor).gpus
         aliases = {alias.name: alias.gpu for alias in self.aliases}
         counts: dict[str, int] = {}
         for alias, count in self.flavor(flavor).aliases.items():
@@ -461,7 +467,7 @@ def load(name_or_path: str | Path, *, directory: Path = CLOUDS_DIRECTORY) -> Clo
     mistakes: list[tuple[tuple[int | str, ...], str]] = []
     cloud = None
     try:
-        cloud = Cloud.model_validate(plain)
+        cloud = Cloud.model_validate(gpu_host.completed(plain))
     except ValidationError as error:
         mistakes += [(tuple(each["loc"]), _words(each)) for each in error.errors()]
     named = {location for location, _ in mistakes}
@@ -564,15 +570,17 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _secrets,
         _addresses,
         _room,
+        gpu_host.mistakes,
+        threshold_mistakes,
     )
     for check in checks:
         yield from check(raw)
 
 
 NEEDS = {
-    "lab": ("release", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
-    "tripleo": ("undercloud", "release", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
-    "existing": ("openstack", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
+    "lab": ("release", "gpus", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
+    "tripleo": ("undercloud", "release", "gpus", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
+    "existing": ("openstack", "gpus", "aliases", "image", "flavors", "tenant", "networks", "cuda", "guests"),
     "host": (),
 }
 
@@ -587,10 +595,10 @@ def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         yield ("openstack",), "name either cloud (of clouds.yaml) or rc_file (on the undercloud)"
     if isinstance(access, Mapping) and access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
         yield ("openstack", "rc_file"), "lies on the undercloud, but no undercloud is given"
-    if kind == "host":
+    if kind != gpu_host.KIND:
         for index, host in _entries(raw, "hosts"):
-            if not host.get("address"):
-                yield ("hosts", index), "needs an address (or `localhost`) for kind host"
+            if not host.get("role"):
+                yield ("hosts", index), "needs a role"
     if raw.get("simulated") and kind != "lab":
         yield ("simulated",), "only the embedded lab is simulated"
 
@@ -605,7 +613,7 @@ def _references(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     models = {gpu.get("model") for _, gpu in _entries(raw, "gpus")}
     aliases = {alias.get("name") for _, alias in _entries(raw, "aliases")}
     flavors = {flavor.get("name") for _, flavor in _entries(raw, "flavors")}
-    for index, host in _entries(raw, "hosts"):
+    for index, host in _entries(raw, "hosts") if raw.get("kind") != gpu_host.KIND else ():
         for gpu_index, gpu in _entries(host, "gpus"):
             if gpu.get("model") not in models:
                 yield ("hosts", index, "gpus", gpu_index, "model"), f"{gpu.get('model')!r} is not among gpus"

@@ -100,7 +100,7 @@ class Views:
     def _not_on_vfio(self, host: str, holders: Mapping[str, list[Domain]]) -> Iterator[Disagreement]:
         if self.devices is None or host not in self.devices:
             return
-        present = {device.address: device for device in self.devices[host]}
+        present: dict[str, PciDevice] = {device.address: device for device in self.devices[host]}
         for address, found in holders.items():
             open_in = tuple(domain.uuid for domain in found if domain.holds_devices)
             if not open_in:

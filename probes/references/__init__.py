@@ -1,8 +1,10 @@
-"""What is good for every GPU model, as data."""
+"""What is known of every GPU model, as data: each figure has its own source, and one without a source is absent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,62 +12,118 @@ from typing import Any
 import yaml
 
 NVIDIA_VENDOR_ID = "10de"
-_FILE = Path(__file__).parent / "gpus.yaml"
+FOLDER = Path(__file__).parent
+BRAND = re.compile(r"^(NVIDIA |Tesla |GeForce |Quadro |Graphics Device )+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a figure comes from."""
+
+    title: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.title}, {self.address}"
 
 
 @dataclass(frozen=True)
 class GpuModel:
-    """One model of GPU."""
+    """One model of GPU. None: no source tells."""
 
     model: str
     """Key in the reference data, as cloud files write it."""
-    name: str
-    """As the driver and CUDA print it."""
-    product_id: str
     architecture: str
-    compute_capability: str
-    memory_mib: int
-    """As CUDA reports it, ECC on."""
-    sriov: bool
+    name: str
+    """As the newest driver prints it; see `is_named`."""
+    product_ids: tuple[str, ...]
+    """PCI product ids of vendor 10de; some stand for several models."""
+    other_names: tuple[str, ...] = ()
+    """As other drivers print it, where it is not only the brand that differs."""
+    compute_capability: str | None = None
+    memory_gib: int | None = None
+    """What is built in; ECC and the driver take a part of it."""
+    memory_gb_per_s: float | None = None
+    """Physical limit of reads and writes together."""
+    link_generation: int | None = None
+    link_width: int | None = None
+    nvlinks: int | None = None
+    nvlink_gb_per_s: float | None = None
+    """One NVLink in one direction."""
+    sriov: bool | None = None
     """Whether the card has an SR-IOV capability, so that Nova tracks it as type-PF."""
-    link_generation: int
-    link_width: int
-    kernel_modules: tuple[str, ...]
+    kernel_modules: tuple[str, ...] = ()
     """Flavours of the kernel module that take this card: proprietary, open."""
-    last_driver_branch: int | None
-    """None: every branch so far."""
-    minimum_gb_per_s: dict[str, float]
-    """h2d, d2h, d2d, p2p_same_root, p2p_through_host"""
-    maximum_us: dict[str, float]
-    source: str
+    first_driver_branch: int | None = None
+    last_driver_branch: int | None = None
+    """None: no last one is known."""
+    first_cuda: str | None = None
+    last_cuda_major: int | None = None
+    """None: no last one is known."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """By field."""
 
     @property
-    def device_type(self) -> str:
+    def product_id(self) -> str:
+        """The first of its PCI product ids."""
+        return self.product_ids[0]
+
+    @property
+    def device_type(self) -> str | None:
         """Nova's device_type of the whole card."""
+        if self.sriov is None:
+            return None
         return "type-PF" if self.sriov else "type-PCI"
+
+    def source(self, figure: str) -> str:
+        """Where a field's value comes from; "" for one that is absent."""
+        return str(self.sources.get(figure, ""))
+
+    def is_named(self, name: str) -> bool:
+        """Whether a driver means this model: `Tesla T4` became `NVIDIA T4`, `A100-PCIE-40GB` `NVIDIA A100-PCIE-40GB`."""
+        return bare_name(name) in {bare_name(known) for known in (self.name, *self.other_names)}
+
+
+def bare_name(name: str) -> str:
+    """A model's name without brands, which drivers write differently: A100-PCIE-40GB."""
+    return BRAND.sub("", name.strip())
 
 
 @cache
 def gpu_models() -> dict[str, GpuModel]:
     """All models by key."""
-    data: dict[str, dict[str, Any]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return {key: _model(key, entry) for key, entry in data.items()}
+    architectures = _read("architectures.yaml")
+    models = {}
+    for file in sorted((FOLDER / "models").glob("*.yaml")):
+        for key, figures in _read(f"models/{file.name}").items():
+            models[key] = _model(key, file.stem, {**architectures[file.stem], **figures})
+    return models
 
 
-def _model(key: str, entry: dict[str, Any]) -> GpuModel:
-    return GpuModel(
-        model=key,
-        name=entry["name"],
-        product_id=entry["product_id"],
-        architecture=entry["architecture"],
-        compute_capability=entry["compute_capability"],
-        memory_mib=entry["memory_mib"],
-        sriov=entry["sriov"],
-        link_generation=entry["link"]["generation"],
-        link_width=entry["link"]["width"],
-        kernel_modules=tuple(entry["kernel_module"]),
-        last_driver_branch=entry.get("last_driver_branch"),
-        minimum_gb_per_s=entry["minimum_gb_per_s"],
-        maximum_us=entry["maximum_us"],
-        source=" ".join(entry["source"].split()),
-    )
+@cache
+def sources() -> dict[str, Source]:
+    """All sources by key."""
+    return {key: Source(**entry) for key, entry in _read("sources.yaml").items()}
+
+
+def model_named(name: str) -> GpuModel | None:
+    """The model that a driver or CUDA names; None where it is not in the data."""
+    return next((model for model in gpu_models().values() if model.is_named(name)), None)
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _model(key: str, architecture: str, figures: dict[str, Any]) -> GpuModel:
+    """Raises KeyError for a figure without a known source, TypeError for one that no model has."""
+    values: dict[str, Any] = {name: _value(figure[0]) for name, figure in figures.items()}
+    origins = {name: sources()[source] for name, (_, source) in figures.items()}
+    unknown = set(values) - {field.name for field in fields(GpuModel)}
+    if unknown:
+        raise TypeError(f"{key}: no such figure: {', '.join(sorted(unknown))}")
+    return GpuModel(model=key, architecture=architecture, sources=origins, **values)

@@ -19,5 +19,11 @@ class Product:
 
 @cache
 def nvidia_products() -> dict[str, Product]:
-    """GPUs of the reference data by product id."""
-    return {model.product_id: Product(model.name, model.device_type) for model in gpu_models().values()}
+    """GPUs of the reference data by product id; several models may share one (A2 and A16)."""
+    found: dict[str, Product] = {}
+    for model in gpu_models().values():
+        for product_id in model.product_ids:
+            other = found.get(product_id, Product("", model.device_type))
+            name = f"{other.name} or {model.name}" if other.name else model.name
+            found[product_id] = Product(name, model.device_type if model.device_type == other.device_type else None)
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from host_fixtures import reached
-from judging import require
+from judging import NotVerified, require
 from record_fixtures import Notes
 from testinfra_backend import inspected
 
@@ -224,12 +224,20 @@ def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGues
     module = nvidia_module.read(guest)
 
     for expected in cloud.gpus_of(declared_guest.flavor):
-        model = gpu_models()[expected.model]
+        model = gpu_models().get(expected.model)
+        if model is None:
+            raise NotVerified(f"nothing is known of {expected.model}: add it to probes/references/models")
         require(
             module.flavour in model.kernel_modules,
             "module-flavour-without-this-architecture",
             f"the {module.flavour} module does not take {model.architecture}",
             fix=f"install the {model.kernel_modules[0]} one",
+        )
+        require(
+            model.first_driver_branch is None or module.branch >= model.first_driver_branch,
+            "branch-before-this-model",
+            f"driver {module.version} is older than {model.name}",
+            fix=f"install a driver of branch {model.first_driver_branch} or newer",
         )
         require(
             model.last_driver_branch is None or module.branch <= model.last_driver_branch,

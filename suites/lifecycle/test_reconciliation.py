@@ -75,7 +75,7 @@ def test_every_claimed_card_is_still_one_that_its_host_gives(
     """An entry of device_spec that goes while an instance has the card: Placement refuses, and it cannot be deleted."""
     _shown(views, "devices", "claims")
     for declared in cloud.computes:
-        cards = {card.address: card for card in (seen.devices or {}).get(declared.name, ())}
+        cards = {str(card.address): card for card in (seen.devices or {}).get(declared.name, ())}
         specs = configuration(hosts.node(declared), dialect.compute_nova_conf).conf.device_specs
         taken = [claim for claim in seen.claims or () if claim.host == declared.name and claim.is_taken]
         lost = [

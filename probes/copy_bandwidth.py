@@ -1,0 +1,70 @@
+"""H2D, D2H and D2D of every GPU, by bandwidthTest, or by nvbandwidth where CUDA has no bandwidthTest any more.
+
+Both copy pinned memory by the copy engine. D2D counts what is read and what is written: bandwidthTest does so itself,
+nvbandwidth counts a local copy once.
+https://github.com/NVIDIA/cuda-samples (CHANGELOG: bandwidthTest left with CUDA 12.9)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes import bandwidth_test, nvbandwidth
+from probes.cuda_samples import run_sample
+from probes.host import Host
+from provisioning.errors import ParseError, ToolMissing
+
+BEYOND_CACHES_BYTES = 256_000_000
+"""Two buffers of this size fit no L2 cache: B200, the largest, has 126 MB."""
+READ_AND_WRITTEN = 2
+NVBANDWIDTH_TESTS = ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce", "device_local_copy")
+
+
+@dataclass(frozen=True)
+class CopyBandwidth:
+    """One run over all GPUs."""
+
+    tool: str
+    """bandwidthTest or nvbandwidth."""
+    gb_per_s: tuple[dict[str, float], ...]
+    """By device: h2d, d2h and d2d in 10^9 bytes a second."""
+
+
+def read(host: Host, devices: int) -> CopyBandwidth:
+    """Measure `devices` GPUs of `host` once.
+
+    Raises:
+        ToolMissing: there is neither tool.
+        ParseError: also where a device or direction has no figure.
+    """
+    try:
+        return CopyBandwidth(bandwidth_test.TOOL, tuple(_by_bandwidth_test(host, device) for device in range(devices)))
+    except ToolMissing:
+        return from_nvbandwidth(nvbandwidth.read(host, NVBANDWIDTH_TESTS), devices)
+
+
+def _by_bandwidth_test(host: Host, device: int) -> dict[str, float]:
+    """The 32 MB of quick mode stay in newer cards' L2: D2D is measured again beyond it."""
+    figures = dict(bandwidth_test.read(host, device).gb_per_s)
+    size = BEYOND_CACHES_BYTES
+    options = f"--device={device} --dtod --mode=range --start={size} --end={size} --increment={size}"
+    figures |= bandwidth_test.parse(run_sample(host, bandwidth_test.TOOL, options).stdout).gb_per_s
+    return figures
+
+
+def from_nvbandwidth(run: nvbandwidth.NvBandwidth, devices: int) -> CopyBandwidth:
+    """The same quantities from a run of nvbandwidth.
+
+    Raises:
+        ParseError: a test did not run, or has figures of another number of devices.
+    """
+    columns = [run.per_device(test) for test in NVBANDWIDTH_TESTS]
+    figures = []
+    for values in zip(*columns, strict=True):
+        if None in values:
+            raise ParseError(nvbandwidth.TOOL, "a device without figure", line=str(values))
+        h2d, d2h, local = (float(value or 0) for value in values)
+        figures.append({"h2d": h2d, "d2h": d2h, "d2d": local * READ_AND_WRITTEN})
+    if len(figures) != devices:
+        raise ParseError(nvbandwidth.TOOL, f"figures of {len(figures)} devices, {devices} were asked for")
+    return CopyBandwidth(nvbandwidth.TOOL, tuple(figures))

@@ -1,0 +1,29 @@
+"""uname -r: the running kernel's release, which packages of headers carry in their names."""
+
+from __future__ import annotations
+
+import re
+
+from probes.host import Host, output_of
+from probes.reading import transcript_of
+from provisioning.errors import ParseError
+
+TOOL = "uname -r"
+RELEASE = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}[A-Za-z0-9._+~-]{0,100}")
+
+
+def parse(text: str) -> str:
+    """E.g. "3.10.0-693.el7.x86_64".
+
+    Raises:
+        ParseError: empty, or something else.
+    """
+    lines = [line.strip() for line in transcript_of(TOOL, text, "uname") if line.strip()]
+    if len(lines) != 1 or RELEASE.fullmatch(lines[0]) is None:
+        raise ParseError(TOOL, "not one release", line=lines[-1])
+    return lines[0]
+
+
+def read(host: Host) -> str:
+    """The kernel that `host` runs."""
+    return parse(output_of(host, "uname -r").stdout)

@@ -1,0 +1,62 @@
+"""Parameters of a loaded kernel module, from /sys/module."""
+
+from __future__ import annotations
+
+import re
+
+from probes.host import Host, output_of
+from probes.reading import transcript_of
+from provisioning.errors import ParseError
+
+TOOL = "/sys/module/*/parameters"
+NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+ROW = re.compile(r"\s*(?:/sys/module/\w{1,64}/parameters/)?([A-Za-z0-9_]{1,64}):(.*)")
+ON, OFF = ("Y", "1"), ("N", "0")
+"""How the kernel writes a switch."""
+
+
+def parse(text: str) -> dict[str, str]:
+    """Values by name, from the lines of `grep ""`.
+
+    Raises:
+        ParseError: empty, or a line of another shape.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(transcript_of(TOOL, text, "/sys/module"), start=1):
+        match = ROW.fullmatch(line)
+        if line.strip() and match is None:
+            raise ParseError(TOOL, "not a parameter", line=line, line_number=number)
+        if match:
+            found[match[1]] = match[2].strip()
+    return found
+
+
+def read(host: Host, module: str) -> dict[str, str] | None:
+    """Parameters of a module of `host`; None when it is not loaded."""
+    if not NAME.fullmatch(module):
+        raise ValueError(module)
+    folder = f"/sys/module/{module}"
+    command = (
+        f"[ -d {folder} ] || {{ echo absent; exit 0; }}; cd {folder}/parameters 2>/dev/null && grep -s '' *; echo end:"
+    )
+    text = output_of(host, command, as_root=True).stdout
+    if text.strip() == "absent":
+        return None
+    found = parse(text)
+    if "end" not in found:
+        raise ParseError(TOOL, "the answer is cut off", line=text[-200:])
+    return {name: value for name, value in found.items() if name != "end"}
+
+
+def allows_unsafe_interrupts(host: Host) -> bool | None:
+    """Whether VFIO was told to do without interrupt remapping; None when its module is not loaded.
+
+    https://docs.kernel.org/driver-api/vfio.html
+    """
+    parameters = read(host, "vfio_iommu_type1")
+    value = (parameters or {}).get("allow_unsafe_interrupts")
+    if value is None or value in OFF:
+        return None if value is None else False
+    if value in ON:
+        return True
+    raise ParseError(TOOL, "allow_unsafe_interrupts is neither on nor off", line=value)
