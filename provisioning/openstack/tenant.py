@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from provisioning.cloud_file import Cloud, Flavor
+from provisioning.cloud_file import Cloud, ExternalNetwork, Flavor
 from provisioning.errors import ProvisioningError
 from provisioning.ledger import Ledger
 from provisioning.openstack.connection import translated
@@ -29,19 +29,34 @@ def make_admin_stack(cloud: Cloud, admin: Any, ledger: Ledger, progress: Progres
         "project_name": cloud.prefixed(tenant.project),
         "user_name": cloud.prefixed(tenant.user),
         "user_password": tenant_password(cloud),
-        "physical_network": external.physical_network,
-        "external_cidr": external.cidr,
-        "external_gateway": external.gateway,
-        "pool_start": external.pool[0] if external.pool else "",
-        "pool_end": external.pool[1] if external.pool else "",
+        "domain": tenant.domain,
+        "roles": ",".join(tenant.roles),
+        **_external(external),
         "internal_cidr": networks.tenant.cidr,
+        "dns": ",".join(networks.tenant.dns),
         "cores": tenant.quota.cores,
         "ram_mb": tenant.quota.memory_mb,
+        "instances": tenant.quota.instances,
     }
     return make_stack(
         admin, ledger, progress, name=cloud.prefixed("admin"), template="admin.yaml", parameters=parameters,
         timeout_s=STACK_TIMEOUT_S, owner="admin",
     )  # fmt: skip
+
+
+def _external(external: ExternalNetwork) -> dict[str, Any]:
+    """Parameters of the network that floating IPs come from: one that is there already, or ours."""
+    pool = external.pool or ("", "")
+    return {
+        "existing_external": external.name if external.existing else "",
+        "network_type": external.network_type,
+        "physical_network": external.physical_network,
+        "segmentation_id": str(external.segmentation_id or ""),
+        "external_cidr": external.cidr or "",
+        "external_gateway": external.gateway or "",
+        "pool_start": pool[0],
+        "pool_end": pool[1],
+    }
 
 
 def tenant_password(cloud: Cloud) -> str:
@@ -101,8 +116,10 @@ def _flavor(cloud: Cloud, admin: Any, flavor: Flavor, project_id: str, ledger: L
 
 
 def share_image(admin: Any, tenant: Any, image_id: str, project_id: str) -> None:
-    """Let the tenant's project, and no other, use the image."""
+    """Let the tenant's project use the image, and no other; one that is public stays so."""
     with translated("share the image with the tenant"):
+        if admin.image.get_image(image_id).visibility in ("public", "community"):
+            return
         members = [member.member_id for member in admin.image.members(image_id)]
         if project_id not in members:
             admin.image.add_member(image_id, member_id=project_id)

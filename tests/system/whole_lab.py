@@ -51,7 +51,11 @@ class WholeLab:
         (home / "cache").symlink_to(cache)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         environment.pop("GPU_ACCEPTANCE", None)
-        made = cls(home, home / "cloud.yaml", {**environment, "GPU_LAB_HOME": str(home)})
+        made = cls(
+            home,
+            home / "cloud.yaml",
+            {**environment, "GPU_LAB_HOME": str(home), "OS_CLIENT_CONFIG_FILE": str(home / "clouds.yaml")},
+        )
         made.cloud("cloud")
         return made
 
