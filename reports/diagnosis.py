@@ -26,8 +26,12 @@ LAYERS = (
     "tenants",
 )
 """From the bottom up: of two independent causes the deeper one stands first."""
-HOST_LAYERS = frozenset({"host", "control_plane"})
+HOST_LAYERS = ("host.", "control_plane.")
+SCENARIO_LAYERS = ("lifecycle.", "tenants.")
+OF_GUESTS = ("control_plane.capacity.",)
+"""Checks of the control plane that are made for each instance."""
 MESSAGE_LIMIT_CHARS = 400
+SHOWN_RULED_OUT = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Cause:
             yield f"          in {self.file}{line}"
         if self.fix:
             yield f"          to do: {_one_line(self.fix)}"
+        if self.ruled_out:
+            shown = ", ".join(self.ruled_out[:SHOWN_RULED_OUT])
+            more = f" and {len(self.ruled_out) - SHOWN_RULED_OUT} more" if len(self.ruled_out) > SHOWN_RULED_OUT else ""
+            yield f"          it is not: {shown}{more} (passed)"
         if self.follows:
             names = sorted({check for check, _ in self.follows})
             yield f"          {len(self.follows)} more follow from it: {', '.join(names)}"
@@ -122,8 +130,17 @@ def _rests_on(record: CheckRecord, check: str) -> bool:
 
 def _is_compatible(record: CheckRecord, other: CheckRecord) -> bool:
     """One host's fault does not explain another host's, nor one guest's another's."""
-    same_kind = (_layer(record.id) in HOST_LAYERS) == (_layer(other.id) in HOST_LAYERS)
-    return not same_kind or not record.place or not other.place or record.place == other.place
+    kind = _kind_of_place(record.id)
+    if kind != _kind_of_place(other.id) or kind == "scenario":
+        return True
+    return not record.place or not other.place or record.place == other.place
+
+
+def _kind_of_place(check: str) -> str:
+    """Whether a check's place is a host, a guest, or only a case of a scenario."""
+    if check.startswith(SCENARIO_LAYERS):
+        return "scenario"
+    return "host" if check.startswith(HOST_LAYERS) and not check.startswith(OF_GUESTS) else "guest"
 
 
 def _roots_of(record: CheckRecord, bad: Sequence[CheckRecord]) -> set[tuple[str, str]]:
