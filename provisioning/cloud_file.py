@@ -277,6 +277,9 @@ class Networks(_Section):
     tenant: TenantNetwork
 
 
+SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P")
+
+
 class Cuda(_Section):
     """What the guest installs."""
 
@@ -285,13 +288,20 @@ class Cuda(_Section):
     packages: tuple[str, ...]
     """Pinned packages, e.g. cuda-9-0 and the driver's."""
     repository: str
-    """Package or .repo file that makes NVIDIA's repository known."""
-    samples: tuple[str, ...] = (
-        "1_Utilities/deviceQuery",
-        "1_Utilities/bandwidthTest",
-        "1_Utilities/p2pBandwidthLatencyTest",
-    )
+    """URL of the package (.rpm, .deb) or .repo file that makes NVIDIA's repository known."""
+    samples_archive: str | None = None
+    """URL of a .tar.gz of the samples' source, for CUDA 11.6 and newer, whose toolkit brings none."""
+    samples: tuple[str, ...] | None = None
+    """Samples to build, by the names of their folders; what the CUDA suite needs where this is left out."""
     timeout_min: Positive = 30
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """Names without folders, which differ by version; bandwidthTest left the samples with CUDA 12.9."""
+        if self.samples is not None:
+            return tuple(sample.rsplit("/", 1)[-1] for sample in self.samples)
+        major, minor = map(int, self.version.split("."))
+        return SAMPLES if (major, minor) < (12, 9) else tuple(name for name in SAMPLES if name != "bandwidthTest")
 
 
 class DeclaredGuest(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ CONSOLE_TIMEOUT_S = 300.0
 def cuda_script(cloud: Cloud) -> str:
     """The user-data script that installs CUDA."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  a shell script
+    environment.filters["quote"] = shlex.quote
     template = environment.from_string((TEMPLATES / "install-cuda.sh.j2").read_text(encoding="utf-8"))
     if cloud.cuda is None or cloud.image is None:
         raise ProvisioningError("the cloud file describes no CUDA or no image")
-    names = [sample.rsplit("/", 1)[-1] for sample in cloud.cuda.samples]
-    return template.render(cuda=cloud.cuda, samples=names, user=cloud.image.ssh_user)
+    return template.render(cuda=cloud.cuda, samples=cloud.cuda.sample_names, user=cloud.image.ssh_user)
 
 
 def make_guest(

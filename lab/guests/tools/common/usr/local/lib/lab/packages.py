@@ -279,7 +279,8 @@ def _samples(name):
     folder, version = _folder(name), ".".join(name.split("-")[2:4])
     for sample in SAMPLES:
         os.makedirs(f"{folder}/samples/1_Utilities/{sample}", exist_ok=True)
-        texts = {f"{sample}.cu": f"// {sample}\n", "Makefile": f"CUDA_PATH ?= {folder}\nall: {sample}\n"}
+        source = f"{sample}.cpp" if sample == "deviceQuery" else f"{sample}.cu"  # as the real samples are called
+        texts = {source: f"// {sample}\n", "Makefile": f"CUDA_PATH ?= {folder}\nall: {sample}\n"}
         for file, text in texts.items():
             with open(f"{folder}/samples/1_Utilities/{sample}/{file}", "w") as stream:
                 stream.write(text)
