@@ -277,7 +277,7 @@ class Networks(_Section):
     tenant: TenantNetwork
 
 
-SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P")
+SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P", "matrixMul")
 
 
 class Cuda(_Section):

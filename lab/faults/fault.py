@@ -26,7 +26,9 @@ STEPS = {
 TEXTS = ("id", "title", "symptom", "remedy")
 LISTS = ("sources", "rows", "inject", "expect", "allow", "accept", "mend")
 KEYS = {*TEXTS, *LISTS, "variant", "provision", "healthy"}
-VERDICTS = ("failed", "error", "not verified", "blocked")
+REFUSED = "refused"
+"""The acceptance does not start: what the user gave cannot be used."""
+VERDICTS = ("failed", "error", "not verified", "blocked", REFUSED)
 EXPECTED_KEYS = {"check", "cause", "place", "verdict"}
 
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.faults.fault import Expected, Fault
+from lab.faults.fault import REFUSED, Expected, Fault
+
+USAGE_ERROR = 4
+"""Of pytest: bad options or cloud file."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Score:
 
 def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
     """Compare what must be said with what was said."""
+    if any(item.verdict == REFUSED for item in fault.expect):
+        return _refusal(fault, answer, seconds)
     if not answer.checks:
         return _nothing(fault, seconds, f"the acceptance recorded nothing ({answer.exit_code}): {answer.output[-300:]}")
     if not fault.expect:
@@ -68,6 +73,14 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
         fault.id, fault.title, all(found), all(named) and answer.same_twice, tuple(map(_cause_shown, extra)),
         len(ruled_out), seconds, note[:600], False, fault.rows, fix,
     )  # fmt: skip
+
+
+def _refusal(fault: Fault, answer: Answer, seconds: float) -> Score:
+    """Bad input: nothing is run, and the message says where and why (`check` is a word of it)."""
+    refused = answer.exit_code == USAGE_ERROR and not answer.checks
+    told = refused and all(item.check in answer.output for item in fault.expect)
+    note = "" if told else f"exit code {answer.exit_code}: {answer.output[-300:]}"
+    return Score(fault.id, fault.title, refused, told, (), 0, seconds, note, False, fault.rows)
 
 
 def _nothing(fault: Fault, seconds: float, note: str) -> Score:

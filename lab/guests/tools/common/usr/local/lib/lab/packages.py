@@ -25,7 +25,7 @@ RELEASE_PACKAGES = {"cuda-repo": "cuda", "epel-release": "epel"}
 REPOSITORY_KEYS = {"cuda-repo": "7fa2af80"}
 """Key that a release package brings; its repository may be signed with another by now."""
 DRIVERS = ("cuda-drivers", "nvidia-driver", "nvidia-vgpu")
-SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P")
+SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P", "matrixMul")
 BINARIES = {
     "gcc": "/usr/bin",
     "make": "/usr/bin",

@@ -1,0 +1,142 @@
+"""Probes of hosts that give cards away, of guests' ends and of what cards compute."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes import audit_log, dracut_conf, matrix_mul, simple_p2p, vfio_log
+from probes.openstack import guest_panic, held_cards
+from provisioning.errors import ParseError, ToolFailure
+
+RESET = """[ 4711.1] vfio-pci 0000:84:00.0: not ready 1023ms after FLR; waiting
+[ 4727.1] vfio-pci 0000:84:00.0: not ready 65535ms after FLR; giving up
+[ 4728.0] vfio-pci 0000:84:00.0: timed out waiting for pending transaction; performing function level reset anyway
+"""
+
+
+def test_a_card_that_did_not_come_back_is_told_once():
+    assert vfio_log.parse(RESET).failed_resets == ("0000:84:00.0",)
+
+
+def test_a_reset_that_was_waited_for_is_no_failure():
+    assert vfio_log.parse(RESET.splitlines()[0]).failed_resets == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Out of memory: Kill process 28114 (qemu-kvm) score 936 or sacrifice child", 1),
+        ("Out of memory: Killed process 9999 (qemu-system-x86) total-vm:135000000kB, anon-rss:131072000kB", 1),
+        ("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task=CPU 3/KVM,pid=881,uid=107", 1),
+        ("Out of memory: Killed process 12 (firefox) total-vm:10kB", 0),
+    ],
+)
+def test_only_killed_instances_are_told(line: str, told: int):
+    assert len(vfio_log.parse(line).killed_instances) == told
+
+
+def test_refusals_of_vfio_are_read_from_selinux_and_apparmor():
+    text = (
+        'type=AVC msg=audit(1:2): avc:  denied  { read write } for  pid=1 comm="qemu-kvm" path="/dev/vfio/20"\n'
+        'audit: apparmor="DENIED" operation="open" profile="libvirt-1" name="/dev/vfio/21" comm="qemu"\n'
+        'type=AVC msg=audit(1:3): avc:  denied  { read } for  comm="httpd" path="/etc/shadow"\n'
+    )
+
+    assert [denial.operation for denial in audit_log.parse(text)] == ["read write", "open"]
+
+
+def test_modules_that_dracut_shall_pack_are_read_once_each():
+    text = 'add_drivers+=" vfio vfio_pci "\n# add_drivers+=" commented "\nforce_drivers+=" vfio_pci vfio_virqfd "\n'
+
+    assert dracut_conf.parse(text) == ("vfio", "vfio_pci", "vfio_virqfd")
+
+
+def test_a_panic_counts_until_the_next_boot():
+    panic = "[    0.8] Kernel panic - not syncing: Out of memory and no killable processes...\n"
+
+    found = guest_panic.parse(f"[    0.0] Linux version 3.10\n{panic}")
+
+    assert found is not None
+    assert found.is_memory
+    assert guest_panic.parse(f"{panic}[    0.0] Linux version 3.10\n") is None
+
+
+@pytest.mark.parametrize(("spec", "cards"), [("a1:2", 2), ("a1:1,a2:3", 4), ("a1", 1), ("", 0)])
+def test_cards_of_an_extra_spec_are_counted(spec: str, cards: int):
+    assert held_cards.parse(spec) == cards
+
+
+RIGHT = """[Matrix Multiply Using CUDA] - Starting...
+GPU Device 0: "Pascal" with compute capability 6.0
+
+MatrixA(320,320), MatrixB(640,320)
+Computing result using CUDA Kernel...
+done
+Performance= 1503.61 GFlop/s, Time= 0.087 msec, Size= 131072000 Ops, WorkgroupSize= 1024 threads/block
+Checking computed result for correctness: Result = PASS
+
+NOTE: The CUDA Samples are not meant for performance measurements. Results may vary when GPU Boost is enabled.
+"""
+
+
+def test_a_right_product_is_read():
+    assert matrix_mul.parse(RIGHT) == matrix_mul.MatrixMul(True, 0, 1503.61)
+
+
+def test_a_wrong_product_is_an_answer():
+    wrong = RIGHT.replace("Result = PASS", "Result = FAIL").replace(
+        "done\n", "done\nError! Matrix[00005]=2.91, ref=3.20000005 error term is > 1.000000E-06\n"
+    )
+
+    found = matrix_mul.parse(wrong)
+
+    assert (found.is_right, found.wrong_elements) == (False, 1)
+
+
+@pytest.mark.parametrize("text", ["", RIGHT.split("Checking")[0], "nonsense"])
+def test_a_product_without_a_result_is_no_answer(text: str):
+    with pytest.raises(ParseError):
+        matrix_mul.parse(text)
+
+
+P2P = """[./simpleP2P] - Starting...
+Checking for multiple GPUs...
+CUDA-capable device count: 2
+
+Checking GPU(s) for support of peer to peer memory access...
+> Peer access from Tesla P100-PCIE-16GB (GPU0) -> Tesla P100-PCIE-16GB (GPU1) : {access}
+> Peer access from Tesla P100-PCIE-16GB (GPU1) -> Tesla P100-PCIE-16GB (GPU0) : {access}
+{end}
+"""
+
+
+def test_copies_that_arrived():
+    found = simple_p2p.parse(P2P.format(access="Yes", end="Disabling peer access...\nShutting down...\nTest passed"))
+
+    assert (found.copies_arrive, found.can_access) == (True, frozenset({(0, 1), (1, 0)}))
+
+
+def test_copies_that_did_not_arrive():
+    end = "Verification error @ element 1: val = 0.000000, ref = 4.000000\nTest failed!"
+
+    found = simple_p2p.parse(P2P.format(access="Yes", end=end))
+
+    assert (found.copies_arrive, found.wrong_elements) == (False, 1)
+
+
+def test_cards_that_do_not_reach_each_other_copy_nothing():
+    end = "Peer to Peer access is not available amongst GPUs in the system, waiving test."
+
+    assert simple_p2p.parse(P2P.format(access="No", end=end)).copies_arrive is None
+
+
+def test_a_copy_that_was_cut_off_is_no_answer():
+    with pytest.raises(ParseError):
+        simple_p2p.parse(P2P.format(access="Yes", end="Enabling peer access between GPU0 and GPU1..."))
+
+
+def test_cudas_own_refusal_is_told_apart():
+    with pytest.raises(ToolFailure):
+        simple_p2p.parse(
+            "[./simpleP2P] - Starting...\ncudaGetDeviceCount returned 35\n-> CUDA driver version is insufficient"
+        )
