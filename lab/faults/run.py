@@ -29,6 +29,8 @@ RUN_LIMIT_S = 420
 SUITE_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
 CLOUD = REPOSITORY / "clouds" / "lab.yaml"
+INJECTED = "injected-fault"
+"""A lab with this file was broken by a run that did not end."""
 HEALTHY, BROKEN = "healthy", "broken"
 
 
@@ -93,6 +95,8 @@ class Runner:
         if fault.is_static:
             return judge(fault, static.preflight(fault, self.directory), time.monotonic() - started)
         injector = Injector(self.state)
+        marker = self.state.paths.state / INJECTED
+        marker.write_text(fault.id)
         try:
             injector.inject(fault)
             answer = self._look(fault)
@@ -100,6 +104,7 @@ class Runner:
             return not_injected(fault, time.monotonic() - started, str(error))
         finally:
             self._mend(fault, injector)
+            marker.unlink()
         return judge(fault, answer, time.monotonic() - started)
 
     def _look(self, fault: Fault) -> Answer:
@@ -204,6 +209,8 @@ def _with_preparation(score: Score, seconds: float) -> Score:
 def _lab(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> LabState:
     """The running lab, or a fresh one of a variant; the variant's part of the cloud file is put into `cloud`."""
     if variant is None:
+        if (paths.state / INJECTED).exists():
+            control.destroy(paths)
         return start(paths, DECLARATION, {})
     data = yaml.safe_load((VARIANTS / f"{variant}.yaml").read_text(encoding="utf-8"))
     cloud["release"] = data["release"]
