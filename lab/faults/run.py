@@ -29,6 +29,7 @@ RUN_LIMIT_S = 420
 SUITE_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
 CLOUD = REPOSITORY / "clouds" / "lab.yaml"
+SHOWN = 5
 INJECTED = "injected-fault"
 """A lab with this file was broken by a run that did not end."""
 HEALTHY, BROKEN = "healthy", "broken"
@@ -86,8 +87,8 @@ class Runner:
         self._write_cloud(HEALTHY, {})
         answer = self.accept(HEALTHY, ("suites/",), "--keep")
         if answer.exit_code != 0:
-            bad = [f"{c['id']} [{c['place']}] {c['message']}" for c in answer.checks if c["verdict"] != "passed"]
-            raise LabError("the healthy lab is not accepted: " + ("; ".join(bad) or answer.output[-2000:]))
+            bad = [f"{c['id']} [{c['place']}] {c['message'][:300]}" for c in answer.checks if c["verdict"] != "passed"]
+            raise LabError("the healthy lab is not accepted: " + ("; ".join(bad[:SHOWN]) or answer.output[-2000:]))
 
     def judge(self, fault: Fault) -> Score:
         """Put a fault in, run the acceptance, take it out."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 from judging import require
 
-from probes import pci_devices
-from probes.host import Host, output_of
+from probes import kernel_log, module_parameters, pci_devices
+from probes.host import Host
 from provisioning.cloud_file import Cloud, DeclaredHost
-from provisioning.errors import ParseError
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 SYSFS = "https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-bus-pci"
-UNSAFE = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
 @pytest.mark.check("host.gpu.present", source="the cloud file")
@@ -59,14 +57,9 @@ def test_every_card_is_of_the_declared_device_type(
 @pytest.mark.check("host.gpu.answers", rests_on=("host.gpu.present",), source=SYSFS)
 def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card whose configuration space reads all ones (lspci: rev ff) did not come back from its last reset."""
-    cards = [device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
-    command = f"for d in {' '.join(cards)}; do od -An -tx1 -N4 /sys/bus/pci/devices/$d/config; done"
-    lines = output_of(gpu_host, command, as_root=True).stdout.splitlines()
-    if len(lines) != len(cards):
-        raise ParseError("PCI configuration space", f"{len(cards)} cards, {len(lines)} answers")
+    cards = [device for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
 
-    dead = [card for card, line in zip(cards, lines, strict=True) if set(line.split()) == {"ff"}]
-
+    dead = [card.address for card in cards if card.is_answering is False]
     require(
         not dead,
         "card-fell-off-the-bus",
@@ -128,18 +121,9 @@ def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu
 @pytest.mark.check("host.gpu.link_width", rests_on=("host.gpu.answers",), source=SYSFS)
 def test_every_link_has_its_full_width(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A link keeps its width while idle, unlike its speed: fewer lanes than card and slot have is a bad contact."""
-    cards = [device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
-    files = "cat /sys/bus/pci/devices/$d/current_link_width /sys/bus/pci/devices/$d/max_link_width"
-    command = f"for d in {' '.join(cards)}; do echo $({files}); done"
-    lines = output_of(gpu_host, command).stdout.splitlines()
-    widths = [line.split() for line in lines]
-    if len(widths) != len(cards) or any(len(pair) != 2 or not "".join(pair).isdigit() for pair in widths):
-        raise ParseError("PCI link width", "not two numbers a card", line=" | ".join(lines))
+    cards = [device for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
 
-    narrow = [
-        f"{card}: x{now} of x{most}" for card, (now, most) in zip(cards, widths, strict=True) if int(now) < int(most)
-    ]
-
+    narrow = [f"{d.address}: x{d.link_width} of x{d.max_link_width}" for d in cards if d.has_full_width is False]
     require(
         not narrow,
         "link-lost-lanes",
@@ -151,18 +135,20 @@ def test_every_link_has_its_full_width(gpu_host: Host, declared_gpu_host: Declar
 @pytest.mark.check("host.iommu.remapping", rests_on=("host.iommu.groups",), source=VFIO)
 def test_interrupts_are_remapped(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """Without interrupt remapping a guest could forge interrupts: VFIO refuses, or was told not to care."""
-    log = output_of(gpu_host, "dmesg", as_root=True).stdout
-    allowed = output_of(gpu_host, f"cat {UNSAFE} 2>/dev/null || echo N").stdout.strip()
+    log = kernel_log.read(gpu_host)
 
     require(
-        allowed not in ("Y", "1"),
+        not module_parameters.allows_unsafe_interrupts(gpu_host),
         "unsafe-interrupts-allowed",
-        f"{UNSAFE} is {allowed}: guests can forge interrupts of the host",
+        "vfio_iommu_type1 has allow_unsafe_interrupts: guests can forge interrupts of the host",
         fix="remove allow_unsafe_interrupts from /etc/modprobe.d and the kernel arguments; switch remapping on in the BIOS",
         file="/etc/modprobe.d",
     )
+    has_iommu = bool(log.iommu.remapping_units) or log.iommu.is_amd_vi
+    # a log that no longer goes back to the boot says nothing; VFIO, which refuses without remapping, then stands for it
+    is_silent = log.iommu.interrupt_remapping is None and not log.has_boot
     require(
-        "DMAR-IR" in log or "AMD-Vi: Interrupt remapping enabled" in log or "DMAR" not in log,
+        log.iommu.interrupt_remapping or is_silent or not has_iommu,
         "no-interrupt-remapping",
         "the kernel found an IOMMU and enabled no interrupt remapping",
         fix="switch interrupt remapping (x2APIC, VT-d features) on in the BIOS, or update it",
@@ -172,14 +158,13 @@ def test_interrupts_are_remapped(gpu_host: Host, declared_gpu_host: DeclaredHost
 @pytest.mark.check("host.iommu.reserved_memory", rests_on=("host.iommu.groups",), source=VFIO)
 def test_no_platform_reservation_keeps_a_card(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A reserved memory region (RMRR) that firmware keeps for a card makes the kernel refuse to give it to a guest."""
-    log = output_of(gpu_host, "dmesg", as_root=True).stdout
+    refused = kernel_log.read(gpu_host).iommu.refused_for_reservation
     cards = {device.address for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu}
 
-    refused = [line for line in log.splitlines() if "RMRR" in line and any(card in line for card in cards)]
-
+    kept = [line for address, line in refused.items() if address in cards]
     require(
-        not refused,
+        not kept,
         "platform-keeps-the-card",
-        "; ".join(line.strip() for line in refused[:4]),
+        "; ".join(kept[:4]),
         fix="switch the server's shared memory feature for this slot off (HPE: conrep; others: update the BIOS)",
     )

@@ -11,7 +11,7 @@ from judging import NotVerified, require
 from record_fixtures import Notes
 from testinfra_backend import inspected
 
-from probes import kernel_log, lsmod, lspci, nvidia_module
+from probes import cuda_log, kernel_log, kernel_release, lsmod, lspci, nvidia_module
 from probes.host import Host
 from probes.nvidia_smi import failures, query
 from probes.openstack import guest_panic, nova
@@ -159,7 +159,7 @@ def test_the_instance_answers(guest: Host, declared_guest: DeclaredGuest) -> Non
 def test_the_image_brought_what_the_driver_is_built_with(guest: Host, declared_guest: DeclaredGuest) -> None:
     """kernel-devel of exactly the running kernel, and gcc: without them no module is built."""
     machine = inspected(guest)
-    kernel = guest.run("uname -r").stdout.strip()
+    kernel = kernel_release.read(guest)
     headers = f"kernel-devel-{kernel}" if machine.exists("rpm") else f"linux-headers-{kernel}"
 
     require(
@@ -197,7 +197,7 @@ def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_gues
 def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_guest: DeclaredGuest) -> None:
     """nvidia is loaded and used by its own modules; nouveau would hold the cards."""
     modules = lsmod.read(guest)
-    log = guest.run("dmesg; cat /var/log/install-cuda.log 2>/dev/null", as_root=True).stdout
+    log = cuda_log.read(guest)
 
     require(
         "nouveau" not in modules,
@@ -207,7 +207,7 @@ def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_
         file="/etc/modprobe.d",
     )
     for cause, pattern, fix in WHY_NO_MODULE:
-        told = [line.strip() for line in log.splitlines() if pattern.search(line)]
+        told = [line.strip() for line in log if pattern.search(line)]
         require("nvidia" in modules or not told, cause, "; ".join(told[-4:])[:800], fix=fix)
     require(
         "nvidia" in modules,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-
 import pytest
 from judging import require
 
-from probes.host import Host, output_of
+from probes import undercloud as undercloud_probe
+from probes.host import Host
 from provisioning.cloud_file import Cloud
 from provisioning.environment import Environment
 from provisioning.tripleo.release import release
@@ -21,8 +19,7 @@ ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest
 @pytest.mark.check("undercloud.nodes.available", source=IRONIC)
 def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment) -> None:
     """Each declared server is in Ironic and available or active: others cannot be deployed to."""
-    answer = output_of(undercloud, ". ~/stackrc && openstack baremetal node list -f json", timeout_s=120).stdout
-    states = {node["Name"]: node["Provisioning State"] for node in json.loads(answer)}
+    states = undercloud_probe.node_states(undercloud)
 
     wrong = {
         host.name: states.get(host.name, "not registered")
@@ -43,14 +40,12 @@ def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
     undercloud: Host, cloud: Cloud, environment: Environment
 ) -> None:
     """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""
-    command = ". ~/stackrc && swift list overcloud-artifacts"
+    found = undercloud_probe.artifacts(undercloud)
     if not release(str(cloud.release)).puppet_nova_needs_update:
-        output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120)
         return
-    answer = undercloud.run(command, timeout_s=120)
 
     require(
-        "puppet-modules.tar.gz" in answer.stdout,
+        any("puppet-modules" in name for name in found),
         "puppet-nova-not-uploaded",
         "no puppet module in Swift: the packaged one writes no alias on computes",
         fix="upload-puppet-modules -d DIRECTORY, then deploy again",
@@ -58,9 +53,9 @@ def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
 
 
 @pytest.mark.check("undercloud.overcloud.complete", rests_on=("undercloud.nodes.available",), source=ARTIFACTS)
-def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -> None:
+def test_the_overcloud_is_deployed(undercloud: Host, cloud: Cloud, environment: Environment) -> None:
     """The deploy of exactly our environment files ended in COMPLETE."""
-    answer = output_of(undercloud, ". ~/stackrc && openstack stack list -f value", timeout_s=120).stdout
+    status = undercloud_probe.stack_status(undercloud, cloud.deploy.stack)
 
     require(
         "deploy" not in environment.failures,
@@ -69,9 +64,9 @@ def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -
         fix="openstack stack failures list overcloud",
     )
     require(
-        "_COMPLETE" in answer,
+        status is not None and status.endswith("_COMPLETE"),
         "overcloud-not-complete",
-        f"the overcloud stack is: {answer.strip() or 'not there'}",
+        f"the stack {cloud.deploy.stack} is {status or 'not there'}",
         fix="openstack stack failures list overcloud, mend it, deploy again",
     )
 
@@ -80,7 +75,7 @@ def test_the_overcloud_is_deployed(undercloud: Host, environment: Environment) -
 def test_every_environment_file_is_one_that_the_deploy_reads(undercloud: Host, cloud: Cloud) -> None:
     """--environment-directory takes files that end in .yaml, and passes over all others without a word."""
     folder = f"{cloud.deploy.working_directory}/environments"
-    names = output_of(undercloud, f"ls -p {shlex.quote(folder)} 2>/dev/null || true").stdout.split()
+    names = undercloud_probe.files_in(undercloud, folder)
 
     ignored = [name for name in names if not name.endswith((".yaml", "/", "~")) and not name.startswith(".")]
     require(

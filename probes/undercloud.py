@@ -1,0 +1,54 @@
+"""What an undercloud says of nodes, stacks and artifacts, by its own commands."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from probes.host import Host, output_of
+from provisioning.errors import ParseError
+
+STACKRC = ". ~/stackrc && "
+TIMEOUT_S = 120.0
+
+
+def parse_rows(text: str) -> list[dict[str, Any]]:
+    """Rows of `-f json`; an empty answer has none.
+
+    Raises:
+        ParseError: no list of objects.
+    """
+    try:
+        data = json.loads(text.strip() or "[]")
+    except ValueError as error:
+        raise ParseError("openstack", f"no JSON: {error}", line=text[:200]) from error
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise ParseError("openstack", "not a list of objects", line=text[:200])
+    return data
+
+
+def _rows(host: Host, command: str) -> list[dict[str, Any]]:
+    return parse_rows(output_of(host, f"{STACKRC}{command} -f json", timeout_s=TIMEOUT_S).stdout)
+
+
+def node_states(host: Host) -> dict[str, str]:
+    """Provisioning state of every node in Ironic, by name."""
+    return {str(row["Name"]): str(row["Provisioning State"]) for row in _rows(host, "openstack baremetal node list")}
+
+
+def stack_status(host: Host, name: str) -> str | None:
+    """Status of a stack, e.g. UPDATE_COMPLETE; None when there is none of that name."""
+    found = [str(row["Stack Status"]) for row in _rows(host, "openstack stack list") if row.get("Stack Name") == name]
+    return found[0] if found else None
+
+
+def artifacts(host: Host) -> tuple[str, ...]:
+    """Objects in the container that deploy artifacts are uploaded to; none where there is no container."""
+    answer = host.run(f"{STACKRC}swift list overcloud-artifacts", timeout_s=TIMEOUT_S)
+    return tuple(answer.stdout.split()) if answer.exit_code == 0 else ()
+
+
+def files_in(host: Host, folder: str) -> tuple[str, ...]:
+    """Names in a folder, directories with a slash at their end; none where it is not there."""
+    return tuple(output_of(host, f"ls -p {shlex.quote(folder)} 2>/dev/null || true").stdout.split())
