@@ -169,12 +169,22 @@ def _application(state: LabState, service: str) -> Any:
         os.environ.update(OS_NEUTRON_CONFIG_DIR=etc, OS_NEUTRON_CONFIG_FILES="neutron.conf")
         sys.argv = ["neutron-server"]
         from neutron.wsgi.api import application
+
+        _load_neutron_policy()
     elif service == "heat-api":
         sys.argv = ["heat-api", "--config-file", f"{etc}/heat.conf"]
         from heat.wsgi.api import application
     else:
         return _nova_api(state)
     return application
+
+
+def _load_neutron_policy() -> None:
+    """Neutron, too, loads its rules at the first request, and two first requests at once would meet half of them."""
+    from neutron import policy
+
+    policy.init()
+    policy._ENFORCER.load_rules()
 
 
 def _warm(state: LabState, application: Any) -> None:

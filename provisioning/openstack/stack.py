@@ -14,6 +14,7 @@ from provisioning.openstack.connection import translated
 from provisioning.progress import Progress
 from provisioning.waiting import wait_for
 
+NAME_TIMEOUT_S = 60.0
 TEMPLATES = Path(__file__).parent / "heat"
 
 
@@ -51,6 +52,7 @@ def make_stack(
         return outputs(connection, found.id)
     if found is not None:
         delete_stack(connection, found.id, timeout_s=timeout_s)
+        _wait_for_the_name(connection, name)
     ledger.intend("stack", name, owner=owner)
     with translated(f"create the stack {name}"):
         made = connection.orchestration.create_stack(
@@ -73,6 +75,17 @@ def make_stack(
     if stack.status != "CREATE_COMPLETE":
         raise StackError(failure(connection, stack), remedy=f"openstack stack failures list {name}")
     return outputs(connection, made.id)
+
+
+def _wait_for_the_name(connection: Any, name: str) -> None:
+    """Heat refuses a name (409) until the deleted stack's row is gone from its list, a moment after DELETE_COMPLETE."""
+    wait_for(
+        f"the name {name}",
+        lambda: find(connection, name),
+        lambda found: found is None,
+        timeout_s=NAME_TIMEOUT_S,
+        interval_s=0.3,
+    )
 
 
 def outputs(connection: Any, stack_id: str) -> dict[str, Any]:
