@@ -13,13 +13,14 @@ from provisioning.cloud_file import Cloud, DeclaredGuest, SshEndpoint
 from provisioning.errors import ConnectError, ProvisioningError
 from provisioning.ledger import Ledger
 from provisioning.openstack.connection import translated
-from provisioning.openstack.stack import TEMPLATES, make_stack
+from provisioning.openstack.stack import TEMPLATES, delete_stack, find, make_stack
 from provisioning.progress import Progress
 from provisioning.waiting import wait_for
 
 HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.S)
 HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa) ([A-Za-z0-9+/=]+)")
 CONSOLE_TIMEOUT_S = 300.0
+DELETE_TIMEOUT_S = 600.0
 
 
 def cuda_script(cloud: Cloud) -> str:
@@ -30,6 +31,14 @@ def cuda_script(cloud: Cloud) -> str:
     if cloud.cuda is None or cloud.image is None:
         raise ProvisioningError("the cloud file describes no CUDA or no image")
     return template.render(cuda=cloud.cuda, samples=cloud.cuda.sample_names, user=cloud.image.ssh_user)
+
+
+def _remove_a_stack_without_its_server(tenant: Any, name: str, progress: Progress) -> None:
+    """Heat calls a stack complete for ever, also when somebody deleted its instance."""
+    found = find(tenant, name)
+    if found is not None and find_server(tenant, name) is None:
+        progress.detail(f"{name}: the stack has lost its instance; it is made anew")
+        delete_stack(tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
 
 
 def make_guest(
@@ -49,6 +58,7 @@ def make_guest(
         raise ProvisioningError("the cloud file describes no CUDA")
     name = cloud.prefixed(guest.name)
     timeout_s = cloud.cuda.timeout_min * 60.0
+    _remove_a_stack_without_its_server(tenant, name, progress)
     values = {**parameters, "name": name, "cuda_script": cuda_script(cloud), "timeout_s": int(timeout_s)}
     return make_stack(
         tenant,

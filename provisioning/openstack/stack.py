@@ -52,7 +52,7 @@ def make_stack(
         return outputs(connection, found.id)
     if found is not None:
         delete_stack(connection, found.id, timeout_s=timeout_s)
-        _wait_for_the_name(connection, name)
+    _wait_for_the_name(connection, name)
     ledger.intend("stack", name, owner=owner)
     with translated(f"create the stack {name}"):
         made = connection.orchestration.create_stack(
