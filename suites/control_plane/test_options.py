@@ -57,7 +57,7 @@ def test_the_pci_options_are_ones_that_the_release_reads(
         )
 
 
-@pytest.mark.check("control_plane.options.pcie_ports", source=PCIE_PORTS)
+@pytest.mark.check("control_plane.options.pcie_ports", rests_on=("control_plane.nova_conf.*",), source=PCIE_PORTS)
 def test_instances_have_ports_for_their_cards(
     compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, cloud: Cloud
 ) -> None:
