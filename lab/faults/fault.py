@@ -18,11 +18,14 @@ STEPS = {
     "hardware": {"hardware", "host"},
     "restart": {"restart"},
     "reboot": {"reboot"},
+    "instance": {"instance", "action"},
     "cloud": {"cloud"},
     "nova": {"nova"},
     "files": {"files", "release"},
 }
 """Each step by its word, with the keys that may stand beside it."""
+ACTIONS = ("stop", "start", "reboot --hard", "delete")
+"""What `openstack server` does to an instance; the step waits for its end, whatever it is."""
 TEXTS = ("id", "title", "symptom", "remedy")
 LISTS = ("sources", "rows", "inject", "expect", "allow", "accept", "mend")
 KEYS = {*TEXTS, *LISTS, "variant", "provision", "healthy"}
@@ -138,6 +141,8 @@ def _step_problems(step: Any) -> Iterator[str]:
         yield f"a step has exactly one of {', '.join(STEPS)}: {step}"
     elif unknown := set(map(str, step)) - STEPS[words[0]]:
         yield f"a step `{words[0]}` has no {', '.join(sorted(unknown))}"
+    elif words[0] == "instance" and step.get("action") not in ACTIONS:
+        yield f"an action is one of {', '.join(ACTIONS)}: {step}"
     elif words[0] in ("run", "hardware") and not step.get("host"):
         yield f"a step `{words[0]}` names its host: {step}"
 

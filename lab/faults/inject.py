@@ -16,7 +16,19 @@ from lab.services import control
 from lab.state import LabState
 
 SAVED = "/var/tmp/before-fault"
-STEP_LIMIT_S = 180
+STEP_LIMIT_S = 300
+ACT = """
+. /home/stack/overcloudrc
+id=$(openstack server list --all-projects --name '^{name}$' -f value -c ID) && [ -n "$id" ] || exit 3
+openstack server {action} "$id"
+for count in $(seq 100); do
+    openstack server show "$id" -f value -c OS-EXT-STS:task_state 2>/dev/null | grep -qx None && exit 0
+    openstack server show "$id" >/dev/null 2>&1 || exit 0
+    sleep 0.3
+done
+exit 4
+"""
+"""Act on an instance and wait until Nova has no task for it any more; as administrator, whoever owns it."""
 
 
 class Injector:
@@ -70,6 +82,14 @@ class Injector:
             self.client.reboot(self._machine(str(step["reboot"])))
         elif "nova" in step:
             self._nova(list(step["nova"]))
+        elif "instance" in step:
+            name = self._name_of(str(step["instance"]))
+            self._shell(self._machine("undercloud"), ACT.format(name=name, action=step["action"]))
+
+    def _name_of(self, instance: str) -> str:
+        """What Nova calls an instance."""
+        machine = MachineDir(self.state.paths, self._machine(instance))
+        return str(json.loads(machine.machine_file.read_text())["name"])
 
     def _nova(self, faults: list[str]) -> None:
         """Faults of Nova itself, by name; see lab/plugins/labcloud/faults.py."""
