@@ -1,0 +1,1 @@
+"""Makes what other tests of this repository share importable."""
