@@ -41,7 +41,7 @@ REMAPPING_ON = re.compile(
 )
 REMAPPING_OFF = re.compile(
     r"Failed to (?:enable|setup|prepare) (?:irq|interrupt|IRQ)[- ]remapping|Not enabling interrupt remapping"
-    r"|[Ii]nterrupt remapping (?:disabled|is disabled|not supported)|IRQ remapping (?:doesn't support|was not enabled)"
+    r"|[Ii]nterrupt remapping (?:disabled|is disabled|not supported)"
 )
 GROUP = re.compile(
     rf"pci {ADDRESS}: Adding to iommu group ([0-9]{{1,5}})|iommu: Adding device {ADDRESS} to group ([0-9]{{1,5}})"

@@ -173,7 +173,8 @@ def _with_field(device: LspciDevice, name: str, value: str, line: str, number: i
 def _with_flags(device: LspciDevice, value: str) -> LspciDevice:
     """With -v, node and group stand among the flags."""
     node, group = NODE.search(value), GROUP.search(value)
-    return replace(device, numa_node=int(node[1]) if node else None, iommu_group=int(group[1]) if group else None)
+    device = replace(device, numa_node=int(node[1])) if node else device
+    return replace(device, iommu_group=int(group[1])) if group else device
 
 
 def _consistent(found: list[LspciDevice]) -> None:

@@ -11,6 +11,7 @@ from provisioning.errors import ParseError
 LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
 LIMIT_LINE_CHARS = 65_536
+LIMIT_CALL_CHARS = 300
 TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}|/(?:[\w.-]{1,40}/){0,8}")
 BARE_PROMPT = re.compile(r"\s*\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#]")
@@ -65,8 +66,12 @@ def transcript_of(tool: str, text: str, program: str) -> list[str]:
 
 def is_call(line: str, program: str) -> bool:
     """Whether a line is a shell's prompt followed by a call of `program`, e.g. `[root@gpu1 ~]# nvidia-smi -q`."""
-    before, found, _ = line.partition(program)
-    return bool(found) and len(before) < 200 and PROMPT.fullmatch(before) is not None
+    place = line.find(program, 0, LIMIT_CALL_CHARS)
+    while place >= 0:
+        if PROMPT.fullmatch(line, 0, place):
+            return True
+        place = line.find(program, place + 1, LIMIT_CALL_CHARS)
+    return False
 
 
 def number_of(tool: str, text: str, line: str, line_number: int) -> float:

@@ -1,0 +1,103 @@
+"""Every parser by the name of its folder of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from probes import (
+    bandwidth_test,
+    cloud_init,
+    device_query,
+    dkms,
+    dpkg,
+    firmware,
+    gpu_burn,
+    grub,
+    guest_console,
+    host_inventory,
+    iommu_groups,
+    kernel_cmdline,
+    kernel_log,
+    kernel_release,
+    libvirt_domains,
+    lsmod,
+    lspci,
+    module_parameters,
+    nova_conf,
+    nvbandwidth,
+    nvidia_module,
+    p2p_test,
+    pci_devices,
+    rpm,
+)
+from probes.nvidia_smi import csv, failures, query, topology
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def _loader_entry(text: str) -> grub.BootEntry:
+    return grub.parse_loader_entry(text, "kernelopts=root=/dev/vda1 ro quiet\n", "/boot/loader/entries/x-5.14.conf")
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "bandwidth_test": bandwidth_test.parse_runs,
+    "cloud_init": cloud_init.parse,
+    "device_query": device_query.parse,
+    "dkms": dkms.parse,
+    "dpkg": dpkg.parse,
+    "gpu_burn": gpu_burn.parse,
+    "grub_config": grub.parse_menu,
+    "grub_defaults": grub.parse_defaults,
+    "grub_loader_entry": _loader_entry,
+    "iommu_groups": iommu_groups.parse,
+    "kernel_cmdline": kernel_cmdline.parse,
+    "kernel_log": kernel_log.parse,
+    "lsmod": lsmod.parse,
+    "lspci": lspci.parse,
+    "nova_conf": nova_conf.parse,
+    "nvbandwidth": nvbandwidth.parse,
+    "nvidia_module": nvidia_module.parse,
+    "nvidia_smi_csv": csv.parse,
+    "nvidia_smi_failures": query.parse,
+    "nvidia_smi_query": query.parse,
+    "nvidia_smi_topo": topology.parse,
+    "nvidia_smi_topo_p2p": topology.parse_peers,
+    "p2p_excerpt": p2p_test.parse_matrices,
+    "p2p_test": p2p_test.parse,
+    "pci_devices": pci_devices.parse,
+    "rpm": rpm.parse,
+}
+"""Each has samples."""
+
+FURTHER: dict[str, Callable[[str], Any]] = {
+    "failures": failures.parse,
+    "firmware": firmware.parse,
+    "grubenv": grub.parse_environment,
+    "guest_console": guest_console.parse,
+    "host_inventory": host_inventory.parse,
+    "kernel_release": kernel_release.parse,
+    "libvirt_domains": libvirt_domains.parse,
+    "module_parameters": module_parameters.parse,
+}
+"""Parsers of what our own commands print, without samples."""
+
+WHOLE = (
+    "bandwidth_test",
+    "device_query",
+    "gpu_burn",
+    "kernel_cmdline",
+    "nvbandwidth",
+    "nvidia_smi_query",
+    "nvidia_smi_topo",
+    "nvidia_smi_topo_p2p",
+    "p2p_test",
+    "pci_devices",
+)
+"""Answers whose end can be told: a part of one is never read as a whole one."""
+
+
+def texts_of(tool: str) -> list[str]:
+    """All samples of a tool, with their line ends as they are."""
+    return [path.read_bytes().decode() for path in sorted((SAMPLES / tool).glob("*.txt"))]

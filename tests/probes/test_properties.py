@@ -1,0 +1,171 @@
+"""Whatever the text, a parser returns data or a ParseError, in bounded time; a part is never taken for the whole."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from probe_parsers import FURTHER, PARSERS, WHOLE, texts_of
+
+from provisioning.errors import ParseError
+
+ALL = PARSERS | FURTHER
+ALPHABET = st.sampled_from("0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é")
+WORDS = st.sampled_from(
+    ["ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:", "GPU0",
+     "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "status: done", "$x", "===",
+     "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000"]
+)  # fmt: skip
+NOISE = st.one_of(st.text(ALPHABET, max_size=40), st.text(max_size=40), WORDS)
+LIMIT_S = 2.0
+
+
+def answer(tool: str, text: str) -> Any:
+    """What the parser gives; None for a ParseError. Any other exception fails the test."""
+    try:
+        return ALL[tool](text)
+    except ParseError as error:
+        assert isinstance(error.line, str)
+        assert str(error)
+        return None
+
+
+@st.composite
+def mutated(draw: st.DrawFn, tool: str) -> str:
+    """A real sample, damaged: cut, spliced with another one, with noise put in, lines moved or lost."""
+    texts = texts_of(tool) if tool in PARSERS else [draw(st.sampled_from(EXAMPLES[tool]))]
+    text = draw(st.sampled_from(texts))
+    for _ in range(draw(st.integers(1, 4))):
+        text = _damaged(draw, text, texts)
+    return text
+
+
+def _damaged(draw: st.DrawFn, text: str, texts: list[str]) -> str:
+    start = draw(st.integers(0, len(text)))
+    end = min(len(text), start + draw(st.integers(0, 60)))
+    lines = text.split("\n")
+    one, other = draw(st.integers(0, len(lines) - 1)), draw(st.integers(0, len(lines) - 1))
+    kind = draw(
+        st.sampled_from(["cut", "behead", "delete", "insert", "replace", "double", "splice", "swap", "lose", "ends"])
+    )
+    if kind == "swap":
+        lines[one], lines[other] = lines[other], lines[one]
+    elif kind == "lose":
+        del lines[one]
+    elif kind == "double":
+        lines.insert(other, lines[one])
+    if kind in ("swap", "lose", "double"):
+        return "\n".join(lines)
+    return {
+        "cut": lambda: text[:start],
+        "behead": lambda: text[start:],
+        "delete": lambda: text[:start] + text[end:],
+        "insert": lambda: text[:start] + draw(NOISE) + text[start:],
+        "replace": lambda: text[:start] + draw(NOISE) + text[end:],
+        "splice": lambda: text[:start] + draw(st.sampled_from(texts))[start:],
+        "ends": lambda: text.replace("\n", draw(st.sampled_from(["\r\n", "\r", "\r\r\n", "\n\n", "\x0b", "\u2028"]))),
+    }[kind]()
+
+
+EXAMPLES = {
+    "failures": ["Failed to initialize NVML: Driver/library version mismatch\n"],
+    "firmware": ["APIC\nDMAR\nUEFI\n"],
+    "grubenv": ["# GRUB Environment Block\nsaved_entry=abc-5.14\nkernelopts=ro quiet\n####\n"],
+    "guest_console": ["GPUACC-BEGIN a-1\nGPUACC-PCI 0000:00:05.0 0x10de 0x15f8 0x030200\nGPUACC-END a-1\n"],
+    "host_inventory": [
+        "kernel=3.10.0\ndriver=NVRM version: 384.81\ncard=0, Tesla P100, GPU-1, 3, 0000:04:00.0, 86.00\n"
+    ],
+    "kernel_release": ["3.10.0-693.el7.x86_64\n"],
+    "libvirt_domains": [
+        "=== 11111111-2222-3333-4444-555555555555 running\n<domain><devices><hostdev type='pci'><source><address "
+        "domain='0x0000' bus='0x04' slot='0x00' function='0x0'/></source></hostdev></devices></domain>\n=== end\n"
+    ],
+    "module_parameters": ["allow_unsafe_interrupts:N\nend:\n"],
+}
+
+
+@pytest.mark.parametrize("tool", sorted(ALL))
+def test_any_text_is_data_or_a_parse_error(tool: str):
+    @given(
+        st.one_of(st.text(max_size=400), st.text(ALPHABET, max_size=400), st.lists(NOISE, max_size=12).map("\n".join))
+    )
+    def check(text: str) -> None:
+        answer(tool, text)
+
+    check()
+
+
+@pytest.mark.parametrize("tool", sorted(ALL))
+def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
+    @given(mutated(tool))
+    def check(text: str) -> None:
+        answer(tool, text)
+
+    check()
+
+
+@pytest.mark.parametrize("tool", WHOLE)
+def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
+    whole = [(text, found) for text in texts_of(tool) if (found := answer(tool, text)) is not None]
+
+    @given(st.sampled_from(whole), st.floats(0, 1))
+    def check(sample: tuple[str, Any], share: float) -> None:
+        text, expected = sample
+        found = answer(tool, text[: int(len(text) * share)])
+
+        assert found is None or found == expected or _is_more_than(found, expected)
+
+    check()
+
+
+def _is_more_than(found: Any, expected: Any) -> bool:
+    """Runs one below the other: whole ones may stand there without the last."""
+    return isinstance(found, tuple) and found == expected[: len(found)]
+
+
+@pytest.mark.parametrize("tool", sorted(PARSERS))
+def test_line_ends_of_other_systems_change_nothing(tool: str):
+    for text in texts_of(tool):
+        unix = text.replace("\r\n", "\n").replace("\r", "\n")
+
+        assert answer(tool, unix.replace("\n", "\r\n")) == answer(tool, unix)
+        assert answer(tool, unix.replace("\n", "\r")) == answer(tool, unix)
+
+
+@pytest.mark.parametrize("tool", sorted(ALL))
+@pytest.mark.parametrize(
+    "unit",
+    [" ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
+     "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A "],
+)  # fmt: skip
+def test_long_repetitions_take_bounded_time(tool: str, unit: str):
+    base = texts_of(tool)[0] if tool in PARSERS else EXAMPLES[tool][0]
+    first = base.split("\n")[0]
+    long = unit * (60_000 // len(unit))
+    started = time.perf_counter()
+
+    for text in (long, f"{first}{long}", f"{base}{long}", f"{long}{base}", f"{first}\n{long}"):
+        answer(tool, text)
+
+    assert time.perf_counter() - started < LIMIT_S
+
+
+@pytest.mark.parametrize("tool", sorted(ALL))
+def test_an_answer_without_end_is_refused(tool: str):
+    started = time.perf_counter()
+
+    if tool not in ("failures", "firmware", "guest_console", "host_inventory", "libvirt_domains"):
+        with pytest.raises(ParseError):
+            ALL[tool]("x" * 6_000_000)
+
+    assert time.perf_counter() - started < LIMIT_S
+
+
+@pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures", "guest_console", "grubenv"}))
+@pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff"])
+def test_nothing_is_a_parse_error(tool: str, text: str):
+    with pytest.raises(ParseError):
+        ALL[tool](text)
