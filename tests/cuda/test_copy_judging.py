@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from copy_judging import FIXES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
@@ -26,11 +26,10 @@ def loaded(link: tuple[int | None, int | None] = FULL_LINK, reasons: tuple[str, 
     return LoadedCard(PciAddress("0000:04:00.0"), *link, reasons, 60.0)
 
 
-def card(
-    device: int = 0, *, seen: LoadedCard | None = None, model: GpuModel = P100, **gb_per_s: Sequence[float]
-) -> MeasuredCard:
-    figures = {direction: tuple(values) for direction, values in {**GOOD, **gb_per_s}.items()}
-    return MeasuredCard(device, model, figures, seen or loaded())
+def card(device: int = 0, **changes: Any) -> MeasuredCard:
+    """A P100 in good order, but for `h2d`, `d2h`, `d2d`, `model`, and `seen`: what it showed under load."""
+    figures = {direction: tuple(changes.get(direction, good)) for direction, good in GOOD.items()}
+    return MeasuredCard(device, changes.get("model", P100), figures, changes.get("seen", loaded()))
 
 
 def bare(model: GpuModel, metric: str) -> Band:
@@ -122,7 +121,7 @@ def test_all_cards_equally_slow_over_good_links() -> None:
 
 
 def test_a_link_that_could_not_be_read_gives_no_cause_of_its_own() -> None:
-    slow = MeasuredCard(0, P100, {**GOOD, "h2d": (6.0, 6.0, 6.0)}, None)
+    slow = card(0, h2d=(6.0, 6.0, 6.0), seen=None)
 
     assert causes(slow) == ["slow-link"]
 

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from lab_captures import capture
 from pair_judging import Pair, findings, pairs_of, refuse_impossible, unknown_bands
 
 from probes import p2p_test
-from probes.nvidia_smi import topology
-from probes.references import gpu_models
+from probes.nvidia_smi.topology import Topology
+from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
 from provisioning.errors import MeasurementError
 
-P100, A100, RTX_4090 = (gpu_models()[key] for key in ("P100-PCIE-16GB", "A100-SXM4-80GB", "RTX-4090"))
-THROUGH_HOST = Pair(0, 1, P100, is_direct=False, nvlinks=None, gb_per_s=(10.2, 10.3, 10.2), latency_us=(12.0, 12.1, 12.0))
+P100, A100, RTX_4090, RTX_6000_ADA = (
+    gpu_models()[key] for key in ("P100-PCIE-16GB", "A100-SXM4-80GB", "RTX-4090", "RTX-6000-ADA")
+)
+THROUGH_HOST = Pair(
+    0, 1, P100, is_direct=False, nvlinks=None, gb_per_s=(10.2, 10.3, 10.2), latency_us=(12.0, 12.1, 12.0)
+)
 PEERS = Pair(0, 1, P100, is_direct=True, nvlinks=None, gb_per_s=(13.1, 13.2, 13.1), latency_us=(1.3, 1.4, 1.3))
 NVLINKED = Pair(0, 1, A100, is_direct=True, nvlinks=12, gb_per_s=(271.0, 270.0, 272.0), latency_us=(2.5, 2.6, 2.5))
-NV2 = """\tGPU0\tGPU1\tCPU Affinity\tNUMA Affinity
-GPU0\t X \tNV2\t0-23\t0
-GPU1\tNV2\t X \t0-23\t0
-"""
+SAMPLES = Path(__file__).parents[1] / "probes" / "samples" / "p2p_test"
+
+
+def sample(name: str) -> p2p_test.P2pTest:
+    """An answer of a real machine."""
+    return p2p_test.parse((SAMPLES / f"{name}.txt").read_text())
+
+
+def nvlinked(way: str, number: int) -> Topology:
+    """Every card reaches every other one by `way`."""
+    names = tuple(f"GPU{index}" for index in range(number))
+    ways = {(one, other): way for one in names for other in names if one != other}
+    return Topology(names, ways, {}, {}, {})
 
 
 def known(pair: Pair, kind: str) -> Band:
@@ -87,26 +100,24 @@ def test_p2p_between_sockets_is_not_judged() -> None:
 
 
 def test_the_topology_tells_nvlinks_and_sockets() -> None:
-    run = p2p_test.parse(capture("p2p/rtx6000ada-x2.txt"))
-    run = replace(run, can_access=frozenset({(0, 1), (1, 0)}))
-    models = [A100, A100]
+    run = sample("rtx6000ada-x2")
+    ways = {way: pairs_of([run], [A100, A100], nvlinked(way, 2)) for way in ("NV2", "SYS", "PIX")}
 
-    nvlinked = pairs_of([run], models, topology.parse(NV2))
-    across = pairs_of([run], models, topology.parse(NV2.replace("NV2", "SYS")))
-    near = pairs_of([run], models, topology.parse(NV2.replace("NV2", "PIX")))
-
-    assert {(pair.way, pair.nvlinks) for pair in nvlinked} == {("p2p_nvlink", 2)}
-    assert {pair.way for pair in across} == {"p2p_across_sockets"}
-    assert {pair.way for pair in near} == {"p2p_same_root"}
+    assert {(pair.way, pair.nvlinks) for pair in ways["NV2"]} == {("p2p_nvlink", 2)}
+    assert {pair.way for pair in ways["SYS"]} == {"p2p_across_sockets"}
+    assert {pair.way for pair in ways["PIX"]} == {"p2p_same_root"}
 
 
-@pytest.mark.parametrize("name", ["p2p/p100-pcie-x4.txt", "p2p/rtx4090x2-nop2p.txt"])
-def test_captures_of_machines_in_good_order(name: str) -> None:
-    """Without the topology; with P2P switched off a pair has still its way through the host."""
-    run = p2p_test.parse(capture(name))
-    model = P100 if "p100" in name else RTX_4090
-    pairs = pairs_of([run], [model] * len(run.devices), None)
+@pytest.mark.parametrize(
+    ("name", "model", "topo"),
+    [("p100-pcie-x4-reads", P100, None), ("rtx4090-x2-no-p2p", RTX_4090, None), ("rtx6000ada-x2", RTX_6000_ADA, None),
+     ("a100-sxm-x4-reads", A100, "NV4")],
+)  # fmt: skip
+def test_answers_of_machines_in_good_order(name: str, model: GpuModel, topo: str | None) -> None:
+    run = sample(name)
+    pairs = pairs_of([run], [model] * len(run.devices), nvlinked(topo, len(run.devices)) if topo else None)
 
-    refuse_impossible(pairs, known)
+    assert all(model.is_named(device.name) for device in run.devices)
     assert len(pairs) == len(run.devices) * (len(run.devices) - 1)
+    refuse_impossible(pairs, known)
     assert findings(pairs, known) == []

@@ -1,1 +1,0 @@
-"""Makes what other tests of this repository share importable."""
