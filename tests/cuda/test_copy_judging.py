@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from copy_judging import FIXES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
+from example_cards import GOOD, card, loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.cards_under_load import LoadedCard
-from probes.pci_address import PciAddress
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
 from provisioning.errors import MeasurementError
 
-P100, A30, T4 = (gpu_models()[key] for key in ("P100-PCIE-16GB", "A30", "T4"))
-GOOD = {"h2d": (12.1, 12.0, 12.2), "d2h": (13.1, 13.2, 13.1), "d2d": (519.0, 518.0, 520.0)}
-FULL_LINK = (3, 16)
+A30, T4 = gpu_models()["A30"], gpu_models()["T4"]
 BELOW = st.floats(2.0, 10.1)
 """H2D below the minimum of a P100 on bare metal, 10.2."""
-
-
-def loaded(link: tuple[int | None, int | None] = FULL_LINK, reasons: tuple[str, ...] = ()) -> LoadedCard:
-    return LoadedCard(PciAddress("0000:04:00.0"), *link, reasons, 60.0)
-
-
-def card(device: int = 0, **changes: Any) -> MeasuredCard:
-    """A P100 in good order, but for `h2d`, `d2h`, `d2d`, `model`, and `seen`: what it showed under load."""
-    figures = {direction: tuple(changes.get(direction, good)) for direction, good in GOOD.items()}
-    return MeasuredCard(device, changes.get("model", P100), figures, changes.get("seen", loaded()))
 
 
 def bare(model: GpuModel, metric: str) -> Band:
