@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import copy_judging
 import pytest
 import yaml
+from cuda_measuring import measured_cards
 from lab_machines import Machines
 
 from lab.hosts.layout import MachineDir
 from lab.paths import REPOSITORY
 from probes import cards_under_load, copy_bandwidth
+from probes.references import gpu_models
+from probes.references.bands import band
 from provisioning.cloud_file import SshEndpoint
 from provisioning.ssh import RemoteHost
 from reports.records import Verdict
@@ -158,6 +162,26 @@ def test_measurements_name_what_the_same_model_reaches_on_bare_metal(
     assert {item.bare_metal for item in h2d.values()} == {expected}
     assert h2d["0"].value / expected == pytest.approx(0.5, abs=0.1)
     assert h2d["1"].value / expected == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("state", "causes"),
+    [
+        ({"throttle": "thermal"}, {"throttling"}),
+        ({"outlier": 0.6}, set()),
+        ({"idle_generation": 1}, set()),
+        ({"link": {"generation": 2, "width": 16}}, {"link-low-generation-under-load"}),
+    ],
+    ids=["throttled", "one noisy sample", "idle link at generation 1", "generation 2"],
+)
+def test_causes_by_what_the_tools_show(gpu_host: GpuHost, state: dict[str, Any], causes: set[str]) -> None:
+    p100 = gpu_models()["P100-PCIE-16GB"]
+    with gpu_host.card(0, **state), contextlib.closing(gpu_host.connect()) as host:
+        cards = measured_cards(host, [p100, p100])
+    found = copy_judging.findings(cards, lambda model, metric: band(model, metric, virtualised=False))
+
+    assert {finding.cause for finding in found} == causes
+    assert all("device 0" in finding.what for finding in found)
 
 
 def test_nvbandwidth_gives_the_same_metrics(gpu_host: GpuHost) -> None:
