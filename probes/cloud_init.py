@@ -22,7 +22,6 @@ EXTENDED = re.compile(
 FIELD = re.compile(
     r"(status|extended_status|boot_status_code|last_update|time|detail|errors|recoverable_errors):\s*(.*)"
 )
-WAITING = re.compile(r"\.{1,10000}(?=status:|$)")
 EMPTY = ("", "[]", "{}")
 
 
@@ -58,7 +57,7 @@ def parse(text: str) -> CloudInitStatus:
     fields: dict[str, list[str]] = {}
     current = ""
     for number, line in enumerate(transcript_of(TOOL, text, "cloud-init"), start=1):
-        shown = WAITING.sub("", line, count=1) if line.startswith(".") else line
+        shown = line.lstrip(".")
         if match := FIELD.fullmatch(shown):
             current = match[1]
             if current in fields:

@@ -89,7 +89,7 @@ def parse(text: str) -> DeviceQuery:
     starts = [number for number, line in body.items() if DEVICE.fullmatch(line)]
     blocks = [
         {number: line for number, line in body.items() if start <= number < end}
-        for start, end in zip(starts, [*starts[1:], len(lines) + 1], strict=True)
+        for start, end in zip(starts, [*starts[1:], len(lines) + 1], strict=False)
     ]
     devices = tuple(_device(block) for block in blocks)
     versions = _versions(body, lines[-1])

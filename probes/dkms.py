@@ -16,8 +16,8 @@ ROW = re.compile(
     rf"\s*({WORD})(?:/|, )({WORD}(?::{WORD})?)(?:, ({WORD}), ({WORD}))?: (added|built|installed|installed-weak|broken)(?: from {WORD})?"
     r"(?:\s*\((.{1,400})\))?"
 )
-WARNING = re.compile(r"\s*(?:Deprecated feature: .*|.*[Ww]arning: .*)")
-FAILED = re.compile(r"\s*(?:Error! .*|File: .*|dkms: .*|.*[Pp]ermission denied.*)")
+WARNING = re.compile(r"Deprecated feature: |[Ww]arning: ")
+FAILED = re.compile(r"Error! |File: |dkms: |[Pp]ermission denied")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def parse(text: str) -> tuple[DkmsModule, ...]:
     found: dict[tuple[str, str, str | None, str | None], DkmsModule] = {}
     lines = transcript_of(TOOL, text, "dkms")
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or WARNING.fullmatch(line):
+        if not line.strip() or (WARNING.search(line) and not ROW.fullmatch(line)):
             continue
-        if FAILED.fullmatch(line):
+        if FAILED.search(line):
             raise ToolFailure(TOOL, "failed", "it says that it failed", line=line, line_number=number)
         match = ROW.fullmatch(line)
         if match is None:

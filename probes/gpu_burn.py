@@ -28,14 +28,13 @@ SEPARATOR = re.compile(r" [-/] ")
 TESTED = re.compile(r"\s*Tested ([0-9]{1,2}) GPUs:")
 VERDICT = re.compile(r"\s*GPU ([0-9]{1,2}): (OK|FAULTY)")
 FAILED = re.compile(
-    r"\s*(?:Couldn't (?:init|get|find|load|open|read).*|No CUDA devices.*|No clients are alive!.*|Error:? .*|.*Error in \".*"
-    r"|Failed .*|\(?gpu_burn\)? .*not found.*|.*invalid device ordinal.*)",
+    r"(?:Couldn't (?:init|get|find|load|open|read)|No CUDA devices|No clients are alive!|Error\b|Failed )"
+    r"|Error in \"|gpu_burn\)?:? .{0,40}not found|invalid device ordinal",
     re.I,
 )
 PASSED_OVER = re.compile(
-    r"\s*(?:Run length not specified.*|Using compare file: .*|Initialized device .*|Results are .*|Summary at: .*|Killing processes.*"
-    r"|Freed memory for dev.*|Uninitted cublas|done|.*terminated gracefully.*|cuInit returned 0 \(no error\)|Device [0-9]{1,2}:.*"
-    r"|[0-9.]{1,6}%)"
+    r"(?:Run length not specified|Using compare file: |Initialized device |Results are |Summary at:|Killing processes"
+    r"|Freed memory for dev|Uninitted cublas$|done$|cuInit returned 0 \(no error\)$|Device [0-9]{1,2}:|[0-9.]{1,6}%$)"
 )
 
 
@@ -93,9 +92,9 @@ def parse(text: str) -> GpuBurn:
     for number, line in enumerate(lines, start=1):
         if match := PROGRESS.fullmatch(line):
             steps.append(_step(match, line, number))
-        elif not line.strip() or PASSED_OVER.fullmatch(line) or _is_other(line):
+        elif not line.strip() or PASSED_OVER.match(line.lstrip()) or _is_other(line):
             continue
-        elif FAILED.fullmatch(line):
+        elif FAILED.search(line):
             raise ToolFailure(TOOL, "failed", "it could not test", line=line, line_number=number)
         else:
             raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)

@@ -22,13 +22,11 @@ PROBE = re.compile(
 )
 FALLEN_OFF = re.compile(r"fallen off the bus", re.I)
 REFUSED = re.compile(
-    r"RmInitAdapter failed|NVRM:.*(?:not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M"
-    r"|None of the NVIDIA|is invalid:|requires use of the NVIDIA open|API mismatch)"
+    r"RmInitAdapter failed|not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M|None of the NVIDIA|is invalid:"
+    r"|requires use of the NVIDIA open|API mismatch"
 )
-UNSUPPORTED = re.compile(r"NVRM: (?:.*not supported by|.*will ignore|.*requires use of the NVIDIA open)")
-UNSIGNED = re.compile(
-    r"nvidia.*(?:Required key not available|module verification failed)|Loading of unsigned module|unsigned module loading"
-)
+UNSUPPORTED = re.compile(r"not supported by|will ignore|requires use of the NVIDIA open")
+UNSIGNED = re.compile(r"Required key not available|module verification failed|unsigned module")
 FORBIDDEN = re.compile(r"dmesg: read kernel buffer failed|klogctl: Operation not permitted")
 BOOT = re.compile(r"(?:\]|kernel:|^)\s*Linux version [0-9]")
 
@@ -47,7 +45,7 @@ GROUP = re.compile(
     rf"pci {ADDRESS}: Adding to iommu group ([0-9]{{1,5}})|iommu: Adding device {ADDRESS} to group ([0-9]{{1,5}})"
 )
 RMRR = re.compile(r"RMRR base: ?(0x[0-9a-f]{1,16}) end: ?(0x[0-9a-f]{1,16})")
-RMRR_REFUSED = re.compile(rf"{ADDRESS}:? .*ineligible for IOMMU domain attach due to platform RMRR")
+RMRR_REFUSED = re.compile(rf"{ADDRESS}:? .{{0,200}}ineligible for IOMMU domain attach due to platform RMRR")
 FAULT = re.compile(
     rf"DMAR: \[[^\]]{{1,40}}\] Request device \[{ADDRESS}\]|AMD-Vi: Event logged \[IO_PAGE_FAULT device={ADDRESS}"
 )
@@ -152,8 +150,8 @@ def parse(text: str) -> KernelLog:
         tuple(_xids(lines)),
         tuple(line.strip() for line in lines if _says_why(line)),
         tuple(_fallen_off(lines)),
-        tuple(line.strip() for line in lines if UNSUPPORTED.search(line)),
-        tuple(line.strip() for line in lines if UNSIGNED.search(line)),
+        tuple(line.strip() for line in lines if "NVRM:" in line and UNSUPPORTED.search(line)),
+        tuple(line.strip() for line in lines if UNSIGNED.search(line) and ("nvidia" in line or "unsigned" in line)),
         _iommu(lines),
         any(BOOT.search(line[:200]) for line in lines),
     )
@@ -173,7 +171,7 @@ def _xids(lines: list[str]) -> list[Xid]:
 def _says_why(line: str) -> bool:
     if XID_START.search(line):
         return False
-    return bool(PROBE.search(line) or FALLEN_OFF.search(line) or REFUSED.search(line))
+    return bool(PROBE.search(line) or FALLEN_OFF.search(line) or ("NVRM:" in line and REFUSED.search(line)))
 
 
 def _fallen_off(lines: list[str]) -> list[FallenOff]:

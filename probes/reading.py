@@ -10,7 +10,9 @@ from provisioning.errors import ParseError
 
 LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""
-LIMIT_LINE_CHARS = 65_536
+LIMIT_LINE_CHARS = 16_384
+LIMIT_ANSWER_LINE_CHARS = 4096
+"""Lines of files may be long; those that a tool prints are not."""
 LIMIT_CALL_CHARS = 300
 TERMINAL_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 PROMPT = re.compile(r"[^$#>]{0,120}[$#>] ?[^$#>]{0,100}|/(?:[\w.-]{1,40}/){0,8}")
@@ -21,11 +23,11 @@ NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?
 WHOLE = re.compile(r"[0-9]{1,18}")
 
 
-def lines_of(tool: str, text: str) -> list[str]:
+def lines_of(tool: str, text: str, *, limit_line_chars: int = LIMIT_LINE_CHARS) -> list[str]:
     """Lines of a non-empty answer, whatever system's line ends it has, without colours and blank ends of lines.
 
     Raises:
-        ParseError: the answer is empty, longer than LIMIT_CHARS, or a line is longer than LIMIT_LINE_CHARS.
+        ParseError: the answer is empty, longer than LIMIT_CHARS, or a line of it longer than `limit_line_chars`.
     """
     if len(text) > LIMIT_CHARS:
         raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
@@ -33,9 +35,9 @@ def lines_of(tool: str, text: str) -> list[str]:
         raise ParseError(tool, "the answer is empty")
     lines = [line.rstrip() for line in LINE_END.split(TERMINAL_CONTROL.sub("", text.removeprefix("\ufeff")))]
     for number, line in enumerate(lines, start=1):
-        if len(line) > LIMIT_LINE_CHARS:
+        if len(line) > limit_line_chars:
             raise ParseError(
-                tool, f"a line is longer than {LIMIT_LINE_CHARS} characters", line=line, line_number=number
+                tool, f"a line is longer than {limit_line_chars} characters", line=line, line_number=number
             )
     while lines and not lines[-1]:
         lines.pop()
@@ -51,7 +53,7 @@ def transcript_of(tool: str, text: str, program: str) -> list[str]:
     Raises:
         ParseError: as `lines_of`.
     """
-    lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text)]
+    lines = [HTML_LINE_END.sub("", line) for line in lines_of(tool, text, limit_line_chars=LIMIT_ANSWER_LINE_CHARS)]
     if len(lines) > 1 and BARE_PROMPT.fullmatch(lines[-1]):
         lines.pop()
     for number, line in enumerate(lines):

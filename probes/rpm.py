@@ -17,7 +17,7 @@ PACKAGE = re.compile(
 )
 KEY = re.compile(r"\s*gpg-pubkey-([0-9a-f]{8,40})-([0-9a-f]{8})(?:\.\(none\))?")
 MISSING = re.compile(r"\s*package (\S{1,200}) is not installed")
-FAILED = re.compile(r"\s*(?:error|rpm|rpmdb): .*|.*(?:rpmdb|Packages) .*(?:corrupt|BDB|failed|error).*")
+FAILED = re.compile(r"\s*(?:error|rpm|rpmdb): ")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def parse(text: str) -> Answer:
         if match := MISSING.fullmatch(line):
             missing.append(match[1])
             continue
-        if FAILED.fullmatch(line):
+        if FAILED.match(line):
             raise ToolFailure(TOOL, "failed", "it says that it failed", line=line, line_number=number)
         package = _package(line)
         if package is None or package in packages:

@@ -225,7 +225,7 @@ def parse(text: str, *, selected: bool = False) -> Query:
     driver = _head(head, lines, "Driver Version", "KMD Version")
     count = _head(head, lines, "Attached GPUs")
     ends = [*starts[1:], len(found)]
-    gpus = tuple(_gpu(found[start:end]) for start, end in zip(starts, ends, strict=True))
+    gpus = tuple(_gpu(found[start:end]) for start, end in zip(starts, ends, strict=False))
     if not gpus or (not selected and count != str(len(gpus))):
         raise ParseError(TOOL, f"{len(gpus)} GPUs in the answer", line=f"Attached GPUs : {count}")
     _consistent(gpus, lines[-1])

@@ -27,8 +27,9 @@ OVER_MEMORY = frozenset({"bandwidth.d2d"})
 OVER_NVLINK = frozenset({"bandwidth.p2p_nvlink"})
 METRICS = (
     "bandwidth.h2d", "bandwidth.d2h", "bandwidth.d2d",
-    "bandwidth.p2p", "bandwidth.p2p_nvlink", "bandwidth.p2p_same_root", "bandwidth.p2p_through_host",
-    "latency.p2p", "latency.p2p_nvlink", "latency.p2p_same_root", "latency.p2p_through_host",
+    "bandwidth.p2p", "bandwidth.p2p_nvlink", "bandwidth.p2p_same_root", "bandwidth.p2p_across_sockets",
+    "bandwidth.p2p_through_host",
+    "latency.p2p", "latency.p2p_nvlink", "latency.p2p_same_root", "latency.p2p_across_sockets", "latency.p2p_through_host",
 )  # fmt: skip
 """What cloud files may set; `p2p` alone means every pair, whatever its way."""
 
@@ -174,7 +175,7 @@ def _scaled(model: GpuModel, seen: Observation, ceiling: float | None, nvlinks: 
 
 def _share(seen: Observation, virtualised: bool | None) -> float:
     """Memory and NVLinks are the same in an instance; the way over the host is not."""
-    over_host = seen.metric not in OVER_MEMORY | OVER_NVLINK
+    over_host = seen.metric not in OVER_MEMORY and not seen.metric.endswith("nvlink")
     return VIRTUALISED_SHARE if over_host and virtualised is not False and seen.virtualised is not True else 1.0
 
 

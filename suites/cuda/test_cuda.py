@@ -9,6 +9,7 @@ from copy_judging import refuse_impossible as refuse_impossible_copies
 from copy_judging import unknown_bands as unknown_copy_bands
 from cuda_measuring import (
     Bands,
+    alone,
     card_measurements,
     expected_models,
     is_virtualised,
@@ -65,7 +66,8 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
     """H2D, D2H and D2D of every card reach their band in most of several runs, and equal cards are equally fast."""
-    cards = measured_cards(guest, expected_models(cloud, declared_guest))
+    with alone(cloud.runs):
+        cards = measured_cards(guest, expected_models(cloud, declared_guest))
     bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
     notes.measurements += card_measurements(guest.name, cards, bands, bare_metal)
 
@@ -80,7 +82,8 @@ def test_cards_of_one_instance_reach_each_other(
 ) -> None:
     """Every pair reaches bandwidth and latency of its way: NVLink or P2P where it has it, else through the host."""
     bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
-    pairs = measured_pairs(guest, expected_models(cloud, declared_guest), bands.of_pair)
+    with alone(cloud.runs):
+        pairs = measured_pairs(guest, expected_models(cloud, declared_guest), bands.of_pair)
     notes.measurements += pair_measurements(guest.name, pairs, bands, bare_metal)
     notes.found = NOT_EXPOSED if pairs and not any(pair.is_direct for pair in pairs) else ""
 

@@ -87,7 +87,6 @@ WHOLE = (
     "bandwidth_test",
     "device_query",
     "gpu_burn",
-    "kernel_cmdline",
     "nvbandwidth",
     "nvidia_smi_query",
     "nvidia_smi_topo",

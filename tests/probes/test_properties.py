@@ -20,7 +20,8 @@ WORDS = st.sampled_from(
      "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000"]
 )  # fmt: skip
 NOISE = st.one_of(st.text(ALPHABET, max_size=40), st.text(max_size=40), WORDS)
-LIMIT_S = 2.0
+LIMIT_S = 1.0
+"""Of processor time: other work on the machine does not count."""
 
 
 def answer(tool: str, text: str) -> Any:
@@ -28,9 +29,7 @@ def answer(tool: str, text: str) -> Any:
     try:
         return ALL[tool](text)
     except ParseError as error:
-        assert isinstance(error.line, str)
-        assert str(error)
-        return None
+        return str(error) and None
 
 
 @st.composite
@@ -135,33 +134,36 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
         assert answer(tool, unix.replace("\n", "\r")) == answer(tool, unix)
 
 
-@pytest.mark.parametrize("tool", sorted(ALL))
-@pytest.mark.parametrize(
-    "unit",
-    [" ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
-     "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A "],
+REPEATED = (
+    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
+    "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
 )  # fmt: skip
-def test_long_repetitions_take_bounded_time(tool: str, unit: str):
+
+
+@pytest.mark.parametrize("length", [4_000, 16_000])
+@pytest.mark.parametrize("tool", sorted(ALL))
+def test_long_repetitions_take_bounded_time(tool: str, length: int):
     base = texts_of(tool)[0] if tool in PARSERS else EXAMPLES[tool][0]
     first = base.split("\n")[0]
-    long = unit * (60_000 // len(unit))
-    started = time.perf_counter()
 
-    for text in (long, f"{first}{long}", f"{base}{long}", f"{long}{base}", f"{first}\n{long}"):
-        answer(tool, text)
+    for unit in REPEATED:
+        long = unit * (length // len(unit))
+        for text in (long, f"{first}{long}", f"{base}{long}", f"{long}{base}", f"{first}\n{long}"):
+            started = time.process_time()
+            answer(tool, text)
 
-    assert time.perf_counter() - started < LIMIT_S
+            assert time.process_time() - started < LIMIT_S, unit
 
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_an_answer_without_end_is_refused(tool: str):
-    started = time.perf_counter()
+    started = time.process_time()
 
     if tool not in ("failures", "firmware", "guest_console", "host_inventory", "libvirt_domains"):
         with pytest.raises(ParseError):
             ALL[tool]("x" * 6_000_000)
 
-    assert time.perf_counter() - started < LIMIT_S
+    assert time.process_time() - started < LIMIT_S
 
 
 @pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures", "guest_console", "grubenv"}))

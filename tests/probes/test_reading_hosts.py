@@ -1,0 +1,211 @@
+"""read(host) tells apart: tool missing, time out, non-zero exit, exit 0 with an error in the answer, an answer."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from probe_parsers import SAMPLES
+
+from probes import (
+    bandwidth_test,
+    cloud_init,
+    device_query,
+    dkms,
+    dpkg,
+    gpu_burn,
+    iommu_groups,
+    kernel_log,
+    kernel_release,
+    lsmod,
+    lspci,
+    module_parameters,
+    nvbandwidth,
+    p2p_test,
+    pci_devices,
+    rpm,
+)
+from probes.cuda_samples import run_sample
+from probes.nvidia_smi import csv, query, topology
+from provisioning.errors import CommandError, CommandTimeout, ParseError, ToolFailure, ToolMissing
+from provisioning.local_host import LocalHost
+
+
+class Machine:
+    """This machine with programs of our own in front: each prints a sample and exits as told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.host = LocalHost("here")
+
+    def has(self, program: str, sample: str = "", *, text: str = "", exit_code: int = 0, error: str = "") -> None:
+        """Install a program that answers with a sample (TOOL/NAME) or a text."""
+        answer = self.folder / f"{program}.answer"
+        answer.write_bytes((SAMPLES / f"{sample}.txt").read_bytes() if sample else text.encode())
+        path = self.folder / program
+        path.write_text(f"#!/bin/sh\ncat '{answer}'\nprintf '%s' '{error}' >&2\nexit {exit_code}\n")
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    for program in ("sh", "cat", "find", "head", "printf", "od", "tr", "basename", "readlink", "uname", "grep", "sort"):
+        (tmp_path / program).symlink_to(shutil.which(program) or f"/bin/{program}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Machine(tmp_path)
+
+
+def test_devices(machine: Machine):
+    machine.has("deviceQuery", "device_query/a100-sxm4")
+
+    assert [device.name for device in device_query.read(machine.host).devices] == ["NVIDIA A100-SXM4-40GB"]
+
+
+def test_a_sample_that_is_not_there_is_missing(machine: Machine):
+    with pytest.raises(ToolMissing, match="no program p2pBandwidthLatencyTest"):
+        p2p_test.read(machine.host)
+
+
+def test_a_sample_that_fails_tells_what_to_do(machine: Machine):
+    machine.has("deviceQuery", "device_query/fail-803", exit_code=1)
+
+    with pytest.raises(CommandError, match="803") as caught:
+        device_query.read(machine.host)
+
+    assert type(caught.value) is CommandError
+    assert caught.value.exit_code == 1
+    assert "cuda-compat" in caught.value.remedy
+
+
+def test_a_sample_that_fails_with_exit_code_0(machine: Machine):
+    machine.has("bandwidthTest", "bandwidth_test/fail-802")
+
+    with pytest.raises(ToolFailure) as caught:
+        bandwidth_test.read(machine.host, 0)
+
+    assert caught.value.kind == "cuda-802"
+    assert "fabricmanager" in caught.value.remedy
+
+
+def test_a_sample_that_hangs(machine: Machine):
+    machine.has("deviceQuery")
+    (machine.folder / "deviceQuery").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+
+    with pytest.raises(CommandTimeout):
+        run_sample(machine.host, "deviceQuery", timeout_s=0.3)
+
+
+def test_all_three_directions_of_the_device_that_was_asked_for(machine: Machine):
+    machine.has("bandwidthTest", "bandwidth_test/a100-sxm4-40")
+    assert bandwidth_test.read(machine.host, 0).gb_per_s == {"h2d": 12.3, "d2h": 13.2, "d2d": 1157.5}
+
+    with pytest.raises(ParseError, match="device 1 was asked for"):
+        bandwidth_test.read(machine.host, 1)
+
+    machine.has("bandwidthTest", "bandwidth_test/a100-80-pageable")
+    with pytest.raises(ParseError, match="no figure for d2d"):
+        bandwidth_test.read(machine.host, 0)
+
+
+def test_every_test_that_was_asked_for(machine: Machine):
+    machine.has("nvbandwidth", "nvbandwidth/gh200-v0.6")
+
+    assert nvbandwidth.read(machine.host).per_device("device_to_host_memcpy_ce") == (295.15, 312.11)
+    with pytest.raises(ParseError, match="device_local_copy"):
+        nvbandwidth.read(machine.host, ("device_local_copy",))
+
+
+def test_burned_and_idle(machine: Machine):
+    machine.has("gpu_burn", "gpu_burn/b300-x7-idle-but-ok")
+
+    assert [gpu.is_sound for gpu in gpu_burn.read(machine.host, 1).gpus].count(True) == 1
+
+
+def test_nvidia_smi_is_missing(machine: Machine):
+    with pytest.raises(ToolMissing):
+        query.read(machine.host)
+
+
+def test_nvidia_smi_without_driver(machine: Machine):
+    machine.has("nvidia-smi", "nvidia_smi_failures/no-communication-secure-boot", exit_code=9)
+
+    with pytest.raises(CommandError, match="no-communication") as caught:
+        topology.read(machine.host)
+
+    assert type(caught.value) is CommandError
+    assert "Secure Boot" in caught.value.remedy
+
+
+def test_nvidia_smi_with_one_lost_card_and_exit_code_0(machine: Machine):
+    machine.has("nvidia-smi", "nvidia_smi_csv/one-lost-of-eight")
+
+    with pytest.raises(ToolFailure, match="device handle"):
+        csv.read(machine.host, ("index", "pci.bus_id", "name"))
+
+
+def test_nvidia_smi_answers(machine: Machine):
+    machine.has("nvidia-smi", "nvidia_smi_query/h100-545")
+    assert query.read(machine.host).gpus[0].link_width == (16, 16)
+
+    machine.has("nvidia-smi", "nvidia_smi_topo_p2p/a100-x8-read")
+    assert topology.read_peers(machine.host, "w").can("GPU0", "GPU7")
+    with pytest.raises(ValueError, match="x; reboot"):
+        topology.read_peers(machine.host, "x; reboot")
+
+
+def test_fields_that_were_asked_for(machine: Machine):
+    machine.has("nvidia-smi", "nvidia_smi_csv/a4000-x4-units")
+
+    with pytest.raises(ParseError, match="3 fields were asked for"):
+        csv.read(machine.host, ("index", "name", "uuid"))
+
+
+def test_lists_of_the_kernel(machine: Machine):
+    machine.has("lsmod", "lsmod/rows-of-nvidia")
+    machine.has("lspci", "lspci/p100-x2-nn")
+    machine.has("dmesg", "kernel_log/rmrr-refused")
+
+    assert "nvidia_drm" in lsmod.read(machine.host)
+    assert len(lspci.read(machine.host)) == len(lspci.read_details(machine.host)) == 2
+    assert list(kernel_log.parse((SAMPLES / "kernel_log/rmrr-refused.txt").read_text()).iommu.refused_for_reservation)
+
+
+def test_this_machines_own(machine: Machine):
+    assert kernel_release.read(machine.host)
+    assert isinstance(pci_devices.read(machine.host) if Path("/sys/bus/pci/devices").exists() else (), tuple)
+    assert isinstance(iommu_groups.read(machine.host), tuple)
+    assert module_parameters.read(machine.host, "no_such_module_here") is None
+    with pytest.raises(ValueError, match="a b"):
+        module_parameters.read(machine.host, "a b")
+
+
+def test_no_module_of_dkms_is_an_answer(machine: Machine):
+    machine.has("dkms")
+    assert dkms.read(machine.host) == ()
+
+    machine.has("dkms", "dkms/no-conf")
+    with pytest.raises(ToolFailure):
+        dkms.read(machine.host)
+
+
+def test_a_package_that_is_not_installed_is_an_answer(machine: Machine):
+    machine.has("rpm", text="package cuda is not installed\n", exit_code=1)
+    assert rpm.read(machine.host, "cuda").missing == ("cuda",)
+
+    machine.has("rpm", text="", exit_code=1, error="error: rpmdb: BDB0113 Thread died")
+    with pytest.raises(CommandError):
+        rpm.read(machine.host, "cuda")
+
+    machine.has("dpkg-query", text="dpkg-query: no packages found matching cuda\n", exit_code=1)
+    assert dpkg.read(machine.host, "cuda").missing == ("cuda",)
+
+
+def test_cloud_init_that_failed_is_an_answer(machine: Machine):
+    machine.has("cloud-init", "cloud_init/error", exit_code=1)
+    assert cloud_init.read(machine.host).errors
+
+    machine.has("cloud-init", text="", exit_code=2)
+    with pytest.raises(CommandError):
+        cloud_init.read(machine.host)

@@ -1,0 +1,160 @@
+"""A value that is written in a tool's form is read as itself."""
+
+from __future__ import annotations
+
+import json
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes import bandwidth_test, grub, kernel_cmdline, lsmod, lspci, nova_conf, nvbandwidth, p2p_test
+from probes.nvidia_smi import csv, topology
+from probes.pci_address import PciAddress
+
+WORD = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12)
+ADDRESSES = st.builds(
+    PciAddress.of, st.integers(0, 0xFFFFFFFF), st.integers(0, 255), st.integers(0, 31), st.integers(0, 7)
+)
+FIGURES = st.integers(1, 999_999).map(lambda hundredths: hundredths / 100)
+
+
+@st.composite
+def matrices(draw: st.DrawFn) -> tuple[tuple[float, ...], ...]:
+    """One to sixteen GPUs."""
+    size = draw(st.integers(1, 16))
+    return tuple(tuple(draw(FIGURES) for _ in range(size)) for _ in range(size))
+
+
+@given(ADDRESSES)
+def test_pci_address(address: PciAddress):
+    assert PciAddress(address) == address
+    assert PciAddress.of(address.domain, address.bus, address.device, address.function) == address
+    assert PciAddress(f"{address.domain:08X}:{address.bus:02X}:{address.device:02X}.{address.function}") == address
+
+
+@given(
+    st.lists(st.text(string.ascii_letters + string.digits + "=,._-/:", min_size=1, max_size=20), min_size=1, max_size=9)
+)
+def test_kernel_arguments(words: list[str]):
+    arguments = tuple(word for word in words if word != "--")
+    if not arguments or arguments[0].startswith("/"):
+        arguments = ("ro", *arguments)
+
+    assert kernel_cmdline.parse(" ".join(arguments) + "\n").arguments == arguments
+
+
+@given(
+    st.dictionaries(
+        WORD, st.text(string.ascii_letters + string.digits + " =,._-/:", max_size=30), min_size=1, max_size=6
+    )
+)
+def test_grub_defaults(variables: dict[str, str]):
+    named = {f"GRUB_{name}": value for name, value in variables.items()}
+    text = "# defaults\n" + "".join(f'{name}="{value}"\n' for name, value in named.items())
+
+    assert grub.parse_defaults(text).variables == named
+
+
+@given(st.dictionaries(WORD, st.tuples(st.integers(0, 10**9), st.integers(0, 99)), min_size=1, max_size=8))
+def test_modules(rows: dict[str, tuple[int, int]]):
+    text = "Module                  Size  Used by\n"
+    text += "".join(f"{name:<19} {size:>8}  {uses} \n" for name, (size, uses) in rows.items())
+
+    assert {name: (module.size_bytes, module.use_count) for name, module in lsmod.parse(text).items()} == rows
+
+
+@given(st.lists(ADDRESSES, min_size=1, max_size=16, unique=True))
+def test_devices_of_lspci(addresses: list[PciAddress]):
+    text = "".join(
+        f"{address} 3D controller [0302]: NVIDIA Corporation X [10de:15f8] (rev a1)\n" for address in addresses
+    )
+
+    assert [device.address for device in lspci.parse(text)] == addresses
+
+
+@given(
+    st.lists(st.dictionaries(WORD, st.one_of(WORD, st.booleans(), st.integers()), min_size=1, max_size=4), max_size=5),
+    st.lists(WORD, max_size=5),
+    st.booleans(),
+)
+def test_aliases_and_filters(aliases: list[dict[str, object]], filters: list[str], is_old: bool):
+    section, name = ("DEFAULT", "pci_alias") if is_old else ("pci", "alias")
+    text = f"[{section}]\n" + "".join(f"{name} = {json.dumps(alias, indent=1)[:-1].rstrip()} }}\n" for alias in aliases)
+    text += f"[filter_scheduler]\nenabled_filters = {', '.join(filters)}\n"
+
+    found = nova_conf.parse(text)
+
+    assert list(found.aliases) == aliases
+    assert list(found.filters or ()) == filters
+
+
+@given(st.integers(1, 16), st.data())
+def test_topology(count: int, data: st.DataObject):
+    names = [f"GPU{index}" for index in range(count)]
+    ways = {}
+    for one in range(count):
+        for other in range(one):
+            way = data.draw(st.sampled_from(["PIX", "PXB", "PHB", "NODE", "SYS", "NV2", "NV18"]))
+            ways[names[one], names[other]] = ways[names[other], names[one]] = way
+    rows = [[name, *(ways.get((name, other), " X ") for other in names), "0-23", "0"] for name in names]
+    text = "\t" + "\t".join([*names, "CPU Affinity", "NUMA Affinity"]) + "\n"
+    text += "".join("\t".join(row) + "\n" for row in rows)
+
+    found = topology.parse(text)
+
+    assert found.ways == ways
+    assert found.gpus == tuple(names)
+    assert set(found.numa_affinity.values()) == {"0"}
+
+
+@given(matrices())
+def test_matrix_between_gpus(matrix: tuple[tuple[float, ...], ...]):
+    size = len(matrix)
+    text = "Unidirectional P2P=Enabled Bandwidth (P2P Writes) Matrix (GB/s)\n   D\\D"
+    text += "".join(f"{index:6d} " for index in range(size)) + "\n"
+    text += "".join(
+        f"{index:6d} " + "".join(f"{cell:6.02f} " for cell in row) + "\n" for index, row in enumerate(matrix)
+    )
+
+    assert p2p_test.parse_matrices(text) == {"Unidirectional Enabled": matrix}
+
+
+@given(matrices())
+def test_matrix_of_nvbandwidth(matrix: tuple[tuple[float, ...], ...]):
+    text = "Running all_to_one_read_ce.\nmemcpy CE GPU(row) -> GPU(column) bandwidth (GB/s)\n "
+    text += "".join(f"{index:10d}" for index in range(len(matrix))) + "\n"
+    text += "".join(f"{index}" + "".join(f"{cell:10.2f}" for cell in row) + "\n" for index, row in enumerate(matrix))
+    text += f"\nSUM all_to_one_read_ce {sum(map(sum, matrix)):.2f}\n"
+
+    assert nvbandwidth.parse(text).matrices["all_to_one_read_ce"].cells == matrix
+
+
+@given(
+    st.dictionaries(
+        st.integers(1, 10**10), st.integers(0, 99_999).map(lambda tenths: tenths / 10), min_size=1, max_size=90
+    )
+)
+def test_sizes_of_bandwidth_test(figures: dict[int, float]):
+    rows = sorted(figures.items())
+    text = "[CUDA Bandwidth Test] - Starting...\nRunning on...\n\n Device 0: Tesla T4\n Range Mode\n\n"
+    text += " Host to Device Bandwidth, 1 Device(s)\n PINNED Memory Transfers\n"
+    text += "   Transfer Size (Bytes)\tBandwidth(GB/s)\n"
+    text += "".join(f"   {size}\t\t\t{value:.1f}\n" for size, value in rows) + "\nResult = PASS\n"
+
+    points = bandwidth_test.parse(text).series["h2d"].points
+
+    assert [(point.size_bytes, point.printed) for point in points] == rows
+
+
+@given(st.lists(st.tuples(WORD, st.one_of(st.none(), st.integers(0, 10**6))), min_size=1, max_size=16))
+def test_rows_of_a_query(rows: list[tuple[str, int | None]]):
+    text = "index, name, memory.total [MiB]\n"
+    text += "".join(
+        f"{index}, {name}, {'[N/A]' if total is None else f'{total} MiB'}\n" for index, (name, total) in enumerate(rows)
+    )
+
+    found = csv.parse(text).rows
+
+    wanted = [(name, None if total is None else str(total)) for name, total in rows]
+    assert [(row["name"], row["memory.total"]) for row in found] == wanted
