@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from provisioning.preflight.client import DeployCommand, deploy_commands
 from provisioning.preflight.file_set import FileSet
 from provisioning.preflight.finding import Place
 from provisioning.preflight.releases import RELEASES
 from provisioning.preflight.shell_source import Script
-from provisioning.preflight.yaml_source import Node
+from provisioning.preflight.yaml_source import Node, YamlError, compose
 
 NVIDIA_VENDOR_ID = "10de"
 WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
@@ -53,6 +55,14 @@ class PciEntry:
 
 
 @dataclass(frozen=True)
+class Role:
+    """A role of a roles file."""
+
+    name: Node
+    services: frozenset[str]
+
+
+@dataclass(frozen=True)
 class FlavorUse:
     """A flavor that asks for devices by alias."""
 
@@ -83,10 +93,34 @@ class Deployment:
         return self.release is not None and RELEASES.index(self.release) >= RELEASES.index(release)
 
     @cached_property
+    def deploys(self) -> list[DeployCommand]:
+        """Every `openstack overcloud deploy` of the scripts."""
+        return deploy_commands(self.files)
+
+    @cached_property
+    def environments(self) -> list[Node]:
+        """Environment files in the order in which they are merged; all of them when no script says which."""
+        if len(self.deploys) == 1 and self.deploys[0].environments:
+            given = self.deploys[0].environments
+            return [*(item for item in self.files.environments if item not in given), *given]
+        return self.files.environments
+
+    @cached_property
+    def parameters(self) -> list[tuple[Node, Node]]:
+        """Every parameter that an environment file sets, later ones last: name and value."""
+        return [
+            pair
+            for environment in self.environments
+            for section in ("parameter_defaults", "parameters")
+            if (block := environment.get(section))
+            for pair in block.items()
+        ]
+
+    @cached_property
     def hiera(self) -> list[tuple[str | None, Node, Node]]:
         """Hiera data that environment files set: role (None: all), key, value."""
         found: list[tuple[str | None, Node, Node]] = []
-        for name, value in self.files.parameter_defaults():
+        for name, value in self.parameters:
             if name.text in HIERA_ALIASES:
                 role: str | None = HIERA_ALIASES[name.text]
             elif match := HIERA_PARAMETER.fullmatch(name.text):
@@ -97,15 +131,43 @@ class Deployment:
         return found
 
     @cached_property
+    def resource_registry(self) -> list[tuple[Node, Node]]:
+        """Every mapping of a resource type to a template."""
+        blocks = [environment.get("resource_registry") for environment in self.environments]
+        return [pair for block in blocks if block for pair in block.items()]
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """Roles of the roles files, by name; empty when there is none among our files."""
+        found = {}
+        for listed in self.files.roles:
+            for element in listed.elements():
+                name, services = element.get("name"), element.get("ServicesDefault")
+                if name is not None:
+                    taken = frozenset(service.text for service in services.elements()) if services else frozenset()
+                    found[name.text] = Role(name, taken)
+        return found
+
+    def is_compute_role(self, name: str) -> bool:
+        """Whether instances run on hosts of the role."""
+        role = self.roles.get(name)
+        return "OS::TripleO::Services::NovaCompute" in role.services if role else "compute" in name.lower()
+
+    @cached_property
     def role_parameters(self) -> list[tuple[str | None, Node, Node]]:
         """Parameters with the role they are set for: parameter_defaults and <Role>Parameters."""
         found: list[tuple[str | None, Node, Node]] = []
-        for name, value in self.files.parameter_defaults():
+        for name, value in self.parameters:
             if name.text.endswith("Parameters") and value.is_mapping and len(name.text) > len("Parameters"):
                 role = name.text.removesuffix("Parameters")
                 found.extend((role, inner, data) for inner, data in value.items())
             found.append((None, name, value))
         return found
+
+    def value(self, parameter: str) -> Node | None:
+        """The value that counts of a parameter for all roles."""
+        found = [value for name, value in self.parameters if name.text == parameter]
+        return found[-1] if found else None
 
     @cached_property
     def whitelist(self) -> list[PciEntry]:
@@ -168,7 +230,7 @@ class Deployment:
         """Scripts of the templates that NodeUserData is mapped to (or that look like it)."""
         targets = {
             value.text.rsplit("/", 1)[-1]
-            for key, value in self.files.resource_registry()
+            for key, value in self.resource_registry
             if key.text.startswith("OS::TripleO::") and key.text.endswith("NodeUserData")
         }
         return [script for script in self.files.embedded_scripts if script.path.name in targets]
@@ -193,6 +255,20 @@ def resources(template: Node) -> Iterator[tuple[Node, Node]]:
 
 
 def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
-    for node in value.elements() or ([value] if value.is_mapping else []):
+    for node in value.elements() or [value]:
         if node.is_mapping:
             yield PciEntry(node, {key.text: data for key, data in node.items()}, role, hiera_key)
+        elif node.is_scalar and node.text.lstrip().startswith(("{", "[")):
+            yield from _entries_of_json(node, role, hiera_key)
+
+
+def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    """Entries written as JSON inside a string, as nova.conf has them: JSON is YAML, too."""
+    try:
+        root = compose(node.path, node.text)
+    except YamlError:
+        return
+    for entry in (root.elements() or [root]) if root else ():
+        if entry.is_mapping:
+            fields = {key.text: dataclasses.replace(data, origin=node.place) for key, data in entry.items()}
+            yield PciEntry(node, fields, role, hiera_key)

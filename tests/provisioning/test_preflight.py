@@ -129,7 +129,7 @@ def test_one_mistake_in_the_stack_is_found(tmp_path: Path, old: str, new: str, c
         ("openstack stack create -t a.yaml one\nopenstack stack create -t b.yaml two", "GP604"),
         ("make -j $(grep -c Skylake /proc/cpuinfo) -C samples", "GP606"),
         ("make -C samples -Wno-deprecated-gpu-targets", "GP607"),
-        ("mkdir ~/images", "GP608"),
+        ("mkdir ~/images\nopenstack image list", "GP608"),
         ("virt-customize -a i.qcow2 --run-command 'yum install -y kernel-devel-$(uname -r)'", "GP701"),
         ("virt-customize -a i --install kernel-devel-3.10\nvirt-customize -a i --update", "GP702"),
         ("yum install -y cuda && /usr/local/cuda-9.0/bin/cuda-install-samples-9.0.sh .", "GP703"),
@@ -160,7 +160,7 @@ def test_a_finding_tells_line_column_and_what_to_write(tmp_path: Path):
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit"])
 def test_every_output_names_the_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str):
-    (tmp_path / "a.sh").write_text("#!/bin/bash\nmkdir /x\n")
+    (tmp_path / "a.sh").write_text("#!/bin/bash\nmkdir /x\nopenstack image list\n")
 
     main([str(tmp_path), "--format", form])
 

@@ -28,6 +28,7 @@ BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+$")
 MAKE_JOBS = re.compile(r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))")  # fmt: skip
 MAKE_WARNING = re.compile(r"\bmake\b.*\s(?P<flag>-W(?:no-|all\b|error\b|extra\b)\S*)")
 MKDIR = re.compile(r"^\s*(?:sudo\s+)?mkdir\s+(?!.*-\w*p)(?P<path>\S+)")
+CLOUD_WORK = re.compile(r"^\s*(?:sudo\s+)?(?:openstack|virt-customize|nova|glance|heat)\s", re.M)
 RELATIVE_FILE = re.compile(r"^[\w.-]+(?:/[\w.-]+)+\.(?:ya?ml|sh|json)$")
 
 
@@ -39,7 +40,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         if not script.in_template:
             yield from _order(deployment, script.commands())
             yield from _files(deployment, script)
-            for place, match in script.search(MKDIR):
+            for place, match in script.search(MKDIR) if CLOUD_WORK.search(script.text) else ():
                 yield WORKING_DIRECTORY.at(
                     place, match[0], "mkdir fails when the directory is there", f"mkdir -p {match['path']}"
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from provisioning.preflight.yaml_source import Node
 
 THT = "https://opendev.org/openstack/tripleo-heat-templates"
 CLIENT = "https://opendev.org/openstack/python-tripleoclient"
+OTHER_RELEASE_ELSEWHERE = Rule(
+    "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
+    "nowhere: the setting has no effect", THT,
+)  # fmt: skip
+GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*Pci|.*PCI|.*Sriov|.*ExtraConfig|.*Parameters")
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
     "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
@@ -52,6 +58,7 @@ MISSING_TARGET = Rule(
 )  # fmt: skip
 RULES = (
     UNREADABLE, IGNORED_FILE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
+    OTHER_RELEASE_ELSEWHERE,
 )  # fmt: skip
 
 
@@ -94,8 +101,9 @@ def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
     for root in [*files.environments, *files.templates, *files.roles]:
         for node in root.walk():
             seen: dict[str, Node] = {}
-            for key, _ in node.items():
-                if key.text in seen and key.text != "<<":
+            values: dict[str, Node] = {}
+            for key, value in node.items():
+                if key.text in seen and key.text != "<<" and not _same(values[key.text], value):
                     yield DUPLICATE_KEY.at(
                         key.place,
                         key.text,
@@ -103,6 +111,11 @@ def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
                         "put both blocks together under one key",
                     )
                 seen[key.text] = key
+                values[key.text] = value
+
+
+def _same(one: Node, other: Node) -> bool:
+    return one.is_scalar and other.is_scalar and one.text == other.text
 
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
@@ -145,7 +158,8 @@ def _from_other_release(release: str, name: Node, lifetimes: list[Lifetime]) -> 
     spans = ", ".join(f"{span.first.title()} to {span.last.title()}" for span in lifetimes)
     successors = load_data("renamed.yaml")["parameters"].get(name.text, {})
     instead = next((text for known, text in successors.items() if release in known.split()), None)
-    return OTHER_RELEASE.at(
+    rule = OTHER_RELEASE if GPU_PARAMETERS.match(name.text) else OTHER_RELEASE_ELSEWHERE
+    return rule.at(
         name.place,
         name.text,
         f"{release.title()} does not declare '{name.text}' (declared in: {spans})",
@@ -176,11 +190,13 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
 
 def _registry(deployment: Deployment) -> Iterator[Finding]:
     names = {path.name for path in deployment.files.texts}
-    for _, value in deployment.files.resource_registry():
+    for _, value in deployment.resource_registry:
         target = value.text
         if not value.is_scalar or "://" in target or target.startswith("OS::") or not target.endswith(".yaml"):
             continue
-        if not target.startswith("/") and not (value.path.parent / target).exists() and _is_inside(deployment, value):
+        if target.startswith("/") or "{" in target or (value.path.parent / target).exists():
+            continue
+        if _is_inside(deployment, value) and not _is_rendered(value.path.parent / target):
             found = "; a file of that name is at another place" if Path(target).name in names else ""
             yield MISSING_TARGET.at(
                 value.place,
@@ -188,6 +204,11 @@ def _registry(deployment: Deployment) -> Iterator[Finding]:
                 f"relative paths start at the environment file's own directory, {value.path.parent}{found}",
                 "correct the path, relative to this file",
             )
+
+
+def _is_rendered(target: Path) -> bool:
+    """Whether the deploy makes the file: its folder holds Jinja templates."""
+    return any(target.parent.glob("*.j2.yaml"))
 
 
 def _is_inside(deployment: Deployment, value: Node) -> bool:

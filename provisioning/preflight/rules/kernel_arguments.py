@@ -41,6 +41,7 @@ SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
 HOST_NAME = re.compile(r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~|==?)\s*(?P<test>\S+)")  # fmt: skip
+BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")
 MKCONFIG = re.compile(r"\bgrub2?-mkconfig\b.*?-o\s+(?P<target>\S+)")
 EFI = re.compile(r"efi", re.I)
 IOMMU_PT = re.compile(r"\biommu=pt\b")
@@ -74,7 +75,7 @@ def _missing(deployment: Deployment) -> Iterator[Finding]:
 
 def _calls_other_files(deployment: Deployment) -> bool:
     """Whether the registry maps first-boot to a template that we were not given."""
-    mapped = [value for key, value in deployment.files.resource_registry() if key.text.endswith("NodeUserData")]
+    mapped = [value for key, value in deployment.resource_registry if key.text.endswith("NodeUserData")]
     names = {path.name for path in deployment.files.texts}
     return any(value.text.rsplit("/", 1)[-1] not in names for value in mapped)
 
@@ -95,7 +96,7 @@ def _sed(script: Script) -> Iterator[Finding]:
 
 
 def _host_name(script: Script) -> Iterator[Finding]:
-    if not script.in_template:
+    if not script.in_template or not BOOT_WORK.search(script.text):
         return
     for place, match in script.search(HOST_NAME):
         word = match["word"] or match["test"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
 from provisioning.preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
 from provisioning.preflight.finding import Finding, Place, Replacement, Rule, Severity
-from provisioning.preflight.gpus import nvidia_products
+from provisioning.preflight.gpus import gpu_ids, is_listed_completely, nvidia_products
 from provisioning.preflight.yaml_source import Node
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
@@ -18,7 +17,7 @@ UNQUOTED_ID = Rule(
     "https://yaml.org/type/float.html",
 )  # fmt: skip
 MALFORMED_ID = Rule("GP202", "A PCI id that is not four lower-case hexadecimal digits", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-UNKNOWN_PRODUCT = Rule("GP203", "A product id that is not one of NVIDIA's GPUs", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
+UNKNOWN_PRODUCT = Rule("GP203", "A product id that NVIDIA has not given to any device", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
 ALIAS_NOT_ON_COMPUTES = Rule(
     "GP204", "The alias is set for controllers only", Severity.ERROR,
     "later, at the first resize, cold migration or evacuation: 'PCI alias … is not defined' on the compute",
@@ -70,6 +69,8 @@ RULES = (
     ALIAS_INCOMPLETE, DEVNAME_FOR_GPU, NO_GPU_FLAVOR, MALFORMED_REQUEST,
 )  # fmt: skip
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
+NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
+"""Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
 CONTROL_ROLES = re.compile(r"controller|control", re.I)
 
 
@@ -89,7 +90,9 @@ def _ids(entry: PciEntry) -> Iterator[Finding]:
         node = entry.fields.get(field)
         if node is None or not node.is_scalar:
             continue
-        if node.scalar_type != "str":
+        if node.text == "*":
+            continue
+        if node.is_plain and NUMBER_TO_SOME.match(node.text):
             yield _unquoted(node, field)
         elif not PCI_ID.match(node.text):
             yield _malformed(node, field)
@@ -110,10 +113,14 @@ def _unquoted(node: Node, field: str) -> Finding:
     return UNQUOTED_ID.at(
         node.place,
         f"{field}: {node.text}",
-        f"without quotes YAML reads {node.text} as {node.scalar_type}, and nova.conf gets another value",
+        f"without quotes {_reader(node)} {node.text} as a number, and nova.conf gets another value",
         f'{field}: "{node.text}"',
         Replacement(node.text, f'"{node.text}"'),
     )
+
+
+def _reader(node: Node) -> str:
+    return "YAML reads" if node.scalar_type != "str" else "YAML 1.2 and Ruby's hiera read"
 
 
 def _malformed(node: Node, field: str) -> Finding:
@@ -127,15 +134,15 @@ def _malformed(node: Node, field: str) -> Finding:
 
 
 def _unknown_product(node: Node) -> Iterator[Finding]:
-    near = difflib.get_close_matches(node.text, nvidia_products(), n=3, cutoff=0.7)
-    if not near:
-        return  # a card that we have no data on: not ours to judge
-    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in sorted(near))
+    if not is_listed_completely(node.text):
+        return  # a card newer than our list
+    near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, node.text, strict=True)) == 1]
+    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in near[:3])
     yield UNKNOWN_PRODUCT.at(
         node.place,
         node.text,
-        f"no GPU that we know has the id 10de:{node.text}",
-        f"one of {names}? compare with `lspci -nn`",
+        f"no product of NVIDIA has the id 10de:{node.text}",
+        f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
     )
 
 
