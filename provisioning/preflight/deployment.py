@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from provisioning.preflight import nova_conf
 from provisioning.preflight.client import DeployCommand, deploy_commands
+from provisioning.preflight.declared import Declared, read_declared
 from provisioning.preflight.file_set import FileSet
 from provisioning.preflight.finding import Place
+from provisioning.preflight.nova_conf import Option
 from provisioning.preflight.releases import RELEASES
 from provisioning.preflight.shell_source import Script
 from provisioning.preflight.yaml_source import Node, YamlError, compose
@@ -23,6 +26,8 @@ WHITELIST_HIERA_KEYS = {
     "nova::compute::pci::device_specs",
 }
 ALIAS_HIERA_KEYS = {"nova::api::pci_alias", "nova::pci::aliases"}
+WHITELIST_OPTIONS = {"pci/passthrough_whitelist", "pci/device_spec", "DEFAULT/pci_passthrough_whitelist"}
+ALIAS_OPTIONS = {"pci/alias", "DEFAULT/pci_alias"}
 FILTER_PARAMETERS = {"NovaSchedulerDefaultFilters", "NovaSchedulerEnabledFilters"}
 FILTER_HIERA_KEYS = {
     "nova::scheduler::filter::scheduler_default_filters",
@@ -42,6 +47,8 @@ class PciEntry:
     role: str | None
     """Role that it is set for; None for all."""
     hiera_key: str | None = None
+    is_list_in_text: bool = False
+    """Whether it is one of several in one JSON text."""
 
     def text(self, key: str) -> str | None:
         """A field as written; None when absent."""
@@ -70,6 +77,7 @@ class FlavorUse:
     name: str
     request: str
     """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
+    ram_mb: int | None = None
 
     @property
     def aliases(self) -> list[tuple[str, str]]:
@@ -85,8 +93,18 @@ class Deployment:
     files: FileSet
     release: str | None = None
     """None when nobody said; then only what no release would take is wrong."""
-    cpu_vendors: frozenset[str] = frozenset()
-    """Vendors of the declared computes: intel, amd."""
+    given_cpu_vendors: frozenset[str] = frozenset()
+    """Vendors that the caller named: intel, amd."""
+
+    @cached_property
+    def declared(self) -> Declared | None:
+        """Hosts and cards of the cloud file, when there is one among our files."""
+        return read_declared(self.files.cloud_files[0]) if self.files.cloud_files else None
+
+    @property
+    def cpu_vendors(self) -> frozenset[str]:
+        """Vendors of the GPU hosts' processors."""
+        return self.given_cpu_vendors or (self.declared.cpu_vendors if self.declared else frozenset())
 
     def is_at_least(self, release: str) -> bool:
         """Whether the deployment's release is known and `release` or newer."""
@@ -179,17 +197,40 @@ class Deployment:
         for role, key, value in self.hiera:
             if key.text in WHITELIST_HIERA_KEYS:
                 found.extend(_entries(value, role, key.text))
-        return found
+        return [*found, *self._in_nova_conf(WHITELIST_OPTIONS)]
 
     @cached_property
     def aliases(self) -> list[PciEntry]:
         """PCI aliases in every form."""
-        return [
+        found = [
             entry
             for role, key, value in self.hiera
             if key.text in ALIAS_HIERA_KEYS
             for entry in _entries(value, role, key.text)
         ]
+        return [*found, *self._in_nova_conf(ALIAS_OPTIONS)]
+
+    @cached_property
+    def nova_options(self) -> list[Option]:
+        """Options of nova.conf wherever they are set."""
+        return [
+            *(option for path in self.files.nova_conf for option in nova_conf.of_file(path, self.files.texts[path])),
+            *(option for _, key, value in self.hiera for option in nova_conf.of_hiera(key, value)),
+            *(option for command in self.files.commands for option in nova_conf.of_command(command)),
+        ]
+
+    def _in_nova_conf(self, names: set[str]) -> Iterator[PciEntry]:
+        for option in self.nova_options:
+            if option.name not in names:
+                continue
+            try:
+                root = compose(option.place.path, option.value)
+            except YamlError:
+                continue
+            for entry in (root.elements() or [root]) if root else ():
+                node = dataclasses.replace(entry, origin=option.place)
+                fields = {key.text: dataclasses.replace(value, origin=option.place) for key, value in entry.items()}
+                yield PciEntry(node, fields, None)
 
     @cached_property
     def filters(self) -> list[tuple[Node, Node]]:
@@ -209,7 +250,13 @@ class Deployment:
                 for key, value in specs.items() if specs else ():
                     if key.text == "pci_passthrough:alias" and value.is_scalar:
                         flavor = resource.find("properties", "name")
-                        yield FlavorUse(value.place, flavor.text if flavor else name.text, value.text)
+                        ram = resource.find("properties", "ram")
+                        yield FlavorUse(
+                            value.place,
+                            flavor.text if flavor else name.text,
+                            value.text,
+                            _whole(ram.text if ram else None),
+                        )
 
     def _command_flavors(self) -> Iterator[FlavorUse]:
         for command in self.files.commands:
@@ -218,7 +265,9 @@ class Deployment:
             for setting in command.options("--property"):
                 key, _, value = setting.partition("=")
                 if key.strip("\"'") == "pci_passthrough:alias":
-                    yield FlavorUse(command.place, command.words[-1], value.strip("\"'"))
+                    yield FlavorUse(
+                        command.place, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
+                    )
 
     @cached_property
     def gives_gpus(self) -> bool:
@@ -247,6 +296,10 @@ class Deployment:
         return found
 
 
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
+
+
 def resources(template: Node) -> Iterator[tuple[Node, Node]]:
     """Name and definition of each resource of a Heat template."""
     block = template.get("resources")
@@ -271,4 +324,4 @@ def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Ite
     for entry in (root.elements() or [root]) if root else ():
         if entry.is_mapping:
             fields = {key.text: dataclasses.replace(data, origin=node.place) for key, data in entry.items()}
-            yield PciEntry(node, fields, role, hiera_key)
+            yield PciEntry(node, fields, role, hiera_key, is_list_in_text=root is not None and root.is_list)

@@ -42,6 +42,7 @@ GOOD_SCRIPT = """#!/bin/bash
 set -e
 openstack overcloud deploy --templates \\
   -e /home/stack/node-info.yaml \\
+  -e /usr/share/openstack-tripleo-heat-templates/environments/host-config-and-reboot.yaml \\
   --timeout 90
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from provisioning.preflight.deployment import Deployment
-from provisioning.preflight.finding import Finding, Place, Replacement, Rule, Severity
+from provisioning.preflight.finding import Finding, Replacement, Rule, Severity
 from provisioning.preflight.releases import (
     RELEASES,
     Lifetime,
@@ -19,7 +19,6 @@ from provisioning.preflight.releases import (
 from provisioning.preflight.yaml_source import Node
 
 THT = "https://opendev.org/openstack/tripleo-heat-templates"
-CLIENT = "https://opendev.org/openstack/python-tripleoclient"
 OTHER_RELEASE_ELSEWHERE = Rule(
     "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
     "nowhere: the setting has no effect", THT,
@@ -28,11 +27,6 @@ GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*Pci|.*PCI|.*Sriov|.*ExtraConfi
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
     "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
-)  # fmt: skip
-IGNORED_FILE = Rule(
-    "GP102", "An environment file is silently left out", Severity.ERROR,
-    "nowhere: the deploy is green and the settings are missing; seen as NoValidHost at the first GPU instance",
-    f"{CLIENT}/src/branch/stable/queens/tripleoclient/utils.py",
 )  # fmt: skip
 DUPLICATE_KEY = Rule(
     "GP103", "A key stands twice, the first one is lost", Severity.ERROR,
@@ -57,7 +51,7 @@ MISSING_TARGET = Rule(
     "the deploy stops with 'Could not fetch contents for file://…'", THT,
 )  # fmt: skip
 RULES = (
-    UNREADABLE, IGNORED_FILE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
+    UNREADABLE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
     OTHER_RELEASE_ELSEWHERE,
 )  # fmt: skip
 
@@ -66,34 +60,10 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for bad in deployment.files.unreadable:
         yield UNREADABLE.at(bad.place, "", bad.reason, "mend the syntax at this position")
-    yield from _ignored_files(deployment)
     yield from _duplicate_keys(deployment)
     yield from _parameters(deployment)
     yield from _hiera_keys(deployment)
     yield from _registry(deployment)
-
-
-def _environment_directories(deployment: Deployment) -> set[str]:
-    """Last path component of each directory that a script gives to --environment-directory."""
-    return {
-        Path(value.rstrip("/")).name
-        for command in deployment.files.commands
-        if command.runs("overcloud", "deploy")
-        for value in command.options("--environment-directory")
-    }
-
-
-def _ignored_files(deployment: Deployment) -> Iterator[Finding]:
-    named = _environment_directories(deployment) | {"environments"}
-    for environment in deployment.files.environments:
-        path = environment.path
-        if path.suffix == ".yml" and path.parent.name in named:
-            yield IGNORED_FILE.at(
-                Place(path),
-                path.name,
-                "--environment-directory takes only files that end in .yaml",
-                f"rename the file to {path.stem}.yaml",
-            )
 
 
 def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:

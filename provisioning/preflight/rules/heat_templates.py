@@ -179,7 +179,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
     if roles is None:
         return
     assigned = [role for entry in roles.elements() if (role := entry.get("role")) is not None]
-    defaults = {_resolve(template, role) for role in assigned}
+    defaults = {resolve(template, role) for role in assigned}
     if assigned and None not in defaults and not defaults & (TENANT_ROLES | {"admin"}):
         yield WEAK_ROLE.at(
             assigned[0].place, ", ".join(sorted(map(str, defaults))),
@@ -187,7 +187,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
         )  # fmt: skip
 
 
-def _resolve(template: Node, node: Node) -> str | None:
+def resolve(template: Node, node: Node) -> str | None:
     """A scalar's text, or the default of the parameter it gets; None when it cannot be known."""
     if node.is_scalar:
         return node.text
@@ -321,7 +321,7 @@ def _flavors_and_images(deployment: Deployment) -> Iterator[Finding]:
         for _, resource in resources(template)
         if _is(resource, "OS::Nova::Flavor")
         and (name := resource.find("properties", "name"))
-        and (text := _resolve(template, name))
+        and (text := resolve(template, name))
     }
     images = _created(deployment, "image")
     for template in deployment.files.templates:
@@ -346,7 +346,7 @@ def _created(deployment: Deployment, what: str) -> set[str]:
 
 def _named(template: Node, resource: Node, key: str, known: set[str], rule: Rule) -> Iterator[Finding]:
     node = resource.find("properties", key)
-    name = _resolve(template, node) if node else None
+    name = resolve(template, node) if node else None
     if node is not None and name and known and name not in known and not any("$" in item for item in known):
         yield rule.at(
             node.place,

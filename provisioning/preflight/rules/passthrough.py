@@ -217,6 +217,8 @@ def _names(aliases: Iterator[PciEntry] | list[PciEntry]) -> set[str | None]:
 
 
 def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
+    if not deployment.whitelist and not deployment.deploys:
+        return  # half of the setup: the whitelist may stand elsewhere
     allowed = [entry for entry in deployment.whitelist if entry.is_gpu or "vendor_id" not in entry.fields]
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
     for alias in gpu_aliases:
@@ -230,7 +232,8 @@ def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
                 "give NovaPCIPassthrough and the alias the same vendor_id and product_id",
             )  # fmt: skip
     whitelisted = [entry for entry in deployment.whitelist if entry.is_gpu]
-    if whitelisted and not deployment.aliases and not _uses_placement(deployment):
+    whole = bool(deployment.deploys or deployment.flavor_uses)
+    if whitelisted and whole and not deployment.aliases and not _uses_placement(deployment):
         entry = whitelisted[0]
         yield WHITELIST_WITHOUT_ALIAS.at(
             entry.node.place, _id(entry), "no environment file sets an alias",
