@@ -23,7 +23,7 @@ OTHER_RELEASE_ELSEWHERE = Rule(
     "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
     "nowhere: the setting has no effect", THT,
 )  # fmt: skip
-GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*Pci|.*PCI|.*Sriov|.*ExtraConfig|.*Parameters")
+GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*ExtraConfig|.*Parameters")
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
     "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",

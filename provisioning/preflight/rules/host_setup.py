@@ -32,7 +32,7 @@ REBOOT = re.compile(r"\breboot\b|shutdown\s+-r")
 NOVA_CONF = re.compile(
     r"(?:sed\s+-i|crudini\s+--set|openstack-config\s+--set|\btee\b|>)[^\n]*?(?<![\w-])/etc/nova/nova\.conf"
 )
-DRACUT_VFIO = re.compile(r"(?:add_drivers|force_drivers)\+?=.*vfio[-_]pci(?!.*vfio_iommu_type1)")
+DRACUT_VFIO = re.compile(r"(?:add_drivers|force_drivers)\+?=.*vfio[-_]pci")
 VFIO_IDS = re.compile(r"vfio-pci\.ids=(?P<ids>[0-9a-fA-F:,]+)")
 
 
@@ -101,6 +101,8 @@ def _modules(script: Script) -> Iterator[Finding]:
     for place, found in script.search(VIRQFD):
         yield REMOVED_MODULE.at(place, found[0], "vfio_virqfd is no module of its own from Linux 6.2 (RHEL 9.3) on", "leave vfio_virqfd out")  # fmt: skip
     for place, found in script.search(DRACUT_VFIO):
+        if "vfio_iommu_type1" in found.string:
+            continue
         yield VFIO_ALONE.at(place, found[0], "vfio-pci needs it when it takes the cards at boot", 'add_drivers+=" vfio vfio_iommu_type1 vfio-pci "')  # fmt: skip
 
 

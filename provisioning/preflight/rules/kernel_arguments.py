@@ -63,7 +63,10 @@ def _texts(deployment: Deployment) -> str:
 
 
 def _missing(deployment: Deployment) -> Iterator[Finding]:
-    gpus = [entry for entry in deployment.whitelist if entry.is_gpu]
+    environments = {environment.path for environment in deployment.files.environments}
+    gpus = [entry for entry in deployment.whitelist if entry.is_gpu and entry.node.place.path in environments]
+    if any(IOMMU_PT.search(node.text) for _, node in deployment.kernel_arguments):
+        return  # said of the argument itself
     whole = bool(deployment.aliases or deployment.first_boot_scripts or deployment.kernel_arguments)
     if gpus and whole and not IOMMU_ARGUMENT.search(_texts(deployment)) and not _calls_other_files(deployment):
         yield NO_ARGUMENT.at(

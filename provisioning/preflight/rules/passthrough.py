@@ -92,11 +92,11 @@ def _ids(entry: PciEntry) -> Iterator[Finding]:
             continue
         if node.text == "*":
             continue
-        if node.is_plain and NUMBER_TO_SOME.match(node.text):
+        if _is_number(node):
             yield _unquoted(node, field)
         elif not PCI_ID.match(node.text):
             yield _malformed(node, field)
-    product = entry.text("product_id") or ""
+    product = "" if _is_number(entry.fields.get("product_id")) else entry.text("product_id") or ""
     if entry.is_gpu and PCI_ID.match(product) and product not in nvidia_products():
         yield from _unknown_product(entry.fields["product_id"])
     if entry.is_gpu and "devname" in entry.fields:
@@ -117,6 +117,10 @@ def _unquoted(node: Node, field: str) -> Finding:
         f'{field}: "{node.text}"',
         Replacement(node.text, f'"{node.text}"'),
     )
+
+
+def _is_number(node: Node | None) -> bool:
+    return node is not None and node.is_plain and node.origin is None and bool(NUMBER_TO_SOME.match(node.text))
 
 
 def _reader(node: Node) -> str:

@@ -55,7 +55,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 def _is_whole_deployment(deployment: Deployment) -> bool:
     """Whether we were given both halves: a lone snippet is not blamed for what stands elsewhere."""
-    return bool(deployment.whitelist and deployment.aliases)
+    environments = {environment.path for environment in deployment.files.environments}
+    return all(
+        any(entry.node.place.path in environments for entry in entries)
+        for entries in (deployment.whitelist, deployment.aliases)
+    )
 
 
 def _names(value: Node) -> list[tuple[Node, str]]:
