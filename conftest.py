@@ -25,4 +25,5 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "host_fixtures",
         "report_fixtures",
         "lifecycle_fixtures",
+        "preflight_fixtures",
     ]

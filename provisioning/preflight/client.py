@@ -41,9 +41,7 @@ class DeployCommand:
     @cached_property
     def local_directories(self) -> list[Path]:
         """Those of the directories that are among our files."""
-        folders = {path.parent for path in self.files.texts}
-        folders |= {parent for folder in folders for parent in folder.parents}
-        return [found for name in self.directories if (found := match(name, folders))]
+        return [found for name in self.directories if (found := match(name, self.files.folders))]
 
     @cached_property
     def read_paths(self) -> list[Path]:
@@ -77,7 +75,9 @@ def match(name: str, candidates: Iterable[Path]) -> Path | None:
     """Our file or directory that a path on the undercloud means: the one with the longest common end."""
     wanted = [part for part in Path(name.rstrip("/")).parts if part not in ("/", "~", ".", "$HOME")]
     best: tuple[int, Path] | None = None
-    for candidate in candidates:
+    for candidate in candidates if wanted else ():
+        if candidate.name != wanted[-1]:
+            continue
         common = 0
         for ours, theirs in zip(reversed(candidate.parts), reversed(wanted), strict=False):
             if ours != theirs:

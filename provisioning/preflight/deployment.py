@@ -270,6 +270,20 @@ class Deployment:
                     )
 
     @cached_property
+    def image_names(self) -> frozenset[str]:
+        """Images that scripts upload and that servers boot from."""
+        uploaded = {
+            command.words[-1] for command in self.files.commands if command.runs("openstack", "image", "create")
+        }
+        booted = {
+            image.text
+            for template in self.files.templates
+            for _, resource in resources(template)
+            if (image := resource.find("properties", "image")) is not None and image.is_scalar
+        }
+        return frozenset(uploaded | booted)
+
+    @cached_property
     def gives_gpus(self) -> bool:
         """Whether the TripleO part of these files means to pass NVIDIA GPUs through."""
         return any(entry.is_gpu for entry in [*self.whitelist, *self.aliases])

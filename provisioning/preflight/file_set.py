@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from provisioning.preflight.finding import Place
@@ -56,6 +57,12 @@ class FileSet:
     key_files: list[Path] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     texts: dict[Path, str] = field(default_factory=dict)
+
+    @cached_property
+    def folders(self) -> frozenset[Path]:
+        """Every directory that holds one of the files, at any depth."""
+        direct = {path.parent for path in self.texts}
+        return frozenset(direct | {parent for folder in direct for parent in folder.parents})
 
     @property
     def commands(self) -> Iterator[Command]:
@@ -171,7 +178,10 @@ def _add_yaml(files: FileSet, path: Path, text: str) -> None:
 def _embedded_scripts(root: Node, text: str) -> Iterator[Script]:
     lines = text.splitlines()
     for node in root.walk():
-        if not node.is_block_text or not SHEBANG.match(node.text):
+        if not node.is_scalar or not SHEBANG.match(node.text):
+            continue
+        if not node.is_block_text:  # in quotes, with escapes: its lines are not the file's
+            yield Script(root.path, tuple(node.text.splitlines()), node.place.line, in_template=True, is_quoted=True)
             continue
         first = node.place.line  # the block starts on the line after `|`
         count = len(node.text.rstrip("\n").splitlines())

@@ -67,9 +67,13 @@ class Script:
     indent: int = 0
     """Columns that YAML took off each line."""
     in_template: bool = False
+    is_quoted: bool = False
+    """The whole script stands in one quoted text: every place is where that begins."""
 
     def place(self, index: int, column: int = 1) -> Place:
         """Position in the file of the script's line `index` (from 0)."""
+        if self.is_quoted:
+            return Place(self.path, self.first_line)
         return Place(self.path, self.first_line + index, column + self.indent)
 
     def search(self, pattern: re.Pattern[str]) -> Iterator[tuple[Place, re.Match[str]]]:

@@ -25,6 +25,8 @@ class Release:
     api_nova_conf: str
     compute_nova_conf: str
     container_engine: str | None
+    environment_files: tuple[str, ...] = ()
+    """Of the release's own templates, relative to them: what a GPU cloud needs of these."""
 
     def known_filters(self) -> frozenset[str]:
         """Scheduler filters that this release's Nova has."""
@@ -49,4 +51,5 @@ def release(name: str) -> Release:
         api_nova_conf=data["nova_conf"]["api"],
         compute_nova_conf=data["nova_conf"]["compute"],
         container_engine=data["container_engine"],
+        environment_files=tuple(data.get("environment_files", ())),
     )

@@ -68,7 +68,7 @@ def _where(stem: str, inside: list[Path]) -> str:
 
 
 def _missing(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]:
-    folders = {path.parent for path in deployment.files.texts}
+    folders = deployment.files.folders
     for name in deploy.directories:
         parent, _, last = name.rstrip("/").rpartition("/")
         ours = match(parent, folders) if parent and "$" not in name else None

@@ -147,11 +147,7 @@ def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
 
 def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
     """Images of the servers whose name tells the distribution: name, family, major version (Ubuntu: with month)."""
-    names = [command.words[-1] for command in deployment.files.commands if command.runs("openstack", "image", "create")]
-    for template in deployment.files.templates:
-        for node in template.walk():
-            if (image := node.find("properties", "image")) is not None and image.is_scalar:
-                names.append(image.text)
+    names = deployment.image_names
     found = set()
     for name in names:
         match = FAMILY.search(name)

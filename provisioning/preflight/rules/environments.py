@@ -23,6 +23,8 @@ OTHER_RELEASE_ELSEWHERE = Rule(
     "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
     "nowhere: the setting has no effect", THT,
 )  # fmt: skip
+READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
+"""Templates take them out of <Role>Parameters without declaring them, from Pike on."""
 GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*ExtraConfig|.*Parameters")
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
@@ -90,8 +92,8 @@ def _same(one: Node, other: Node) -> bool:
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
     local = _local_parameters(deployment)
-    for _, name, _ in deployment.role_parameters:
-        if name.text in local or not name.text:
+    for role, name, _ in deployment.role_parameters:
+        if name.text in local or not name.text or (role is not None and name.text in READ_FROM_ROLE):
             continue
         lifetimes = parameter_lifetimes(name.text)
         if not lifetimes:

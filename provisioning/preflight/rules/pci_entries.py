@@ -90,7 +90,8 @@ def _managed(deployment: Deployment, entry: PciEntry) -> Iterator[Finding]:
 
 def _overlaps(deployment: Deployment) -> Iterator[Finding]:
     gpus = [alias for alias in deployment.aliases if alias.is_gpu]
-    for one, other in itertools.permutations(gpus, 2):
+    wide = [alias for alias in gpus if alias.text("product_id") is None]
+    for one, other in itertools.product(wide, gpus):
         if one.text("name") != other.text("name") and _same_scope(one, other) and _is_wider(one, other):
             yield OVERLAPPING.at(
                 one.node.place, f"name: {one.text('name')}",
