@@ -75,6 +75,12 @@ class Node:
         return self.is_scalar and not self.raw.style
 
     @property
+    def written(self) -> str:
+        """A scalar as it stands in the file, quotes included; right for texts without escapes and line ends."""
+        quote = self.raw.style if self.is_scalar and self.raw.style in ("'", '"') else ""
+        return f"{quote}{self.text}{quote}"
+
+    @property
     def scalar_type(self) -> str:
         """What YAML 1.1 makes of a scalar: str, int, float, bool, null, timestamp …"""
         return str(self.raw.tag).rsplit(":", 1)[-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.preflight.cli import inspect
+from provisioning.preflight.docs import page
 from provisioning.preflight.rules import catalogue
 
 EXAMPLES = Path(__file__).parent / "preflight_examples"
@@ -93,6 +94,12 @@ def test_every_example_is_of_a_rule():
     codes = {rule.code for rule in catalogue()}
 
     assert {path.name for path in EXAMPLES.iterdir()} == codes
+
+
+def test_the_page_of_codes_is_up_to_date():
+    written = (Path(__file__).parents[2] / "docs" / "preflight.md").read_text(encoding="utf-8")
+
+    assert written == page(), "run scripts/write_preflight_docs.py"
 
 
 def test_rows_of_the_fault_catalogue_are_found():

@@ -134,7 +134,7 @@ def _compute_host_names(deployment: Deployment) -> set[str]:
     """Host names of the compute roles as far as the files fix them: HostnameMap, <Role>HostnameFormat."""
     names: set[str] = set()
     mapping = deployment.value("HostnameMap")
-    for role in deployment.roles or {"Compute": None}:
+    for role in deployment.roles or ("Compute",):
         if not deployment.is_compute_role(role):
             continue
         mapped = (

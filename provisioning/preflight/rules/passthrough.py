@@ -134,6 +134,7 @@ def _malformed(node: Node, field: str) -> Finding:
         f"{field}: {node.text}",
         "Nova compares ids as text with what the kernel reports: four lower-case hexadecimal digits",
         f'{field}: "{mended}"' if PCI_ID.match(mended) else "the id that `lspci -nn` prints in brackets",
+        Replacement(node.written, f'"{mended}"') if PCI_ID.match(mended) and node.origin is None else None,
     )
 
 
@@ -186,6 +187,7 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
         f"an alias for {written} never matches"
         + ("" if "device_type" in alias.fields else " (type-PCI is the default)"),
         f'device_type: "{gpu.device_type}"',
+        Replacement(node.written, gpu.device_type) if "device_type" in alias.fields and node.origin is None else None,
     )
 
 
