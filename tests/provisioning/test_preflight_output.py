@@ -17,7 +17,7 @@ from provisioning.preflight.cli import inspect
 from provisioning.preflight.output import as_junit, as_patch, as_sarif
 from provisioning.preflight.rules import catalogue
 
-FIXABLE = ("GP104", "GP201", "GP202", "GP209", "GP302", "GP601", "GP602")
+FIXABLE = ("GP104", "GP201", "GP202", "GP209", "GP302", "GP601", "GP602", "GP619")
 
 
 @pytest.fixture(scope="module")

@@ -193,6 +193,7 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
 
 def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
+    yield from _alias_roles(deployment, gpu_aliases)
     everywhere = {alias.text("name") for alias in gpu_aliases if alias.role is None}
     control = _names(alias for alias in gpu_aliases if alias.role and CONTROL_ROLES.search(alias.role))
     # nova::api is a class of the API's host: its key has no effect on a compute
@@ -215,6 +216,20 @@ def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
             yield ALIAS_NOT_ON_API.at(
                 alias.node.place, f"name: {name}", "nova-api reads the flavor's alias",
                 "set nova::pci::aliases for the controllers as well (ControllerExtraConfig)",
+            )  # fmt: skip
+
+
+def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:
+    """Where aliases are set role by role, each role with cards of its own needs them."""
+    set_for = {alias.role for alias in gpu_aliases if alias.hiera_key == "nova::pci::aliases"}
+    computes = {role for role in set_for if role and not CONTROL_ROLES.search(role)}
+    if None in set_for or not computes:
+        return
+    for entry in deployment.whitelist:
+        if entry.is_gpu and entry.role and entry.role not in set_for:
+            yield ALIAS_NOT_ON_COMPUTES.at(
+                entry.node.place, f"{entry.role}Parameters", f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
+                f"set nova::pci::aliases in {entry.role}ExtraConfig, too",
             )  # fmt: skip
 
 
