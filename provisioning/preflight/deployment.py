@@ -67,6 +67,8 @@ class Role:
 
     name: Node
     services: frozenset[str]
+    hostname_format: str
+    """As the roles file has it, e.g. %stackname%-computegpu-%index%; TripleO's own default otherwise."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,9 @@ class Deployment:
                 name, services = element.get("name"), element.get("ServicesDefault")
                 if name is not None:
                     taken = frozenset(service.text for service in services.elements()) if services else frozenset()
-                    found[name.text] = Role(name, taken)
+                    written = element.get("HostnameFormatDefault")
+                    default = f"%stackname%-{name.text.lower()}-%index%"
+                    found[name.text] = Role(name, taken, written.text if written else default)
         return found
 
     def is_compute_role(self, name: str) -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -64,6 +64,12 @@ class FileSet:
         direct = {path.parent for path in self.texts}
         return frozenset(direct | {parent for folder in direct for parent in folder.parents})
 
+    def get_file_targets(self) -> list[tuple[Path, Node]]:
+        """Files that templates take in with get_file, relative to the template, and where they name them."""
+        return [
+            (template.path.parent / node.text, node) for template in self.templates for node in _get_files(template)
+        ]
+
     @property
     def commands(self) -> Iterator[Command]:
         """Commands of every script, in the files' order."""
@@ -76,11 +82,23 @@ class FileSet:
         return [script for script in self.scripts if script.in_template]
 
 
+def _get_files(template: Node) -> Iterator[Node]:
+    for node in template.walk():
+        for key, value in node.items():
+            if key.text == "get_file" and value.is_scalar and "://" not in value.text:
+                yield value
+
+
 def read(roots: list[Path]) -> FileSet:
     """Read every file below `roots` (or the files named)."""
     files = FileSet(tuple(roots))
     for path in sorted(_paths(roots)):
         _add(files, path)
+    named = {path.resolve() for path, _ in files.get_file_targets()}
+    files.scripts = [
+        replace(script, in_template=True) if not script.in_template and script.path.resolve() in named else script
+        for script in files.scripts
+    ]
     return files
 
 

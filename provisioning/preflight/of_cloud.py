@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -28,8 +29,10 @@ def write_deployment(cloud: Cloud, folder: Path) -> None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        modules = cloud.deploy.puppet_modules if dialect.puppet_nova_needs_update else None
+        upload = f"upload-puppet-modules -d {shlex.quote(modules)}\n" if modules else ""
         command = deploy_command(cloud, dialect, cloud.deploy.working_directory)
-        (folder / "deploy.sh").write_text(f"#!/bin/bash\nset -e\n{command}\n", encoding="utf-8")
+        (folder / "deploy.sh").write_text(f"#!/bin/bash\nset -e\n{upload}{command}\n", encoding="utf-8")
     (folder / "heat").mkdir(parents=True, exist_ok=True)
     for template in sorted(HEAT_TEMPLATES.glob("*.yaml")):
         shutil.copyfile(template, folder / "heat" / template.name)

@@ -26,6 +26,12 @@ OTHER_RELEASE_ELSEWHERE = Rule(
 READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
 """Templates take them out of <Role>Parameters without declaring them, from Pike on."""
 GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*ExtraConfig|.*Parameters")
+OLD_PUPPET = Rule(
+    "GP115", "Aliases that this release's packaged puppet-nova does not write as Nova reads them", Severity.WARNING,
+    "nova.conf has one alias of two, or none on the computes; 'No valid host was found', or a failing resize",
+    "https://bugs.launchpad.net/puppet-nova/+bug/1696955",
+)  # fmt: skip
+MENDED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
     "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
@@ -54,7 +60,7 @@ MISSING_TARGET = Rule(
 )  # fmt: skip
 RULES = (
     UNREADABLE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
-    OTHER_RELEASE_ELSEWHERE,
+    OTHER_RELEASE_ELSEWHERE, OLD_PUPPET,
 )  # fmt: skip
 
 
@@ -66,6 +72,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _parameters(deployment)
     yield from _hiera_keys(deployment)
     yield from _registry(deployment)
+    yield from _puppet(deployment)
 
 
 def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
@@ -158,6 +165,20 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
                 f"(read from {entry['span'][0].title()} to {entry['span'][1].title()})",
                 entry["instead"],
             )
+
+
+def _puppet(deployment: Deployment) -> Iterator[Finding]:
+    """Ocata's packages were made before the three fixes; the deploy must bring the module along."""
+    keys = [key for _, key, _ in deployment.hiera if key.text in ("nova::pci::aliases", "nova::api::pci_alias")]
+    several = len({alias.text("name") for alias in deployment.aliases}) > 1
+    if deployment.release != "ocata" or not deployment.deploys or not keys:
+        return
+    texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
+    if (several or keys[0].text == "nova::pci::aliases") and not any(MENDED_PUPPET.search(text) for text in texts):
+        yield OLD_PUPPET.at(
+            keys[0].place, keys[0].text, "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
+            "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
+        )  # fmt: skip
 
 
 def _registry(deployment: Deployment) -> Iterator[Finding]:

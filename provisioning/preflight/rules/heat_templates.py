@@ -30,8 +30,9 @@ UNDEFINED_FLAVOR = Rule("GP513", "A server's flavor is defined nowhere", Severit
 UNDEFINED_IMAGE = Rule("GP514", "A server's image is uploaded under another name", Severity.ERROR, "at stack create: 'The Image (…) could not be found'", TYPES)  # fmt: skip
 VERSION_TOO_NEW = Rule("GP515", "A heat_template_version newer than the release", Severity.ERROR, "stack create: 'The template version is invalid'", HOT)  # fmt: skip
 TYPE_TOO_NEW = Rule("GP516", "A resource type or property newer than the release", Severity.ERROR, "stack create: 'The Resource Type (…) could not be found', or 'Unknown Property …'", TYPES)  # fmt: skip
+NO_SUCH_FILE = Rule("GP517", "get_file names a file that is not there", Severity.ERROR, "the deploy or stack create stops: 'Could not fetch contents for file://…'", HOT)  # fmt: skip
 RULES = (
-    VERSION_TOO_NEW, TYPE_TOO_NEW,
+    NO_SUCH_FILE, VERSION_TOO_NEW, TYPE_TOO_NEW,
     UNKNOWN_TYPE, UNKNOWN_PROPERTY, MISSING_PROPERTY, UNKNOWN_FUNCTION, UNKNOWN_VERSION, DANGLING_REFERENCE,
     UNKNOWN_ATTRIBUTE, NO_ROOT_DISK, WEAK_ROLE, NO_SIGNAL, UNUSED_PARAMETER, NO_OUTPUT, UNDEFINED_FLAVOR,
     UNDEFINED_IMAGE,
@@ -69,6 +70,14 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _signal(template)
         yield from _outputs(template)
     yield from _flavors_and_images(deployment)
+    roots = [root.resolve() for root in deployment.files.roots if root.is_dir()]
+    for path, node in deployment.files.get_file_targets():
+        inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
+        if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
+            yield NO_SUCH_FILE.at(
+                node.place, node.text, f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
+                "add the file, or correct the name",
+            )  # fmt: skip
 
 
 def is_jinja_text(text: str) -> bool:

@@ -131,7 +131,7 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
 
 
 def _compute_host_names(deployment: Deployment) -> set[str]:
-    """Host names of the compute roles as far as the files fix them: HostnameMap, <Role>HostnameFormat."""
+    """Host names of the compute roles: HostnameMap, <Role>HostnameFormat, the roles file, TripleO's default."""
     names: set[str] = set()
     mapping = deployment.value("HostnameMap")
     for role in deployment.roles or ("Compute",):
@@ -141,5 +141,8 @@ def _compute_host_names(deployment: Deployment) -> set[str]:
             [value.text for key, value in mapping.items() if f"-{role.lower()}-" in key.text.lower()] if mapping else []
         )
         template = deployment.value(f"{role}HostnameFormat")
-        names.update(mapped or ([template.text] if template is not None and template.text else []))
+        default = (
+            deployment.roles[role].hostname_format if role in deployment.roles else "%stackname%-novacompute-%index%"
+        )
+        names.update(mapped or [template.text if template is not None and template.text else default])
     return names

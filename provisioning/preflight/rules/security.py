@@ -31,6 +31,9 @@ PASSWORD_NAME = re.compile(r"(?:passw(?:or)?d|secret)[0-9]*\Z", re.I)
 COMMAND_LINE_PASSWORD = re.compile(
     r"(?P<option>--root-password\s+password:(?!\s)|--password[= ]|-p\s+password:|OS_PASSWORD=)(?P<value>[\"']?[^\s\"'/$]+)"
 )
+PIPED_PASSWORD = re.compile(
+    r"""echo\s+["']?(?:\w+:)?(?P<value>[^\s"'$|]+)["']?\s*\|\s*(?:sudo\s+)?(?:chpasswd|passwd\s+--stdin)"""
+)
 UNSAFE = re.compile(r"allow_unsafe_interrupts=(?:1|[Yy]\b)")
 RC_PASSWORD = re.compile(r"^\s*export\s+OS_PASSWORD=(?P<value>[\"']?[^\s\"'$`{]+)", re.M)
 
@@ -72,6 +75,8 @@ def _script(script: Script) -> Iterator[Finding]:
             place, match["option"], "everybody on that machine can read the process list",
             "read it from a file of mode 0600 (--root-password file:…, an activation key, an rc file)",
         )  # fmt: skip
+    for place, match in script.search(PIPED_PASSWORD):
+        yield PASSWORD_IN_FILE.at(place, f"echo … | {match[0].rsplit('|', 1)[-1].strip()}", "whoever reads the script can log in", "a key pair, or chpasswd -e with a hash that is passed as a parameter")  # fmt: skip
     for place, match in script.search(UNSAFE):
         yield UNSAFE_INTERRUPTS.at(place, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping")  # fmt: skip
     for command in script.commands():
