@@ -50,7 +50,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 def _continuations(script: Script) -> Iterator[Finding]:
     for index, line in enumerate(script.lines):
         following = script.lines[index + 1] if index + 1 < len(script.lines) else ""
-        if re.search(r"[^\s\\]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
+        if re.search(r"[\w/.]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
             yield GLUED.at(
                 script.place(index, len(line)), line, f"the shell takes backslash and line end away: …{line[-9:-1]}{following[:9]}…",
                 f"{line[:-1].strip()} \\", Replacement("\\", " \\"),
