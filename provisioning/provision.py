@@ -51,13 +51,12 @@ class Provisioning:
         ]
         if self.cloud.has_tripleo:
             steps = [
-                ("preflight", self._preflight),
                 ("nodes", self._nodes),
                 ("puppet_modules", self._puppet_modules),
                 ("deploy", self._deploy),
                 *steps,
             ]
-        for name, step in steps:
+        for name, step in [("preflight", self._preflight), *steps]:
             try:
                 with self.progress.step(name):
                     step()

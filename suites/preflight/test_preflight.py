@@ -51,6 +51,15 @@ def test_files_hold_no_mistake(group: ModuleType, preflight: Preflight, notes: N
     )
 
 
+@pytest.mark.check("preflight.files", rests_on=tuple(f"preflight.{_name(module)}" for module in MODULES), source=CODES)
+def test_a_deploy_may_start(preflight: Preflight, notes: Notes) -> None:
+    """No file has an error, so that provisioning does not stop before the deploy."""
+    errors = [finding for finding in preflight.findings if finding.severity is Severity.ERROR]
+    notes.command(CommandOutput("", f"read {len(preflight.files)} files", 0, "", "", preflight.seconds))
+
+    require(not errors, "deploy-stopped", f"{len(errors)} errors in the files", fix="mend what the checks above name")
+
+
 @pytest.mark.check("preflight.shellcheck", source="https://www.shellcheck.net/wiki/")
 def test_scripts_are_shell(preflight: Preflight, notes: Notes) -> None:
     """shellcheck finds no error in the scripts."""

@@ -16,7 +16,7 @@ IRONIC = "https://docs.openstack.org/ironic/latest/install/enrollment.html"
 ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/deploy_artifacts.html"
 
 
-@pytest.mark.check("undercloud.nodes.available", source=IRONIC)
+@pytest.mark.check("undercloud.nodes.available", rests_on=("preflight.files",), source=IRONIC)
 def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment) -> None:
     """Each declared server is in Ironic and available or active: others cannot be deployed to."""
     answer = output_of(undercloud, ". ~/stackrc && openstack baremetal node list -f json", timeout_s=120).stdout
@@ -36,7 +36,7 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
     )
 
 
-@pytest.mark.check("undercloud.puppet_nova.uploaded", source=ARTIFACTS)
+@pytest.mark.check("undercloud.puppet_nova.uploaded", rests_on=("preflight.files",), source=ARTIFACTS)
 def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
     undercloud: Host, cloud: Cloud, environment: Environment
 ) -> None:
