@@ -26,4 +26,5 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "configuration_fixtures",
         "report_fixtures",
         "lifecycle_fixtures",
+        "preflight_fixtures",
     ]

@@ -20,6 +20,7 @@ from provisioning.openstack import guests as guest_steps
 from provisioning.openstack import tenant as tenant_steps
 from provisioning.openstack.connection import connect, connect_named
 from provisioning.openstack.image import make_image
+from provisioning.preflight.of_cloud import stop_on_mistakes
 from provisioning.progress import Progress
 from provisioning.ssh import RemoteHost
 from provisioning.tripleo.undercloud import Undercloud
@@ -49,8 +50,13 @@ class Provisioning:
             *([("guests", self._guests)] if guests else []),
         ]
         if self.cloud.has_tripleo:
-            steps = [("nodes", self._nodes), ("puppet_modules", self._puppet_modules), ("deploy", self._deploy), *steps]
-        for name, step in steps:
+            steps = [
+                ("nodes", self._nodes),
+                ("puppet_modules", self._puppet_modules),
+                ("deploy", self._deploy),
+                *steps,
+            ]
+        for name, step in [("preflight", self._preflight), *steps]:
             try:
                 with self.progress.step(name):
                     step()
@@ -70,6 +76,9 @@ class Provisioning:
         if self.undercloud_host is None:
             raise ProvisioningError("the cloud file names no undercloud")
         return Undercloud(self.cloud, self.undercloud_host, self.progress)
+
+    def _preflight(self) -> None:
+        stop_on_mistakes(self.cloud, self.progress)
 
     def _nodes(self) -> None:
         endpoint = self.cloud.undercloud

@@ -3,7 +3,7 @@
     python scripts/collect_tripleo_parameters.py newton=DIR ocata=DIR … > provisioning/preflight/data/parameters.yaml
 
 Each DIR is an unpacked sdist of tripleo-heat-templates. A name is given with the first and the last of the
-releases that declare it; `{role}` stands for a role's name where templates make one parameter for each role.
+releases that declare it; `{role}` and `{network}` stand for the name of a role or network where templates make one parameter for each.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import sys
 from pathlib import Path
 
 PARAMETERS_BLOCK = re.compile(r"^parameters:[^\n]*\n(.*?)(?=^\S|\Z)", re.M | re.S)
-NAME = re.compile(r"^  ((?:[A-Za-z0-9_]|\{\{ *role(?:\.name)? *\}\}|\{\{role\.[a-z_|()' ]+\}\})+):", re.M)
+NAME = re.compile(r"^  ((?:[A-Za-z0-9_]|\{\{[^}\n]*\}\})+):", re.M)
 COMMENTED = re.compile(r"^#[^\n]*\n?|^\{%[^\n]*%\}\n?|\{#.*?#\}\n?", re.M | re.S)
-ROLE = re.compile(r"\{\{ *role(?:\.name)? *\}\}")
+PLACEHOLDERS = (
+    (re.compile(r"\{\{ *role(?:\.name)? *\}\}"), "{role}"),
+    (re.compile(r"\{\{ *network(?:\.name)? *\}\}"), "{network}"),
+)
 
 
 def declared(source: Path) -> set[str]:
@@ -24,8 +27,14 @@ def declared(source: Path) -> set[str]:
     for path in sorted([*source.rglob("*.yaml"), *source.rglob("*.j2")]):
         text = COMMENTED.sub("", path.read_text(encoding="utf-8", errors="replace"))
         for block in PARAMETERS_BLOCK.findall(text):
-            names.update(ROLE.sub("{role}", name) for name in NAME.findall(block))
+            names.update(_with_placeholders(name) for name in NAME.findall(block))
     return {name for name in names if "{{" not in name}
+
+
+def _with_placeholders(name: str) -> str:
+    for pattern, placeholder in PLACEHOLDERS:
+        name = pattern.sub(placeholder, name)
+    return name
 
 
 def main(arguments: list[str]) -> None:

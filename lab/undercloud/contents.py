@@ -30,6 +30,9 @@ def populate(state: LabState) -> None:
         "".join(f"- name: {role}\n  CountDefault: 1\n" for role in ("Controller", "Compute")),
     )
     _write(templates / "firstboot/userdata_default.yaml", "heat_template_version: 2016-10-14\nresources: {}\n")
+    _write(
+        templates / "environments/host-config-and-reboot.yaml", "resource_registry: {}\n"
+    )  # the deploy does its work
     image = home / "images" / base_images.NAME
     if not image.exists():
         image.parent.mkdir(exist_ok=True)

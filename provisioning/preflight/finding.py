@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+LONGEST_TEXT = 200
+LONGEST_SENTENCE = 600
+"""Files are not trusted to be brief."""
+
+
+def printable(text: str) -> str:
+    """Nothing that moves a terminal's cursor or that UTF-8 cannot carry; line ends are shown as one blank."""
+    return "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "\ufffd" for letter in text)
+
 
 class Severity(StrEnum):
     """How sure we are that it hurts."""
@@ -69,10 +78,10 @@ class Rule:
             code=self.code,
             severity=self.severity,
             place=place,
-            text=text.strip()[:200],
-            why=why,
+            text=printable(text.strip()[:LONGEST_TEXT]),
+            why=printable(why[:LONGEST_SENTENCE]),
             seen_as=self.seen_as,
-            instead=instead,
+            instead=printable(instead[:LONGEST_SENTENCE]),
             link=self.link,
             fix=fix,
         )

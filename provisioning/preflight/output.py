@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from provisioning.preflight.finding import Finding, Severity
@@ -50,17 +51,33 @@ def as_json(findings: Sequence[Finding], files_read: int) -> str:
 
 
 def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
-    """SARIF 2.1.0, as code review tools read it."""
-    rules = [{"id": rule.code, "shortDescription": {"text": rule.title}, "helpUri": rule.link} for rule in catalogue()]
+    """SARIF 2.1.0, as code review tools read it; paths are relative to the working directory where they can be."""
+    shellchecks = {finding.code: finding.link for finding in findings if finding.code.startswith("SC")}
+    rules = [
+        {
+            "id": rule.code,
+            "name": rule.title,
+            "shortDescription": {"text": rule.title},
+            "fullDescription": {"text": f"Seen without preflight: {rule.seen_as}"},
+            "helpUri": rule.link,
+            "defaultConfiguration": {"level": str(rule.severity)},
+        }
+        for rule in catalogue()
+    ] + [
+        {"id": code, "name": code, "shortDescription": {"text": f"shellcheck {code}"}, "helpUri": link}
+        for code, link in sorted(shellchecks.items())
+    ]
+    index = {rule["id"]: number for number, rule in enumerate(rules)}
     results = [
         {
             "ruleId": finding.code,
+            "ruleIndex": index[finding.code],
             "level": str(finding.severity),
             "message": {"text": f"{finding.why}. Seen as: {finding.seen_as}. Instead: {finding.instead}"},
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": finding.place.path.as_posix()},
+                        "artifactLocation": {"uri": quote(_relative(finding.place.path).as_posix())},
                         "region": {"startLine": finding.place.line, "startColumn": finding.place.column},
                     }
                 }
@@ -69,8 +86,20 @@ def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
         for finding in findings
     ]
     driver = {"name": "gpu-cloud-preflight", "rules": rules}
-    run = {"tool": {"driver": driver}, "results": results, "properties": {"files": files_read}}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+        "properties": {"files": files_read},
+    }
     return json.dumps({"version": "2.1.0", "$schema": SARIF_SCHEMA, "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _relative(path: Path) -> Path:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def as_junit(findings: Sequence[Finding], files_read: int) -> str:
@@ -82,39 +111,47 @@ def as_junit(findings: Sequence[Finding], files_read: int) -> str:
     suite = ElementTree.Element(
         "testsuite",
         name="preflight",
-        tests=str(len(rules)),
+        tests=str(len({rule.code for rule in rules} | by_code.keys())),
         failures=str(len(by_code)),
         errors="0",
         skipped="0",
     )
-    for rule in rules:
-        case = ElementTree.SubElement(suite, "testcase", classname="preflight", name=f"{rule.code} {rule.title}")
-        if rule.code in by_code:
-            found = by_code[rule.code]
-            failure = ElementTree.SubElement(case, "failure", message=found[0].why[:200])
+    titles = {rule.code: f"{rule.code} {rule.title}" for rule in rules}
+    for code in [*titles, *sorted(by_code.keys() - titles.keys())]:
+        case = ElementTree.SubElement(suite, "testcase", classname="preflight", name=titles.get(code, code))
+        if code in by_code:
+            found = by_code[code]
+            failure = ElementTree.SubElement(case, "failure", message=_printable(found[0].why[:200]))
             failure.text = _printable("\n".join(as_text([finding], 0).rsplit("\n", 2)[0] for finding in found))
     ElementTree.SubElement(suite, "system-out").text = f"{files_read} files read"
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
 def _printable(text: str) -> str:
-    """XML 1.0 has no control characters but tab and newline."""
-    return "".join(character for character in text if character in "\t\n" or ord(character) >= 32)
+    """XML 1.0 has no control characters but tab and newline, and no surrogates."""
+    return "".join(
+        character
+        for character in text
+        if character in "\t\n"
+        or (ord(character) >= 32 and not 0xD800 <= ord(character) <= 0xDFFF and character not in "\ufffe\uffff")
+    )
 
 
 def as_patch(findings: Sequence[Finding]) -> str:
-    """A unified diff of the mends that are safe; "" when there are none."""
+    """A unified diff (`patch -p1`, `git apply`) of the mends that are safe; "" when there are none."""
     by_path: dict[Path, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.fix is not None:
             by_path[finding.place.path].append(finding)
     patches: list[str] = []
     for path, found in sorted(by_path.items()):
-        before = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        before = path.read_bytes().decode("utf-8").splitlines(keepends=True)
         after = list(before)
         for finding in sorted(found, key=lambda item: (item.place.line, item.place.column), reverse=True):
             after[finding.place.line - 1] = _mended(after[finding.place.line - 1], finding)
-        patches.extend(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"))
+        name = _relative(path).as_posix().lstrip("/")
+        for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
+            patches.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(patches)
 
 

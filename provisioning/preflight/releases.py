@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +10,15 @@ from typing import Any
 
 import yaml
 
+from provisioning.preflight.spelling import nearest
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(__file__).parent / "data"
 RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
 """In the order in which they came; TripleO ended with Wallaby."""
+
+
+PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
 
 
 @dataclass(frozen=True)
@@ -33,24 +38,25 @@ class Lifetime:
 @cache
 def load_data(name: str) -> Any:
     """One file of the data folder."""
-    return yaml.safe_load((DATA / name).read_text(encoding="utf-8"))
+    return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
 
 
 @cache
 def parameters() -> dict[str, Lifetime]:
-    """Parameters that any TripleO release declares; `{role}` stands for a role's name."""
+    """Parameters that any TripleO release declares; `{role}` and `{network}` stand for names."""
     return {name: Lifetime(*span) for name, span in load_data("parameters.yaml")["parameters"].items()}
 
 
 @cache
 def _role_patterns() -> list[tuple[re.Pattern[str], Lifetime]]:
     return [
-        (re.compile(re.escape(name).replace(re.escape("{role}"), "(?P<role>[A-Za-z0-9]+)") + r"\Z"), lifetime)
+        (re.compile(PLACEHOLDER.sub("[A-Za-z0-9]+", re.escape(name)) + r"\Z"), lifetime)
         for name, lifetime in parameters().items()
-        if "{role}" in name
+        if "{" in name
     ]
 
 
+@cache
 def parameter_lifetimes(name: str) -> list[Lifetime]:
     """When a parameter is declared, by name or for a role; empty when no release knows it."""
     exact = parameters().get(name)
@@ -58,10 +64,10 @@ def parameter_lifetimes(name: str) -> list[Lifetime]:
     return found + [lifetime for pattern, lifetime in _role_patterns() if pattern.match(name)]
 
 
+@cache
 def nearest_parameter(name: str) -> str | None:
     """A known parameter that is spelled almost like `name`."""
-    close = difflib.get_close_matches(name, parameters(), n=1, cutoff=0.85)
-    return close[0] if close else None
+    return nearest(name, (known for known in parameters() if "{" not in known))
 
 
 def named_in(path: Path) -> str | None:

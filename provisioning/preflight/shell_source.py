@@ -6,10 +6,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from provisioning.preflight.finding import Place
 
+LONGEST_LINE = 10_000
+"""Longer lines are data, and would make a search slow."""
 SHEBANG = re.compile(r"#!\s*\S*\b(?:env\s+)?(?:ba|da|k)?sh\b")
 
 
@@ -64,27 +67,35 @@ class Script:
     indent: int = 0
     """Columns that YAML took off each line."""
     in_template: bool = False
-
-    @property
-    def text(self) -> str:
-        """The whole script."""
-        return "\n".join(self.lines)
+    is_quoted: bool = False
+    """The whole script stands in one quoted text: every place is where that begins."""
 
     def place(self, index: int, column: int = 1) -> Place:
         """Position in the file of the script's line `index` (from 0)."""
+        if self.is_quoted:
+            return Place(self.path, self.first_line)
         return Place(self.path, self.first_line + index, column + self.indent)
 
     def search(self, pattern: re.Pattern[str]) -> Iterator[tuple[Place, re.Match[str]]]:
         """Every match outside comments."""
         for index, line in enumerate(self.lines):
-            if line.lstrip().startswith("#"):
+            if line.lstrip().startswith("#") or len(line) > LONGEST_LINE:
                 continue
             for match in pattern.finditer(line):
                 yield self.place(index, match.start() + 1), match
 
     def commands(self) -> list[Command]:
         """Logical command lines, comments and blank lines left out."""
+        return self._all_commands
+
+    @cached_property
+    def _all_commands(self) -> list[Command]:
         return list(_commands(self))
+
+    @cached_property
+    def text(self) -> str:
+        """The whole script."""
+        return "\n".join(self.lines)
 
 
 def _commands(script: Script) -> Iterator[Command]:

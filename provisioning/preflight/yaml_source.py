@@ -14,6 +14,8 @@ from provisioning.preflight.finding import Place
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH = 100
 """Deeper files are refused: no template is, and recursion must end."""
+MAX_NODES = 1_000_000
+"""Larger documents, aliases written out, are refused."""
 
 
 class YamlError(Exception):
@@ -31,10 +33,14 @@ class Node:
     path: Path
     raw: Any
     """PyYAML's node."""
+    origin: Place | None = None
+    """Where it stands when it was read from a text inside the file."""
 
     @property
     def place(self) -> Place:
         """Where the node starts."""
+        if self.origin is not None:
+            return self.origin
         mark = self.raw.start_mark
         return Place(self.path, mark.line + 1, mark.column + 1)
 
@@ -62,6 +68,17 @@ class Node:
     def is_block_text(self) -> bool:
         """Whether this is a literal block (`|`), as scripts in templates are."""
         return self.is_scalar and self.raw.style == "|"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a scalar without quotes, whose type the loader guesses."""
+        return self.is_scalar and not self.raw.style
+
+    @property
+    def written(self) -> str:
+        """A scalar as it stands in the file, quotes included; right for texts without escapes and line ends."""
+        quote = self.raw.style if self.is_scalar and self.raw.style in ("'", '"') else ""
+        return f"{quote}{self.text}{quote}"
 
     @property
     def scalar_type(self) -> str:
@@ -105,32 +122,48 @@ def compose(path: Path, text: str) -> Node | None:
     """Read one YAML document; None when it is empty.
 
     Raises:
-        YamlError: not YAML, several documents, or nested deeper than MAX_DEPTH.
+        YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
     """
     try:
         raw = yaml.compose(text, Loader=_LOADER)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise YamlError(_reason(error), _place(path, error)) from error
     if raw is None:
         return None
-    _check_depth(path, raw)
+    _check_size(path, raw)
     return Node(path, raw)
 
 
-def _check_depth(path: Path, raw: Any) -> None:
-    stack = [(raw, 0)]
-    seen: set[int] = set()
+def _children(raw: Any) -> list[Any]:
+    if isinstance(raw, yaml.MappingNode):
+        return [child for pair in raw.value for child in pair]
+    return list(raw.value) if isinstance(raw, yaml.SequenceNode) else []
+
+
+def _check_size(path: Path, raw: Any) -> None:
+    """Refuse what cannot be walked: an alias inside its own anchor, and aliases of aliases (billion laughs)."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack = [(raw, 0, False)]
     while stack:
-        node, depth = stack.pop()
-        if depth > MAX_DEPTH or (id(node) in seen and not isinstance(node, yaml.ScalarNode) and depth > 1):
-            if depth > MAX_DEPTH:
-                raise YamlError("nested too deeply", Place(path, node.start_mark.line + 1))
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            stack.extend((child, depth + 1) for pair in node.value for child in pair)
-        elif isinstance(node, yaml.SequenceNode):
-            stack.extend((child, depth + 1) for child in node.value)
+        node, depth, is_left = stack.pop()
+        place = Place(path, node.start_mark.line + 1, node.start_mark.column + 1)
+        if is_left:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
+            if sizes[id(node)] > MAX_NODES:
+                raise YamlError(f"its aliases expand to more than {MAX_NODES} nodes", place)
+        elif id(node) in open_nodes:
+            raise YamlError("an alias stands inside its own anchor", place)
+        elif depth > MAX_DEPTH:
+            raise YamlError("nested too deeply", place)
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            stack.append((node, depth, True))
+            stack.extend(
+                (child, depth + 1, False) for child in _children(node) if not isinstance(child, yaml.ScalarNode)
+            )
+            sizes.update((id(child), 1) for child in _children(node) if isinstance(child, yaml.ScalarNode))
 
 
 def _reason(error: BaseException) -> str:

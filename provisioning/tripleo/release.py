@@ -38,6 +38,8 @@ class Release:
     how_to_apply: str = "deploy again"
     """What brings a changed setting into effect."""
     whitelist_parameter: str = "NovaPCIPassthrough"
+    environment_files: tuple[str, ...] = ()
+    """Of the release's own templates, relative to them: what a GPU cloud needs of these."""
 
     def known_filters(self) -> frozenset[str] | None:
         """Scheduler filters that this release's Nova has; None where we do not know the release."""
@@ -93,4 +95,5 @@ def release(name: str) -> Release:
         api_nova_conf=data["nova_conf"]["api"],
         compute_nova_conf=data["nova_conf"]["compute"],
         container_engine=data["container_engine"],
+        environment_files=tuple(data.get("environment_files", ())),
     )

@@ -14,7 +14,7 @@ from provisioning.errors import CommandError, DeployError, InputError, Provision
 from provisioning.progress import Progress
 from provisioning.ssh import RemoteHost
 from provisioning.tripleo.environments import render
-from provisioning.tripleo.release import release
+from provisioning.tripleo.release import Release, release
 
 STACKRC = ". ~/stackrc && "
 EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
@@ -82,7 +82,7 @@ class Undercloud:
             return
         for name, text in files.items():
             self.host.write_file(f"{self.directory}/{name}", text)
-        command = self._deploy_command()
+        command = deploy_command(self.cloud, self.release, self.directory)
         self.progress.detail(command)
         limit_s = self.cloud.deploy.timeout_min * 60 + 120
         try:
@@ -100,16 +100,6 @@ class Undercloud:
             for stack in stacks
         )
         return complete and self.host.read_file(f"{self.directory}/.deployed") == digest
-
-    def _deploy_command(self) -> str:
-        deploy = self.cloud.deploy
-        words = ["openstack", "overcloud", "deploy", "--templates", deploy.templates]
-        if deploy.roles_file:
-            words += ["-r", deploy.roles_file]
-        for file in deploy.environment_files:
-            words += ["-e", file]
-        words += ["--environment-directory", f"{self.directory}/environments", "--timeout", str(deploy.timeout_min)]
-        return shlex.join(words)
 
     def _failure(self, output: CommandOutput) -> str:
         reasons = self.host.run(STACKRC + "openstack stack failures list overcloud", timeout_s=SHORT_S).stdout
@@ -132,3 +122,18 @@ class Undercloud:
         """Control plane address of each overcloud host, by name."""
         servers = json.loads(self.command("openstack server list -f json").stdout.strip() or "[]")
         return {str(server["Name"]): str(server["Networks"]).rpartition("=")[2] for server in servers}
+
+
+def deploy_command(cloud: Cloud, dialect: Release, directory: str) -> str:
+    """`openstack overcloud deploy` for files that lie in `directory`."""
+    deploy = cloud.deploy
+    words = ["openstack", "overcloud", "deploy", "--templates", deploy.templates]
+    if deploy.roles_file:
+        words += ["-r", deploy.roles_file]
+    for file in (
+        *(posixpath.join(deploy.templates, name) for name in dialect.environment_files),
+        *deploy.environment_files,
+    ):
+        words += ["-e", file]
+    words += ["--environment-directory", f"{directory}/environments", "--timeout", str(deploy.timeout_min)]
+    return shlex.join(words)

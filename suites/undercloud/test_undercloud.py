@@ -16,7 +16,7 @@ DIRECTORY = "https://docs.openstack.org/python-tripleoclient/latest/"
 ARTIFACTS = "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/deploy_artifacts.html"
 
 
-@pytest.mark.check("undercloud.nodes.available", source=IRONIC)
+@pytest.mark.check("undercloud.nodes.available", rests_on=("preflight.files",), source=IRONIC)
 def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cloud, environment: Environment) -> None:
     """Each declared server is in Ironic and available or active: others cannot be deployed to."""
     states = undercloud_probe.node_states(undercloud)
@@ -35,7 +35,7 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
     )
 
 
-@pytest.mark.check("undercloud.puppet_nova.uploaded", source=ARTIFACTS)
+@pytest.mark.check("undercloud.puppet_nova.uploaded", rests_on=("preflight.files",), source=ARTIFACTS)
 def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
     undercloud: Host, cloud: Cloud, environment: Environment
 ) -> None:

@@ -42,6 +42,7 @@ GOOD_SCRIPT = """#!/bin/bash
 set -e
 openstack overcloud deploy --templates \\
   -e /home/stack/node-info.yaml \\
+  -e /usr/share/openstack-tripleo-heat-templates/environments/host-config-and-reboot.yaml \\
   --timeout 90
 """
 
@@ -129,7 +130,7 @@ def test_one_mistake_in_the_stack_is_found(tmp_path: Path, old: str, new: str, c
         ("openstack stack create -t a.yaml one\nopenstack stack create -t b.yaml two", "GP604"),
         ("make -j $(grep -c Skylake /proc/cpuinfo) -C samples", "GP606"),
         ("make -C samples -Wno-deprecated-gpu-targets", "GP607"),
-        ("mkdir ~/images", "GP608"),
+        ("mkdir ~/images\nopenstack image list", "GP608"),
         ("virt-customize -a i.qcow2 --run-command 'yum install -y kernel-devel-$(uname -r)'", "GP701"),
         ("virt-customize -a i --install kernel-devel-3.10\nvirt-customize -a i --update", "GP702"),
         ("yum install -y cuda && /usr/local/cuda-9.0/bin/cuda-install-samples-9.0.sh .", "GP703"),
@@ -143,6 +144,41 @@ def test_one_mistake_in_the_stack_is_found(tmp_path: Path, old: str, new: str, c
 )
 def test_one_mistake_in_a_script_is_found(tmp_path: Path, line: str, code: str):
     assert code in codes(tmp_path, script__sh=f"#!/bin/bash\n{line}\n")
+
+
+def test_a_typing_error_of_the_shell_is_found(tmp_path: Path):
+    found = codes(tmp_path, bind__sh="#!/bin/bash\nif [-e /sys/bus/pci/drivers/vfio-pci ]; then echo bound; fi\n")
+
+    assert any(code.startswith("SC") for code in found)
+
+
+def test_each_role_with_cards_needs_the_alias(tmp_path: Path):
+    card = '{vendor_id: "10de", product_id: "15f8"}'
+    alias = f"nova::pci::aliases: [{card[:-1]}, name: a1}}]"
+    text = f"""
+parameter_defaults:
+  ControllerExtraConfig: {{{alias}}}
+  ComputeExtraConfig: {{{alias}}}
+  ComputeParameters: {{NovaPCIPassthrough: [{card}], KernelArgs: intel_iommu=on}}
+  ComputeGpuParameters: {{NovaPCIPassthrough: [{card}], KernelArgs: intel_iommu=on}}
+  NovaSchedulerDefaultFilters: [PciPassthroughFilter]
+"""
+    assert codes(tmp_path, env__yaml=text) == ["GP204"]
+    assert codes(tmp_path, env__yaml=text + f"  ComputeGpuExtraConfig: {{{alias}}}\n") == []
+
+
+@pytest.mark.parametrize("written", ["1528", "0010", "1e30", "0x15f8", "15_28", "'15F8'"])
+def test_ids_that_some_reader_takes_for_a_number_are_found(tmp_path: Path, written: str):
+    found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', f"product_id: {written}\n"))
+
+    assert {"GP201", "GP202"} & set(found)
+
+
+@pytest.mark.parametrize("written", ["15f8", "'15f8'", '"15f8"', "0fb8"])
+def test_ids_that_every_reader_takes_for_text_pass(tmp_path: Path, written: str):
+    text = GOOD_ENVIRONMENT.replace('product_id: "15f8"', f"product_id: {written}")
+
+    assert codes(tmp_path, env__yaml=text) == []
 
 
 def test_a_yml_file_in_an_environment_directory_is_found(tmp_path: Path):
@@ -160,7 +196,7 @@ def test_a_finding_tells_line_column_and_what_to_write(tmp_path: Path):
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit"])
 def test_every_output_names_the_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str):
-    (tmp_path / "a.sh").write_text("#!/bin/bash\nmkdir /x\n")
+    (tmp_path / "a.sh").write_text("#!/bin/bash\nmkdir /x\nopenstack image list\n")
 
     main([str(tmp_path), "--format", form])
 

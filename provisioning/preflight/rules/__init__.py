@@ -10,25 +10,43 @@ from provisioning.preflight.finding import Finding, Rule
 from provisioning.preflight.rules import (
     capacity,
     commands,
+    declared_hosts,
+    deploy_files,
+    driver_and_toolkit,
     environments,
     heat_templates,
+    host_setup,
     image_and_cuda,
     kernel_arguments,
+    nova_options,
     passthrough,
+    pci_entries,
     scheduler,
+    script_files,
+    script_order,
     security,
+    security_of_files,
 )
 
 MODULES: tuple[ModuleType, ...] = (
     environments,
+    deploy_files,
     passthrough,
+    pci_entries,
+    nova_options,
+    declared_hosts,
     scheduler,
     kernel_arguments,
+    host_setup,
     heat_templates,
     commands,
+    script_files,
+    script_order,
     image_and_cuda,
+    driver_and_toolkit,
     capacity,
     security,
+    security_of_files,
 )
 
 

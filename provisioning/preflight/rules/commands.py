@@ -20,14 +20,16 @@ FILE_NOT_THERE = Rule("GP605", "A script names a file that is not among these fi
 MAKE_WITHOUT_LIMIT = Rule("GP606", "make -j with a number that may be 0 or missing", Severity.ERROR, "make stops: 'the -j option requires a positive integer argument'; or starts every job at once", "https://www.gnu.org/software/make/manual/make.html#Parallel")  # fmt: skip
 COMPILER_FLAG_FOR_MAKE = Rule("GP607", "A compiler's flag given to make", Severity.WARNING, "nowhere: make takes -W… for a file name, the compiler never sees it", "https://www.gnu.org/software/make/manual/make.html#Options-Summary")  # fmt: skip
 WORKING_DIRECTORY = Rule("GP608", "mkdir without -p in a script that runs more than once", Severity.WARNING, "at the second run: 'File exists'", "https://man7.org/linux/man-pages/man1/mkdir.1.html")  # fmt: skip
+GLUED = Rule("GP619", "A continuation that joins two words", Severity.ERROR, "the command stops: 'unrecognized arguments', or a file that is not there", SHELL)  # fmt: skip
 RULES = (
-    LOST_BACKSLASH, SPACE_AFTER_BACKSLASH, USED_BEFORE_MADE, NOT_WAITED_FOR, FILE_NOT_THERE, MAKE_WITHOUT_LIMIT,
+    GLUED, LOST_BACKSLASH, SPACE_AFTER_BACKSLASH, USED_BEFORE_MADE, NOT_WAITED_FOR, FILE_NOT_THERE, MAKE_WITHOUT_LIMIT,
     COMPILER_FLAG_FOR_MAKE, WORKING_DIRECTORY,
 )  # fmt: skip
 BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+$")
 MAKE_JOBS = re.compile(r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))")  # fmt: skip
 MAKE_WARNING = re.compile(r"\bmake\b.*\s(?P<flag>-W(?:no-|all\b|error\b|extra\b)\S*)")
 MKDIR = re.compile(r"^\s*(?:sudo\s+)?mkdir\s+(?!.*-\w*p)(?P<path>\S+)")
+CLOUD_WORK = re.compile(r"^\s*(?:sudo\s+)?(?:openstack|virt-customize|nova|glance|heat)\s", re.M)
 RELATIVE_FILE = re.compile(r"^[\w.-]+(?:/[\w.-]+)+\.(?:ya?ml|sh|json)$")
 
 
@@ -39,7 +41,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         if not script.in_template:
             yield from _order(deployment, script.commands())
             yield from _files(deployment, script)
-            for place, match in script.search(MKDIR):
+            for place, match in script.search(MKDIR) if CLOUD_WORK.search(script.text) else ():
                 yield WORKING_DIRECTORY.at(
                     place, match[0], "mkdir fails when the directory is there", f"mkdir -p {match['path']}"
                 )
@@ -47,6 +49,12 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 def _continuations(script: Script) -> Iterator[Finding]:
     for index, line in enumerate(script.lines):
+        following = script.lines[index + 1] if index + 1 < len(script.lines) else ""
+        if re.search(r"[\w/.]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
+            yield GLUED.at(
+                script.place(index, len(line)), line, f"the shell takes backslash and line end away: …{line[-9:-1]}{following[:9]}…",
+                f"{line[:-1].strip()} \\", Replacement("\\", " \\"),
+            )  # fmt: skip
         if BLANK_AFTER_BACKSLASH.search(line) and not line.lstrip().startswith("#"):
             column = len(line.rstrip())
             yield SPACE_AFTER_BACKSLASH.at(

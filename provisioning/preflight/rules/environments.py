@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from provisioning.preflight.deployment import Deployment
-from provisioning.preflight.finding import Finding, Place, Replacement, Rule, Severity
+from provisioning.preflight.finding import Finding, Replacement, Rule, Severity
 from provisioning.preflight.releases import (
     RELEASES,
     Lifetime,
@@ -18,15 +19,22 @@ from provisioning.preflight.releases import (
 from provisioning.preflight.yaml_source import Node
 
 THT = "https://opendev.org/openstack/tripleo-heat-templates"
-CLIENT = "https://opendev.org/openstack/python-tripleoclient"
+OTHER_RELEASE_ELSEWHERE = Rule(
+    "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
+    "nowhere: the setting has no effect", THT,
+)  # fmt: skip
+READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
+"""Templates take them out of <Role>Parameters without declaring them, from Pike on."""
+GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*ExtraConfig|.*Parameters")
+OLD_PUPPET = Rule(
+    "GP115", "Aliases that this release's packaged puppet-nova does not write as Nova reads them", Severity.WARNING,
+    "nova.conf has one alias of two, or none on the computes; 'No valid host was found', or a failing resize",
+    "https://bugs.launchpad.net/puppet-nova/+bug/1696955",
+)  # fmt: skip
+MENDED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
 UNREADABLE = Rule(
     "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
     "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
-)  # fmt: skip
-IGNORED_FILE = Rule(
-    "GP102", "An environment file is silently left out", Severity.ERROR,
-    "nowhere: the deploy is green and the settings are missing; seen as NoValidHost at the first GPU instance",
-    f"{CLIENT}/src/branch/stable/queens/tripleoclient/utils.py",
 )  # fmt: skip
 DUPLICATE_KEY = Rule(
     "GP103", "A key stands twice, the first one is lost", Severity.ERROR,
@@ -51,7 +59,8 @@ MISSING_TARGET = Rule(
     "the deploy stops with 'Could not fetch contents for file://…'", THT,
 )  # fmt: skip
 RULES = (
-    UNREADABLE, IGNORED_FILE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
+    UNREADABLE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
+    OTHER_RELEASE_ELSEWHERE, OLD_PUPPET,
 )  # fmt: skip
 
 
@@ -59,34 +68,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for bad in deployment.files.unreadable:
         yield UNREADABLE.at(bad.place, "", bad.reason, "mend the syntax at this position")
-    yield from _ignored_files(deployment)
     yield from _duplicate_keys(deployment)
     yield from _parameters(deployment)
     yield from _hiera_keys(deployment)
     yield from _registry(deployment)
-
-
-def _environment_directories(deployment: Deployment) -> set[str]:
-    """Last path component of each directory that a script gives to --environment-directory."""
-    return {
-        Path(value.rstrip("/")).name
-        for command in deployment.files.commands
-        if command.runs("overcloud", "deploy")
-        for value in command.options("--environment-directory")
-    }
-
-
-def _ignored_files(deployment: Deployment) -> Iterator[Finding]:
-    named = _environment_directories(deployment) | {"environments"}
-    for environment in deployment.files.environments:
-        path = environment.path
-        if path.suffix == ".yml" and path.parent.name in named:
-            yield IGNORED_FILE.at(
-                Place(path),
-                path.name,
-                "--environment-directory takes only files that end in .yaml",
-                f"rename the file to {path.stem}.yaml",
-            )
+    yield from _puppet(deployment)
 
 
 def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
@@ -94,8 +80,9 @@ def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
     for root in [*files.environments, *files.templates, *files.roles]:
         for node in root.walk():
             seen: dict[str, Node] = {}
-            for key, _ in node.items():
-                if key.text in seen and key.text != "<<":
+            values: dict[str, Node] = {}
+            for key, value in node.items():
+                if key.text in seen and key.text != "<<" and not _same(values[key.text], value):
                     yield DUPLICATE_KEY.at(
                         key.place,
                         key.text,
@@ -103,12 +90,17 @@ def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
                         "put both blocks together under one key",
                     )
                 seen[key.text] = key
+                values[key.text] = value
+
+
+def _same(one: Node, other: Node) -> bool:
+    return one.is_scalar and other.is_scalar and one.text == other.text
 
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
     local = _local_parameters(deployment)
-    for _, name, _ in deployment.role_parameters:
-        if name.text in local or not name.text:
+    for role, name, _ in deployment.role_parameters:
+        if name.text in local or not name.text or (role is not None and name.text in READ_FROM_ROLE):
             continue
         lifetimes = parameter_lifetimes(name.text)
         if not lifetimes:
@@ -145,7 +137,8 @@ def _from_other_release(release: str, name: Node, lifetimes: list[Lifetime]) -> 
     spans = ", ".join(f"{span.first.title()} to {span.last.title()}" for span in lifetimes)
     successors = load_data("renamed.yaml")["parameters"].get(name.text, {})
     instead = next((text for known, text in successors.items() if release in known.split()), None)
-    return OTHER_RELEASE.at(
+    rule = OTHER_RELEASE if GPU_PARAMETERS.match(name.text) else OTHER_RELEASE_ELSEWHERE
+    return rule.at(
         name.place,
         name.text,
         f"{release.title()} does not declare '{name.text}' (declared in: {spans})",
@@ -174,13 +167,29 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
+def _puppet(deployment: Deployment) -> Iterator[Finding]:
+    """Ocata's packages were made before the three fixes; the deploy must bring the module along."""
+    keys = [key for _, key, _ in deployment.hiera if key.text in ("nova::pci::aliases", "nova::api::pci_alias")]
+    several = len({alias.text("name") for alias in deployment.aliases}) > 1
+    if deployment.release != "ocata" or not deployment.deploys or not keys:
+        return
+    texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
+    if (several or keys[0].text == "nova::pci::aliases") and not any(MENDED_PUPPET.search(text) for text in texts):
+        yield OLD_PUPPET.at(
+            keys[0].place, keys[0].text, "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
+            "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
+        )  # fmt: skip
+
+
 def _registry(deployment: Deployment) -> Iterator[Finding]:
     names = {path.name for path in deployment.files.texts}
-    for _, value in deployment.files.resource_registry():
+    for _, value in deployment.resource_registry:
         target = value.text
         if not value.is_scalar or "://" in target or target.startswith("OS::") or not target.endswith(".yaml"):
             continue
-        if not target.startswith("/") and not (value.path.parent / target).exists() and _is_inside(deployment, value):
+        if target.startswith("/") or "{" in target or (value.path.parent / target).exists():
+            continue
+        if _is_inside(deployment, value) and not _is_rendered(value.path.parent / target):
             found = "; a file of that name is at another place" if Path(target).name in names else ""
             yield MISSING_TARGET.at(
                 value.place,
@@ -188,6 +197,11 @@ def _registry(deployment: Deployment) -> Iterator[Finding]:
                 f"relative paths start at the environment file's own directory, {value.path.parent}{found}",
                 "correct the path, relative to this file",
             )
+
+
+def _is_rendered(target: Path) -> bool:
+    """Whether the deploy makes the file: its folder holds Jinja templates."""
+    return any(target.parent.glob("*.j2.yaml"))
 
 
 def _is_inside(deployment: Deployment, value: Node) -> bool:

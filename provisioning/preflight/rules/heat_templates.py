@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from provisioning.preflight.deployment import Deployment, resources
 from provisioning.preflight.finding import Finding, Rule, Severity
-from provisioning.preflight.releases import load_data
+from provisioning.preflight.releases import RELEASES, load_data
 from provisioning.preflight.yaml_source import Node
 
 HOT = "https://docs.openstack.org/heat/latest/template_guide/hot_spec.html"
@@ -27,7 +28,11 @@ UNUSED_PARAMETER = Rule("GP511", "A parameter that nothing uses", Severity.WARNI
 NO_OUTPUT = Rule("GP512", "A server with a floating IP and no output that tells it", Severity.WARNING, "nowhere: the address must be looked up by hand", HOT)  # fmt: skip
 UNDEFINED_FLAVOR = Rule("GP513", "A server's flavor is defined nowhere", Severity.ERROR, "at stack create: 'The Flavor ID (…) could not be found'", TYPES)  # fmt: skip
 UNDEFINED_IMAGE = Rule("GP514", "A server's image is uploaded under another name", Severity.ERROR, "at stack create: 'The Image (…) could not be found'", TYPES)  # fmt: skip
+VERSION_TOO_NEW = Rule("GP515", "A heat_template_version newer than the release", Severity.ERROR, "stack create: 'The template version is invalid'", HOT)  # fmt: skip
+TYPE_TOO_NEW = Rule("GP516", "A resource type or property newer than the release", Severity.ERROR, "stack create: 'The Resource Type (…) could not be found', or 'Unknown Property …'", TYPES)  # fmt: skip
+NO_SUCH_FILE = Rule("GP517", "get_file names a file that is not there", Severity.ERROR, "the deploy or stack create stops: 'Could not fetch contents for file://…'", HOT)  # fmt: skip
 RULES = (
+    NO_SUCH_FILE, VERSION_TOO_NEW, TYPE_TOO_NEW,
     UNKNOWN_TYPE, UNKNOWN_PROPERTY, MISSING_PROPERTY, UNKNOWN_FUNCTION, UNKNOWN_VERSION, DANGLING_REFERENCE,
     UNKNOWN_ATTRIBUTE, NO_ROOT_DISK, WEAK_ROLE, NO_SIGNAL, UNUSED_PARAMETER, NO_OUTPUT, UNDEFINED_FLAVOR,
     UNDEFINED_IMAGE,
@@ -35,21 +40,49 @@ RULES = (
 TENANT_ROLES = {"member", "_member_", "Member"}
 PSEUDO_PARAMETERS = {"OS::stack_name", "OS::stack_id", "OS::project_id"}
 BASE_ATTRIBUTES = {"show"}
+NEWTON_HEAT = 7
+DYNAMIC_ATTRIBUTES = (
+    "OS::Heat::ResourceGroup",
+    "OS::Heat::ResourceChain",
+    "OS::Heat::AutoScalingGroup",
+    "OS::Heat::Value",
+    "OS::Heat::Stack",
+    "OS::Heat::SoftwareDeployment",
+    "OS::Heat::SoftwareDeploymentGroup",
+    "OS::Heat::StructuredDeployment",
+    "OS::Heat::StructuredDeploymentGroup",
+)
+"""Their attributes are made from what they hold."""
+CLOUD_RESOURCES = ("OS::Nova::", "OS::Keystone::", "OS::Glance::")
+TRIPLEO_INTERFACE = {"ServiceNetMap", "ServiceData", "EndpointMap", "RoleParameters", "DefaultPasswords"}
 INSTALLS = ("yum ", "dnf ", "apt-get ", "make ")
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for template in deployment.files.templates:
-        yield from _version(template)
+        yield from _version(deployment, template)
         for name, resource in resources(template):
-            yield from _resource(template, name, resource)
+            yield from _resource(deployment, template, name, resource)
         yield from _functions(template)
         yield from _references(template)
         yield from _unused(template)
         yield from _signal(template)
         yield from _outputs(template)
     yield from _flavors_and_images(deployment)
+    roots = [root.resolve() for root in deployment.files.roots if root.is_dir()]
+    for path, node in deployment.files.get_file_targets():
+        inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
+        if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
+            yield NO_SUCH_FILE.at(
+                node.place, node.text, f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
+                "add the file, or correct the name",
+            )  # fmt: skip
+
+
+def is_jinja_text(text: str) -> bool:
+    """Whether a name is put in by a renderer."""
+    return "{{" in text
 
 
 @cache
@@ -63,14 +96,47 @@ def _versions() -> dict[str, set[str]]:
     return by_version | {name: by_version[date] for name, date in load_data("heat_functions.yaml")["names"].items()}
 
 
-def _version(template: Node) -> Iterator[Finding]:
+def _version(deployment: Deployment, template: Node) -> Iterator[Finding]:
     version = template.get("heat_template_version")
-    if version is not None and version.text not in _versions():
+    if version is None:
+        return
+    if version.text not in _versions():
         newest = max(known for known in _versions() if known[0].isdigit())
         yield UNKNOWN_VERSION.at(version.place, version.text, "there is no such version", f"e.g. {newest}")
+        return
+    dates = {str(date): name for name, date in load_data("heat_functions.yaml")["names"].items()}
+    release = dates.get(version.text, version.text)
+    if deployment.release and release in RELEASES and RELEASES.index(release) > RELEASES.index(deployment.release):
+        ours = [date for date, name in dates.items() if RELEASES.index(name) <= RELEASES.index(deployment.release)]
+        yield VERSION_TOO_NEW.at(
+            version.place, version.text, f"it came with {release.title()}; Heat of {deployment.release.title()} refuses it",
+            f"heat_template_version: {max(ours)}",
+        )  # fmt: skip
 
 
-def _resource(template: Node, name: Node, resource: Node) -> Iterator[Finding]:
+def _too_new(deployment: Deployment, kind: Node, schema: dict[str, Any], properties: Node | None) -> Iterator[Finding]:
+    if deployment.release is None:
+        return
+    major = RELEASES.index(deployment.release) + NEWTON_HEAT
+    if schema["since"] > major:
+        yield TYPE_TOO_NEW.at(
+            kind.place, kind.text, f"it came with {_release_of(schema['since'])}, later than {deployment.release.title()}",
+            "make it with a command instead, or leave it out",
+        )  # fmt: skip
+    for key, _ in properties.items() if properties else ():
+        if schema["newer"].get(key.text, 0) > major:
+            yield TYPE_TOO_NEW.at(
+                key.place, key.text, f"{kind.text} has '{key.text}' from {_release_of(schema['newer'][key.text])} on",
+                "leave it out",
+            )  # fmt: skip
+
+
+def _release_of(major: int) -> str:
+    index = major - NEWTON_HEAT
+    return RELEASES[index].title() if index < len(RELEASES) else f"Heat {major}"
+
+
+def _resource(deployment: Deployment, template: Node, name: Node, resource: Node) -> Iterator[Finding]:
     kind = resource.get("type")
     if kind is None or not kind.text.startswith("OS::") or kind.text.startswith("OS::TripleO::"):
         return
@@ -82,6 +148,8 @@ def _resource(template: Node, name: Node, resource: Node) -> Iterator[Finding]:
         return
     schema = types[kind.text]
     properties = resource.get("properties")
+    if resource.get("external_id") is not None:
+        return
     given = {key.text for key, _ in properties.items()} if properties else set()
     for key, _ in properties.items() if properties else ():
         if schema["properties"] and key.text not in schema["properties"] and not key.text.startswith("Fn::"):
@@ -90,15 +158,21 @@ def _resource(template: Node, name: Node, resource: Node) -> Iterator[Finding]:
                 key.place, key.text, f"{kind.text} has no property '{key.text}'",
                 f"did you mean {near[0]}?" if near else "leave it out",
             )  # fmt: skip
-    for missing in sorted(set(schema["required"]) - given):
-        yield MISSING_PROPERTY.at(name.place, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
-    yield from _flavor(kind, name, properties)
+    for missing, stand_ins in sorted(schema["required"].items()):
+        if missing not in given and not given.intersection(stand_ins):
+            yield MISSING_PROPERTY.at(name.place, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
+    yield from _too_new(deployment, kind, schema, properties)
+    yield from _flavor(deployment, kind, name, properties)
     yield from _user(template, kind, properties)
 
 
-def _flavor(kind: Node, name: Node, properties: Node | None) -> Iterator[Finding]:
+def _flavor(deployment: Deployment, kind: Node, name: Node, properties: Node | None) -> Iterator[Finding]:
     if kind.text != "OS::Nova::Flavor" or properties is None:
         return
+    specs = properties.get("extra_specs")
+    gives_cards = specs is not None and specs.get("pci_passthrough:alias") is not None
+    if deployment.release and not deployment.is_at_least("stein") and not gives_cards:
+        return  # Nova let tenants have them until then
     disk = properties.get("disk")
     if disk is None or (disk.is_scalar and disk.text == "0"):
         place = disk.place if disk else name.place
@@ -114,7 +188,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
     if roles is None:
         return
     assigned = [role for entry in roles.elements() if (role := entry.get("role")) is not None]
-    defaults = {_resolve(template, role) for role in assigned}
+    defaults = {resolve(template, role) for role in assigned}
     if assigned and None not in defaults and not defaults & (TENANT_ROLES | {"admin"}):
         yield WEAK_ROLE.at(
             assigned[0].place, ", ".join(sorted(map(str, defaults))),
@@ -122,7 +196,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
         )  # fmt: skip
 
 
-def _resolve(template: Node, node: Node) -> str | None:
+def resolve(template: Node, node: Node) -> str | None:
     """A scalar's text, or the default of the parameter it gets; None when it cannot be known."""
     if node.is_scalar:
         return node.text
@@ -160,9 +234,9 @@ def _definitions(template: Node, section: str) -> set[str]:
 def _references(template: Node) -> Iterator[Finding]:
     names, parameters = _definitions(template, "resources"), _definitions(template, "parameters")
     for node in template.walk():
-        for key, value in node.items():
+        for key, value in node.items() if node.is_mapping and len(node.raw.value) == 1 else ():
             target = value if value.is_scalar else next(iter(value.elements()), None)
-            if target is None or not target.is_scalar:
+            if target is None or not target.is_scalar or " " in target.text or is_jinja_text(target.text):
                 continue
             if key.text in ("get_resource", "get_attr") and target.text not in names:
                 yield _dangling(target, "resource", names)
@@ -188,12 +262,8 @@ def _attribute(template: Node, value: Node) -> Iterator[Finding]:
     schema = load_data("heat_resources.yaml").get(kind.text) if kind else None
     if schema is None or not schema["attributes"] or path[1].text in set(schema["attributes"]) | BASE_ATTRIBUTES:
         return
-    if kind is not None and kind.text in (
-        "OS::Heat::ResourceGroup",
-        "OS::Heat::SoftwareDeployment",
-        "OS::Heat::Value",
-    ):
-        return  # attributes made from what the resource holds
+    if kind is not None and kind.text in DYNAMIC_ATTRIBUTES:
+        return
     near = difflib.get_close_matches(path[1].text, schema["attributes"], n=1, cutoff=0.6)
     yield UNKNOWN_ATTRIBUTE.at(
         path[1].place, f"{path[0].text}.{path[1].text}",
@@ -202,7 +272,17 @@ def _attribute(template: Node, value: Node) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def is_of_a_tenant(template: Node) -> bool:
+    """Whether a person makes a stack of it; TripleO's own templates take parameters by agreement, used or not."""
+    kinds = [kind.text for kind in _types(template).values()]
+    return any(kind.startswith(CLOUD_RESOURCES) for kind in kinds) and not (
+        TRIPLEO_INTERFACE & _definitions(template, "parameters")
+    )
+
+
 def _unused(template: Node) -> Iterator[Finding]:
+    if not is_of_a_tenant(template):
+        return
     block = template.get("parameters")
     used = {
         (value if value.is_scalar else next(iter(value.elements()), value)).text
@@ -250,7 +330,7 @@ def _flavors_and_images(deployment: Deployment) -> Iterator[Finding]:
         for _, resource in resources(template)
         if _is(resource, "OS::Nova::Flavor")
         and (name := resource.find("properties", "name"))
-        and (text := _resolve(template, name))
+        and (text := resolve(template, name))
     }
     images = _created(deployment, "image")
     for template in deployment.files.templates:
@@ -275,7 +355,7 @@ def _created(deployment: Deployment, what: str) -> set[str]:
 
 def _named(template: Node, resource: Node, key: str, known: set[str], rule: Rule) -> Iterator[Finding]:
     node = resource.find("properties", key)
-    name = _resolve(template, node) if node else None
+    name = resolve(template, node) if node else None
     if node is not None and name and known and name not in known and not any("$" in item for item in known):
         yield rule.at(
             node.place,

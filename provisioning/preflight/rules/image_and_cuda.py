@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from provisioning.preflight.deployment import Deployment
 from provisioning.preflight.finding import Finding, Rule, Severity
+from provisioning.preflight.gpus import architectures
+from provisioning.preflight.rules.driver_and_toolkit import called, cards_of
 from provisioning.preflight.shell_source import Script
 
 NVIDIA = "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/"
@@ -21,21 +23,6 @@ RULES = (
     APPLIANCE_KERNEL, UPDATE_AFTER_HEADERS, UNPINNED_CUDA, REPOSITORY_VERSION, DRIVER_TOO_NEW, REBOOT_UNSIGNALLED,
     REGISTERED_IMAGE,
 )  # fmt: skip
-PASCAL_OR_OLDER = {
-    "15f7",
-    "15f8",
-    "15f9",
-    "1b38",
-    "1bb3",
-    "1b30",
-    "102d",
-    "1db1",
-    "1db4",
-    "1db5",
-    "1db6",
-    "1df6",
-}
-"""P100, P40, P4, P6000, K80 and V100: product ids that driver branches after 580 leave out."""
 UNAME_IN_IMAGE = re.compile(r"virt-customize\b.*--run-command\s+.*(?:uname\s+-r)")
 HEADERS = re.compile(r"kernel-(?:devel|headers)|linux-headers")
 PINNED_PATH = re.compile(r"/usr/local/cuda-(?P<version>\d+\.\d+)/")
@@ -84,16 +71,13 @@ def _cuda(deployment: Deployment, script: Script) -> Iterator[Finding]:
                 place, match[0], f"today's CUDA is not {version}, and the script uses {pinned[1][0]}",
                 f"install {match['package']}-{version.replace('.', '-')}",
             )  # fmt: skip
-        old = [
-            entry
-            for entry in [*deployment.whitelist, *deployment.aliases]
-            if entry.text("product_id") in PASCAL_OR_OLDER
-        ]
-        if old and match["package"] != "cuda-toolkit":
-            yield DRIVER_TOO_NEW.at(
-                place, match[0], f"the newest driver no longer supports 10de:{old[0].text('product_id')}; 580 is the last branch that does",
-                "pin the driver's branch, e.g. nvidia-driver-branch-580 or the version that CUDA's release notes name",
-            )  # fmt: skip
+        for architecture, product_id in cards_of(deployment).items():
+            last = architectures()[architecture].last_driver
+            if last is not None and match["package"] != "cuda-toolkit":
+                yield DRIVER_TOO_NEW.at(
+                    place, match[0], f"the newest driver no longer supports {called(architecture, product_id)}; {last} is the last branch that does",
+                    f"pin the driver's branch, e.g. cuda-drivers-{last}, or the version that CUDA's release notes name",
+                )  # fmt: skip
     for place, match in script.search(REPOSITORY):
         version = match["version"].replace("-", ".")
         if pinned is not None and version != pinned[1]["version"]:

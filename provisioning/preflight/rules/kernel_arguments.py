@@ -41,6 +41,7 @@ SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
 HOST_NAME = re.compile(r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~|==?)\s*(?P<test>\S+)")  # fmt: skip
+BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")
 MKCONFIG = re.compile(r"\bgrub2?-mkconfig\b.*?-o\s+(?P<target>\S+)")
 EFI = re.compile(r"efi", re.I)
 IOMMU_PT = re.compile(r"\biommu=pt\b")
@@ -62,7 +63,10 @@ def _texts(deployment: Deployment) -> str:
 
 
 def _missing(deployment: Deployment) -> Iterator[Finding]:
-    gpus = [entry for entry in deployment.whitelist if entry.is_gpu]
+    environments = {environment.path for environment in deployment.files.environments}
+    gpus = [entry for entry in deployment.whitelist if entry.is_gpu and entry.node.place.path in environments]
+    if any(IOMMU_PT.search(node.text) for _, node in deployment.kernel_arguments):
+        return  # said of the argument itself
     whole = bool(deployment.aliases or deployment.first_boot_scripts or deployment.kernel_arguments)
     if gpus and whole and not IOMMU_ARGUMENT.search(_texts(deployment)) and not _calls_other_files(deployment):
         yield NO_ARGUMENT.at(
@@ -74,7 +78,7 @@ def _missing(deployment: Deployment) -> Iterator[Finding]:
 
 def _calls_other_files(deployment: Deployment) -> bool:
     """Whether the registry maps first-boot to a template that we were not given."""
-    mapped = [value for key, value in deployment.files.resource_registry() if key.text.endswith("NodeUserData")]
+    mapped = [value for key, value in deployment.resource_registry if key.text.endswith("NodeUserData")]
     names = {path.name for path in deployment.files.texts}
     return any(value.text.rsplit("/", 1)[-1] not in names for value in mapped)
 
@@ -95,7 +99,7 @@ def _sed(script: Script) -> Iterator[Finding]:
 
 
 def _host_name(script: Script) -> Iterator[Finding]:
-    if not script.in_template:
+    if not script.in_template or not BOOT_WORK.search(script.text):
         return
     for place, match in script.search(HOST_NAME):
         word = match["word"] or match["test"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
 from provisioning.preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
 from provisioning.preflight.finding import Finding, Place, Replacement, Rule, Severity
-from provisioning.preflight.gpus import nvidia_products
+from provisioning.preflight.gpus import gpu_ids, is_listed_completely, nvidia_products
 from provisioning.preflight.yaml_source import Node
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
@@ -18,7 +17,7 @@ UNQUOTED_ID = Rule(
     "https://yaml.org/type/float.html",
 )  # fmt: skip
 MALFORMED_ID = Rule("GP202", "A PCI id that is not four lower-case hexadecimal digits", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-UNKNOWN_PRODUCT = Rule("GP203", "A product id that is not one of NVIDIA's GPUs", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
+UNKNOWN_PRODUCT = Rule("GP203", "A product id that NVIDIA has not given to any device", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
 ALIAS_NOT_ON_COMPUTES = Rule(
     "GP204", "The alias is set for controllers only", Severity.ERROR,
     "later, at the first resize, cold migration or evacuation: 'PCI alias … is not defined' on the compute",
@@ -70,6 +69,8 @@ RULES = (
     ALIAS_INCOMPLETE, DEVNAME_FOR_GPU, NO_GPU_FLAVOR, MALFORMED_REQUEST,
 )  # fmt: skip
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
+NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
+"""Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
 CONTROL_ROLES = re.compile(r"controller|control", re.I)
 
 
@@ -89,11 +90,13 @@ def _ids(entry: PciEntry) -> Iterator[Finding]:
         node = entry.fields.get(field)
         if node is None or not node.is_scalar:
             continue
-        if node.scalar_type != "str":
+        if node.text == "*":
+            continue
+        if _is_number(node):
             yield _unquoted(node, field)
         elif not PCI_ID.match(node.text):
             yield _malformed(node, field)
-    product = entry.text("product_id") or ""
+    product = "" if _is_number(entry.fields.get("product_id")) else entry.text("product_id") or ""
     if entry.is_gpu and PCI_ID.match(product) and product not in nvidia_products():
         yield from _unknown_product(entry.fields["product_id"])
     if entry.is_gpu and "devname" in entry.fields:
@@ -110,10 +113,18 @@ def _unquoted(node: Node, field: str) -> Finding:
     return UNQUOTED_ID.at(
         node.place,
         f"{field}: {node.text}",
-        f"without quotes YAML reads {node.text} as {node.scalar_type}, and nova.conf gets another value",
+        f"without quotes {_reader(node)} {node.text} as a number, and nova.conf gets another value",
         f'{field}: "{node.text}"',
         Replacement(node.text, f'"{node.text}"'),
     )
+
+
+def _is_number(node: Node | None) -> bool:
+    return node is not None and node.is_plain and node.origin is None and bool(NUMBER_TO_SOME.match(node.text))
+
+
+def _reader(node: Node) -> str:
+    return "YAML reads" if node.scalar_type != "str" else "YAML 1.2 and Ruby's hiera read"
 
 
 def _malformed(node: Node, field: str) -> Finding:
@@ -123,19 +134,20 @@ def _malformed(node: Node, field: str) -> Finding:
         f"{field}: {node.text}",
         "Nova compares ids as text with what the kernel reports: four lower-case hexadecimal digits",
         f'{field}: "{mended}"' if PCI_ID.match(mended) else "the id that `lspci -nn` prints in brackets",
+        Replacement(node.written, f'"{mended}"') if PCI_ID.match(mended) and node.origin is None else None,
     )
 
 
 def _unknown_product(node: Node) -> Iterator[Finding]:
-    near = difflib.get_close_matches(node.text, nvidia_products(), n=3, cutoff=0.7)
-    if not near:
-        return  # a card that we have no data on: not ours to judge
-    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in sorted(near))
+    if not is_listed_completely(node.text):
+        return  # a card newer than our list
+    near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, node.text, strict=True)) == 1]
+    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in near[:3])
     yield UNKNOWN_PRODUCT.at(
         node.place,
         node.text,
-        f"no GPU that we know has the id 10de:{node.text}",
-        f"one of {names}? compare with `lspci -nn`",
+        f"no product of NVIDIA has the id 10de:{node.text}",
+        f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
     )
 
 
@@ -175,11 +187,13 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
         f"an alias for {written} never matches"
         + ("" if "device_type" in alias.fields else " (type-PCI is the default)"),
         f'device_type: "{gpu.device_type}"',
+        Replacement(node.written, gpu.device_type) if "device_type" in alias.fields and node.origin is None else None,
     )
 
 
 def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
+    yield from _alias_roles(deployment, gpu_aliases)
     everywhere = {alias.text("name") for alias in gpu_aliases if alias.role is None}
     control = _names(alias for alias in gpu_aliases if alias.role and CONTROL_ROLES.search(alias.role))
     # nova::api is a class of the API's host: its key has no effect on a compute
@@ -205,11 +219,27 @@ def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:
+    """Where aliases are set role by role, each role with cards of its own needs them."""
+    set_for = {alias.role for alias in gpu_aliases if alias.hiera_key == "nova::pci::aliases"}
+    computes = {role for role in set_for if role and not CONTROL_ROLES.search(role)}
+    if None in set_for or not computes:
+        return
+    for entry in deployment.whitelist:
+        if entry.is_gpu and entry.role and entry.role not in set_for:
+            yield ALIAS_NOT_ON_COMPUTES.at(
+                entry.node.place, f"{entry.role}Parameters", f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
+                f"set nova::pci::aliases in {entry.role}ExtraConfig, too",
+            )  # fmt: skip
+
+
 def _names(aliases: Iterator[PciEntry] | list[PciEntry]) -> set[str | None]:
     return {alias.text("name") for alias in aliases}
 
 
 def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
+    if not deployment.whitelist and not deployment.deploys:
+        return  # half of the setup: the whitelist may stand elsewhere
     allowed = [entry for entry in deployment.whitelist if entry.is_gpu or "vendor_id" not in entry.fields]
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
     for alias in gpu_aliases:
@@ -223,7 +253,8 @@ def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
                 "give NovaPCIPassthrough and the alias the same vendor_id and product_id",
             )  # fmt: skip
     whitelisted = [entry for entry in deployment.whitelist if entry.is_gpu]
-    if whitelisted and not deployment.aliases and not _uses_placement(deployment):
+    whole = bool(deployment.deploys or deployment.flavor_uses)
+    if whitelisted and whole and not deployment.aliases and not _uses_placement(deployment):
         entry = whitelisted[0]
         yield WHITELIST_WITHOUT_ALIAS.at(
             entry.node.place, _id(entry), "no environment file sets an alias",

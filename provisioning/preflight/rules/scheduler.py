@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from provisioning.preflight.deployment import Deployment
-from provisioning.preflight.finding import Finding, Place, Rule, Severity
+from provisioning.preflight.finding import Finding, Place, Replacement, Rule, Severity
 from provisioning.preflight.releases import Lifetime, load_data
+from provisioning.preflight.spelling import nearest
 from provisioning.preflight.yaml_source import Node
 
 SCHEDULING = "https://docs.openstack.org/nova/latest/admin/scheduling.html"
@@ -55,7 +55,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 def _is_whole_deployment(deployment: Deployment) -> bool:
     """Whether we were given both halves: a lone snippet is not blamed for what stands elsewhere."""
-    return bool(deployment.whitelist and deployment.aliases)
+    environments = {environment.path for environment in deployment.files.environments}
+    return all(
+        any(entry.node.place.path in environments for entry in entries)
+        for entries in (deployment.whitelist, deployment.aliases)
+    )
 
 
 def _names(value: Node) -> list[tuple[Node, str]]:
@@ -83,9 +87,11 @@ def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterat
 
 def _one_filter(deployment: Deployment, known: dict[str, Lifetime], node: Node, name: str) -> Iterator[Finding]:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        near = nearest(name, known)
         if near:  # otherwise a filter of the user's own
-            yield FILTER_UNKNOWN.at(node.place, name, "Nova has no such filter", f"did you mean {near[0]}?")
+            yield FILTER_UNKNOWN.at(
+                node.place, name, "Nova has no such filter", f"did you mean {near}?", Replacement(name, near)
+            )
     elif not known[name].covers(deployment.release) and deployment.release != "newton":
         span = known[name]
         yield FILTER_GONE.at(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from provisioning.preflight.deployment import Deployment, resources
 from provisioning.preflight.finding import Finding, Place, Rule, Severity
+from provisioning.preflight.rules.heat_templates import is_of_a_tenant
 from provisioning.preflight.shell_source import Script
 
 GUIDE = "https://docs.openstack.org/security-guide/"
@@ -26,9 +27,12 @@ RULES = (
     PASSWORD_DEFAULT, PASSWORD_SHOWN, CREDENTIALS_ON_COMMAND_LINE, PUBLIC_FLAVOR, PUBLIC_IMAGE, UNSAFE_INTERRUPTS,
     READABLE_KEY, KEY_AMONG_FILES, PASSWORD_IN_FILE, PRIVATE_KEY_OUTPUT,
 )  # fmt: skip
-PASSWORD_NAME = re.compile(r"passw(?:or)?d|secret", re.I)
+PASSWORD_NAME = re.compile(r"(?:passw(?:or)?d|secret)[0-9]*\Z", re.I)
 COMMAND_LINE_PASSWORD = re.compile(
-    r"(?P<option>--root-password\s+password:(?!\s)|--password[= ]|-p\s+password:|OS_PASSWORD=)(?P<value>[\"']?[^\s\"'/]+)"
+    r"(?P<option>--root-password\s+password:(?!\s)|--password[= ]|-p\s+password:|OS_PASSWORD=)(?P<value>[\"']?[^\s\"'/$]+)"
+)
+PIPED_PASSWORD = re.compile(
+    r"""echo\s+["']?(?:\w+:)?(?P<value>[^\s"'$|]+)["']?\s*\|\s*(?:sudo\s+)?(?:chpasswd|passwd\s+--stdin)"""
 )
 UNSAFE = re.compile(r"allow_unsafe_interrupts=(?:1|[Yy]\b)")
 RC_PASSWORD = re.compile(r"^\s*export\s+OS_PASSWORD=(?P<value>[\"']?[^\s\"'$`{]+)", re.M)
@@ -48,7 +52,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
-    for template in deployment.files.templates:
+    for template in filter(is_of_a_tenant, deployment.files.templates):
         block = template.get("parameters")
         for name, definition in block.items() if block else ():
             if not PASSWORD_NAME.search(name.text) or not definition.is_mapping:
@@ -71,6 +75,8 @@ def _script(script: Script) -> Iterator[Finding]:
             place, match["option"], "everybody on that machine can read the process list",
             "read it from a file of mode 0600 (--root-password file:…, an activation key, an rc file)",
         )  # fmt: skip
+    for place, match in script.search(PIPED_PASSWORD):
+        yield PASSWORD_IN_FILE.at(place, f"echo … | {match[0].rsplit('|', 1)[-1].strip()}", "whoever reads the script can log in", "a key pair, or chpasswd -e with a hash that is passed as a parameter")  # fmt: skip
     for place, match in script.search(UNSAFE):
         yield UNSAFE_INTERRUPTS.at(place, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping")  # fmt: skip
     for command in script.commands():

@@ -1,0 +1,6 @@
+#!/bin/bash
+set -e
+openstack overcloud deploy --templates \
+  -e /usr/share/openstack-tripleo-heat-templates/environments/host-config-and-reboot.yaml \
+  -e /home/stack/templates/10-net.yaml \
+  --timeout 90

@@ -1,0 +1,7 @@
+#!/bin/bash
+set -e
+upload-puppet-modules -d ~/puppet-nova
+openstack overcloud deploy --templates \
+  -e /usr/share/openstack-tripleo-heat-templates/environments/host-config-pre-network.yaml \
+  --environment-directory /home/stack/templates/environments \
+  --timeout 90

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -e
+dnf -y update
+grubby --update-kernel=ALL --args="intel_iommu=on iommu=pt"
+reboot

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+echo 'add_drivers+=" vfio-pci "' > /etc/dracut.conf.d/vfio.conf

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+make -j $(grep -c Skylake /proc/cpuinfo) -C samples

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+make -C samples EXTRA_NVCCFLAGS=-Wno-deprecated-gpu-targets

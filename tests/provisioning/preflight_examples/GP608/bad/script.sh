@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+mkdir images
+openstack image list

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+mkdir -p images
+openstack image list

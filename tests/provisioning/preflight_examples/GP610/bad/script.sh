@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+time exec openstack stack list

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+openstack image create --disk-format qcow2 --file rhel-7.qcow2 rhel-7
+virt-customize -a rhel-7.qcow2 --install gcc

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -e
+source ~/overcloudrc
+openstack overcloud deploy --templates --timeout 90
+openstack server list

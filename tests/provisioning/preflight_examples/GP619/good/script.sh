@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+openstack stack list \
+--long

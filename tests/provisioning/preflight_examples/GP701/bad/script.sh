@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+virt-customize -a i.qcow2 --run-command 'yum install -y kernel-devel-$(uname -r)'

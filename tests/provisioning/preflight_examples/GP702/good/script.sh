@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+virt-customize -a i.qcow2 --update
+virt-customize -a i.qcow2 --install kernel-devel-3.10.0

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+virt-customize -a i.qcow2 --run-command 'subscription-manager register --org 1 --activationkey k'

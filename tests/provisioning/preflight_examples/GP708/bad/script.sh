@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+dnf install -y nvidia-open-570

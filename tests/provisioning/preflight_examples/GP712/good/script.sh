@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+openstack image set --property os_secure_boot=disabled rhel-9
+yum install -y cuda-drivers-580

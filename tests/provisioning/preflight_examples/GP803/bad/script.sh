@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+openstack overcloud deploy --templates --timeout 5

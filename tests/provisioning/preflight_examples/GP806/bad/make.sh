@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+openstack flavor create --private --vcpus 8 --ram 16384 --disk 40 --property "pci_passthrough:alias=a1:1" gpu
+openstack quota set --cores 8 t1

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+virt-customize -a i.qcow2 --root-password password:redhat

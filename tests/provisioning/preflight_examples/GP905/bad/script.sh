@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+openstack image create --public --file a.qcow2 x

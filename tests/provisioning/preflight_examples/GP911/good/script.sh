@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+umask 077
+openstack keypair create stack > stack.pem

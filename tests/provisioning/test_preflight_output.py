@@ -1,0 +1,101 @@
+"""What preflight writes: SARIF that code review takes, JUnit, and patches that apply and mend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from xml.etree import ElementTree
+
+import pytest
+from test_preflight_examples import EXAMPLES, release_of
+
+from provisioning.preflight.cli import inspect
+from provisioning.preflight.output import as_junit, as_patch, as_sarif
+from provisioning.preflight.rules import catalogue
+
+FIXABLE = ("GP104", "GP201", "GP202", "GP209", "GP302", "GP601", "GP602", "GP619")
+
+
+@pytest.fixture(scope="module")
+def sarif() -> dict[str, Any]:
+    """SARIF of every failing example."""
+    files, findings = inspect([EXAMPLES])
+    made: dict[str, Any] = json.loads(as_sarif(findings, len(files.texts)))
+    return made
+
+
+def test_sarif_has_what_the_standard_asks_for(sarif: dict[str, Any]):
+    assert sarif["version"] == "2.1.0"
+    assert urlparse(sarif["$schema"]).path.endswith("sarif-schema-2.1.0.json")
+    (run,) = sarif["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"]
+    assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"]) >= len(catalogue())
+    for rule in driver["rules"]:
+        assert rule["shortDescription"]["text"]
+        assert urlparse(rule["helpUri"]).scheme == "https"
+
+
+def test_every_sarif_result_points_to_its_rule_and_place(sarif: dict[str, Any]):
+    (run,) = sarif["runs"]
+    rules = run["tool"]["driver"]["rules"]
+
+    assert len(run["results"]) > 100
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("none", "note", "warning", "error")
+        assert result["message"]["text"]
+        (location,) = result["locations"]
+        place = location["physicalLocation"]
+        assert not place["artifactLocation"]["uri"].startswith("/")
+        assert place["region"]["startLine"] >= 1
+        assert place["region"]["startColumn"] >= 1
+
+
+def test_junit_has_one_case_for_each_rule():
+    files, findings = inspect([EXAMPLES / "GP201" / "bad"], "queens")
+
+    suite = ElementTree.fromstring(as_junit(findings, len(files.texts)))  # noqa: S314
+
+    failed = [case.get("name", "").split()[0] for case in suite if case.find("failure") is not None]
+    assert "GP201" in failed
+    assert int(suite.get("tests", "0")) == len(catalogue())
+    assert int(suite.get("failures", "0")) == len(failed)
+
+
+@pytest.mark.parametrize("code", FIXABLE)
+def test_the_patch_applies_mends_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
+    shutil.copytree(EXAMPLES / code / "bad", tmp_path / "files")
+    monkeypatch.chdir(tmp_path)
+    before = {finding.code for finding in inspect([Path("files")], release_of(code))[1]}
+    findings = [finding for finding in inspect([Path("files")], release_of(code))[1] if finding.code == code]
+    texts = {path: path.read_text().splitlines() for path in Path("files").rglob("*") if path.is_file()}
+
+    patch = as_patch(findings)
+    subprocess.run(["git", "apply", "-"], input=patch, text=True, check=True, cwd=tmp_path)
+
+    after = {finding.code for finding in inspect([Path("files")], release_of(code))[1]}
+    assert code in before - after
+    assert after <= before
+    changed = [
+        (path, number)
+        for path, lines in texts.items()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if line != lines[number - 1]
+    ]
+    assert set(changed) == {(finding.place.path, finding.place.line) for finding in findings}
+
+
+def test_what_can_be_mended_is_tested():
+    codes = {
+        finding.code
+        for rule in catalogue()
+        for finding in inspect([EXAMPLES / rule.code / "bad"], release_of(rule.code))[1]
+        if finding.fix is not None
+    }
+
+    assert codes == set(FIXABLE)

@@ -1,0 +1,141 @@
+"""Whatever lies in a directory, preflight answers: with findings or a clear message, never with a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_preflight_examples import EXAMPLES
+
+from provisioning.preflight import rules
+from provisioning.preflight.cli import FORMATS, inspect
+from provisioning.preflight.deployment import Deployment
+from provisioning.preflight.file_set import read
+
+NAMES = (
+    "env.yaml",
+    "stack.yml",
+    "deploy.sh",
+    "nova.conf",
+    "overcloudrc",
+    "instackenv.json",
+    "roles_data.yaml",
+    "key.pem",
+)
+TEXTS = sorted(path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*/bad/**/*") if path.is_file())
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def findings_of(files: dict[str, bytes]) -> list[str]:
+    """Codes over these files, every output written; shellcheck is left out, it has its own tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        read_files = read([Path(folder)])
+        found = list(rules.check(Deployment(read_files, "queens")))
+        for write in FORMATS.values():
+            write(found, len(read_files.texts)).encode("utf-8")
+        return [finding.code for finding in found]
+
+
+@quick
+@given(st.dictionaries(st.sampled_from(NAMES), st.binary(max_size=400), max_size=4))
+def test_any_bytes_are_read(files: dict[str, bytes]):
+    findings_of(files)
+
+
+@quick
+@given(st.data())
+def test_damaged_files_are_read(data: st.DataObject):
+    text = data.draw(st.sampled_from(TEXTS))
+    start = data.draw(st.integers(0, len(text)))
+    length = data.draw(st.integers(0, 40))
+    put_in = data.draw(
+        st.text(max_size=12) | st.sampled_from(["{", "[", "*a", "&a [*a]", "\\ud800", "!!python/x ", "- ", ": "])
+    )
+    damaged = text[:start] + put_in + text[start + length :]
+
+    findings_of({data.draw(st.sampled_from(NAMES)): damaged.encode("utf-8", "replace")})
+
+
+def test_aliases_that_multiply_are_a_finding():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+
+    assert findings_of({"env.yaml": ("parameter_defaults:\n  " + "\n  ".join(lines)).encode()}) == ["GP101"]
+
+
+def test_an_alias_inside_its_own_anchor_is_a_finding():
+    assert findings_of({"env.yaml": b"parameter_defaults: &a\n  NovaPCIPassthrough: *a\n"}) == ["GP101"]
+
+
+def test_deep_nesting_is_a_finding():
+    assert findings_of({"env.yaml": b"parameter_defaults: " + b"[" * 5000}) == ["GP101"]
+
+
+def test_a_huge_file_is_a_finding():
+    assert findings_of({"env.yaml": b"parameter_defaults: {}\n" + b"#" * 3_000_000}) == ["GP101"]
+
+
+def test_other_encodings_are_a_finding():
+    assert findings_of({"env.yaml": "parameter_defaults: {}".encode("utf-16")}) == ["GP101"]
+
+
+def test_an_unreadable_file_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "env.yaml").write_text("parameter_defaults: {}\n")
+
+    def refused(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+
+    (finding,) = inspect([tmp_path])[1]
+    assert (finding.code, finding.why) == ("GP101", "Permission denied")
+
+
+def test_links_in_a_circle_and_pipes_are_passed_over(tmp_path: Path):
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "up").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "env.yaml").write_text("parameter_defaults: {}\n")
+
+    files, findings = inspect([tmp_path])
+
+    assert [path.name for path in files.texts] == ["env.yaml"]
+    assert findings == []
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    text = 'parameter_defaults:\n  NovaPCIPassthrough:\n    - {vendor_id: "10de", product_id: "\\e[2J\\u0007"}\n'
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "env.yaml").write_text(text)
+        files, findings = inspect([Path(folder)])
+
+        shown = "".join(write(findings, len(files.texts)) for write in FORMATS.values())
+
+    assert "GP202" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_json_output_is_json_for_every_example():
+    files, findings = inspect([EXAMPLES])
+
+    assert len(json.loads(FORMATS["json"](findings, len(files.texts)))["findings"]) == len(findings)
+
+
+def test_without_shellcheck_the_rest_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a.sh").write_text("#!/bin/bash\nif [ 1 ]\n")
+    with_it = [finding.code for finding in inspect([tmp_path])[1]]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+
+    assert any(code.startswith("SC") for code in with_it)
+    assert inspect([tmp_path])[1] == []
