@@ -25,4 +25,6 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "host_fixtures",
         "report_fixtures",
         "lifecycle_fixtures",
+        "history_fixtures",
+        "junit_fixtures",
     ]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from reports.history.robust import resolution_of, scale_of, t_tail
 
 Values = NDArray[np.float64]
+Lengths = NDArray[np.int64]
 
 MIN_BEFORE = 5
 MIN_AFTER = 5
@@ -31,6 +32,8 @@ RAMP_GAIN = 0.9
 """A ramp must fit that much better than a step, else the change is called a step."""
 DEGREES_OF_FREEDOM = 0.37
 """Of a scale that is a median absolute deviation, per figure: its efficiency beside the standard deviation's."""
+COARSE_LENGTHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
+AROUND = 3
 SEARCHES = 3.0
 """The length of the ramp is searched, too: as good as so many more places, by simulation."""
 
@@ -70,7 +73,15 @@ def change_points(
     y = np.asarray(values, dtype=np.float64)
     if len(y) < MIN_BEFORE + MIN_AFTER or np.median(y) <= 0:
         return []
-    return sorted(_changes(y, 0, resolution_of(values), confidence, least_change), key=lambda change: change.index)
+    resolution = resolution_of(values)
+    found = list(_changes(y, 0, resolution, confidence, least_change))
+    if not found and len(y) >= 2 * (MIN_BEFORE + MIN_AFTER):
+        # what was mended is hidden in the whole: most nights are as they were
+        third = len(y) // 3
+        found = list(_changes(y[: 2 * third], 0, resolution, confidence, least_change))
+        late = _changes(y[third:], third, resolution, confidence, least_change)
+        found += [change for change in late if all(abs(change.index - other.index) > AROUND for other in found)]
+    return sorted(found, key=lambda change: change.index)
 
 
 def _changes(
@@ -91,24 +102,35 @@ def _changes(
 
 
 def _best_fit(y: Values) -> _Fit:
-    fits = [_fit(y, index) for index in range(MIN_BEFORE, len(y) - MIN_AFTER + 1)]
-    step = min((step for step, _ in fits), key=lambda fit: fit.cost)
-    ramp = min((ramp for _, ramp in fits), key=lambda fit: fit.cost)
+    """Of ramps a few lengths everywhere, then every length around the best."""
+    places = range(MIN_BEFORE, len(y) - MIN_AFTER + 1)
+    fits = [_fit(y, index, _coarse_lengths(len(y) - index)) for index in places]
+    step = min((step for step, _ in fits), key=_cost)
+    near = min((ramp for _, ramp in fits), key=_cost).index
+    around = [index for index in places if abs(index - near) <= AROUND]
+    ramp = min((_fit(y, index, np.arange(1, len(y) - index + 1))[1] for index in around), key=_cost)
     return ramp if ramp.cost < RAMP_GAIN * step.cost else step
 
 
-def _fit(y: Values, index: int) -> tuple[_Fit, _Fit]:
+def _cost(fit: _Fit) -> float:
+    return fit.cost
+
+
+def _coarse_lengths(longest: int) -> Lengths:
+    return np.array([*(length for length in COARSE_LENGTHS if length < longest), longest])
+
+
+def _fit(y: Values, index: int, lengths: Lengths) -> tuple[_Fit, _Fit]:
     """The best step and the best ramp that begin at `index`."""
     before = float(np.median(y[:index]))
     after = y[index:] - before
-    lengths = np.arange(1, len(after) + 1)
     weights = np.minimum(np.arange(1, len(after) + 1)[None, :] / lengths[:, None], 1.0)
     changes = _weighted_medians(after[None, :] / weights, weights)
     costs = np.abs(after[None, :] - changes[:, None] * weights).sum(axis=1) + np.abs(y[:index] - before).sum()
 
     def fit(row: int) -> _Fit:
         model = np.concatenate([np.full(index, before), before + changes[row] * weights[row]])
-        return _Fit(index, row + 1, before, float(changes[row]), model, float(costs[row]))
+        return _Fit(index, int(lengths[row]), before, float(changes[row]), model, float(costs[row]))
 
     return fit(0), fit(int(np.argmin(costs)))
 

@@ -49,9 +49,7 @@ def against_past(past: Sequence[float], tonight: float, direction: str, comparis
     error = scale_of(values - usual, resolution) * math.sqrt(1 + math.pi / 2 / len(values))
     freedom = max(1.0, DEGREES_OF_FREEDOM * (len(values) - 1))
     worst = float(usual - values.min() if direction == "higher" else values.max() - usual)
-    if worse_by <= max(2 * resolution, TAIL * worst):
-        p = 1.0
-    else:
-        p = t_tail(worse_by / error, freedom) if error else 0.0
+    clear = worse_by > max(2 * resolution, TAIL * worst)
+    p = t_tail(worse_by / error, freedom) if clear else 1.0
     ratio = tonight / usual if direction == "higher" else usual / tonight
     return AgainstPast(tonight, usual, len(values), ratio, max(0.0, 1 - p * comparisons))
