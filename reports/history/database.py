@@ -34,10 +34,10 @@ class Database:
         self.shown = url.render_as_string(hide_password=True)
         with self.reading() as connection:
             version = migrations.version_of(connection)
-        migrations.refuse_newer(version)
+        migrations.refuse_newer(version, migrations.STEPS)
         if version < len(migrations.STEPS):
             with self.writing() as connection:
-                migrations.upgrade(connection)
+                migrations.upgrade(connection, migrations.STEPS)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
