@@ -11,10 +11,11 @@ SERVER_FACTS = ("sys_vendor", "product_name", "bios_version")
 
 
 def servers(run: Run) -> list[dict[str, Any]]:
-    """GPU hosts by name; what is not known is absent."""
+    """GPU hosts by name; what is not known is empty."""
     facts = {host.host: host for host in run.hosts}
+    empty = dict.fromkeys((*SERVER_FACTS, "bios_date", "kernel"), "")
     return [
-        {"host": name, "cards": count, **(facts[name].facts if name in facts else {})}
+        {"host": name, "cards": count, **empty, **(facts[name].facts if name in facts else {})}
         for name, count in sorted(run.header.declared_hosts.items())
     ]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from made_runs import UUIDS, check, made_run, write
 from postgresql import PASSWORD, running
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import create_engine, func, inspect, select, text
+from sqlalchemy.pool import NullPool
 
 from provisioning.cloud_file import SecretReference
 from provisioning.errors import InputError
@@ -42,12 +43,11 @@ def opened(request, tmp_path, monkeypatch) -> Iterator[Callable[[], Database]]:
     if request.param == "sqlite":
         yield lambda: open_file(tmp_path / "history.db")
         return
-    monkeypatch.setenv("HISTORY_URL", request.getfixturevalue("server"))
+    url = request.getfixturevalue("server")
+    monkeypatch.setenv("HISTORY_URL", url)
     yield lambda: open_reference(SecretReference(env="HISTORY_URL"))
-    database = open_reference(SecretReference(env="HISTORY_URL"))
-    with database.writing() as connection:
-        METADATA.drop_all(connection)
-    database.close()
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    METADATA.drop_all(engine)
 
 
 def test_a_run_is_there_once_however_often_it_is_loaded(opened):
