@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from sqlalchemy import select
 from provisioning.cloud_file import SlowerThanPast
 from reports.history.database import Database
 from reports.history.loading import figures_of
-from reports.history.nights import Series, SeriesKey, key_of, series_of
+from reports.history.nights import Series, SeriesKey, key_of, runs_of, series_of
 from reports.history.own_past import LEAST_NIGHTS, AgainstPast, against_past
 from reports.history.tables import CHECKS, RUNS
 from reports.history.trend import confidence_words
@@ -71,11 +70,11 @@ def _compared(database: Database, run: Run, limits: SlowerThanPast) -> list[Comp
 def _past(database: Database, run: Run, limits: SlowerThanPast) -> list[Series]:
     """What is too slow never becomes what is usual: hosts' nights in which this very check failed are left out."""
     refused = _refused(database, run.header.cloud)
-    started = datetime.datetime.fromisoformat(run.header.started)
-    earliest = (started - datetime.timedelta(days=2 * limits.nights)).date()  # some dates have no run
-    since = datetime.date.min if refused else earliest  # a card may have been slow for longer than the past is long
-    since = max(since, limits.since or since)
-    return series_of(database, run.header.cloud, since=since.isoformat(), before=run.header.started, without=refused)
+    dates = sorted({kept.started[:10] for kept in runs_of(database, run.header.cloud)})
+    # twice the nights asked for, as not every run measures every card; all where a card may have been slow for long
+    earliest = "" if refused or not dates else dates[-2 * limits.nights :][0]
+    since = max(earliest, limits.since.isoformat() if limits.since else "")
+    return series_of(database, run.header.cloud, since=since, before=run.header.started, without=refused)
 
 
 def _refused(database: Database, cloud: str) -> set[tuple[str, str]]:

@@ -77,7 +77,7 @@ def test_slower_than_its_own_past_rejects_the_run(with_past, workers):
 
     assert done.returncode == 1, done.stdout
     assert "REJECTED  history.slower_than_past [one-card]: slower_than_past" in done.stdout
-    assert "10.7 GB/s, in 14 nights before 11.9: 10.1 % slower" in done.stdout
+    assert "10.7 GB/s, in 14 nights before 11.89: 10.0 % slower" in done.stdout
     records = {record.id: record for record in read_run(with_past / "run")[1]}
     assert records["history.slower_than_past"].verdict == "failed"
     assert runs_of(open_file(with_past / "history.db"))[-1].outcome == "rejected"

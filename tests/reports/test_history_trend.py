@@ -130,7 +130,10 @@ def test_a_card_slower_than_its_past_fails_its_host_only(past):
 
     bad = records["one-card"]
     assert (bad.id, bad.verdict, bad.cause) == (CHECK, Verdict.FAILED, "slower_than_past")
-    assert f"bandwidth.h2d of {UUIDS[2]} (one-card card 0): 10.71 GB/s, in 14 nights before 11.9: 10" in bad.message
+    assert (
+        f"bandwidth.h2d of {UUIDS[2]} (one-card card 0): 10.71 GB/s, in 14 nights before 11.89: 10.0 % slower"
+        in bad.message
+    )
     assert "% sure" in bad.message
     assert records["all-cards"].verdict is Verdict.PASSED
     assert "6 figures compared" in records["all-cards"].found
