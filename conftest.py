@@ -27,4 +27,6 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "report_fixtures",
         "lifecycle_fixtures",
         "preflight_fixtures",
+        "history_fixtures",
+        "junit_fixtures",
     ]

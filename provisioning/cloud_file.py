@@ -6,6 +6,7 @@ Secrets are named by reference (`{env: NAME}` or `{file: PATH}`), never written 
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import ipaddress
 import os
@@ -320,6 +321,28 @@ class NovaPlaces(_Section):
     """Nova's services run in containers that are called nova_api, nova_scheduler, nova_compute."""
 
 
+class SlowerThanPast(_Section):
+    """A run fails when a card is slower than its own past."""
+
+    fail_below_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Tonight's figure by the median of the past; 0.95 fails what is more than five per cent slower."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.99
+    """That no card is failed wrongly within `nights`, all cards and metrics together."""
+    nights: Annotated[int, Field(ge=7, le=400)] = 14
+    """How many nights back the past goes."""
+    since: datetime.date | None = None
+    """The past begins here, for instance after a new driver that is meant to be slower."""
+
+
+class History(_Section):
+    """Where runs are kept and what is made of them."""
+
+    url: SecretReference | None = None
+    """Reference to a database's URL; without it a SQLite file beside the runs."""
+    slower_than_past: SlowerThanPast | None = None
+    """Without it figures are kept and not judged by their past."""
+
+
 class Cloud(_Section):
     """A whole cloud file."""
 
@@ -351,6 +374,7 @@ class Cloud(_Section):
     """By metric (docs/gpus.md): figures that differ from the reference data, with the reason."""
     bare_metal: str | None = None
     """A run of kind host on the same models, for the ratio: a run's directory or records, its id, or its cloud's name."""
+    history: History = Field(default_factory=History)
     runs_directory: ExpandedPath | None = None
     lab_declaration: str | None = None
     """kind lab: another declaration than lab/lab.yaml."""

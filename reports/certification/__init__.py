@@ -1,0 +1,1 @@
+"""From an accepted run to a signed certificate, and back: is this directory what was signed?"""

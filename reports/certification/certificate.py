@@ -1,0 +1,174 @@
+"""A certificate's directory: made from a run, and verified against a public key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from provisioning.errors import InputError
+from reports.certification.attestation import Forged, opened, signed, statement
+from reports.certification.deviations import Deviation
+from reports.certification.document import REHEARSAL, Content, html, pdf
+from reports.certification.previous import changes_since
+from reports.certification.requirements import CATALOGUE, Decision, catalogue, catalogue_sha256, decide, judge
+from reports.certification.subject import subject_of
+from reports.records import RECORDS, Outcome, Verdict, json_line
+from reports.run import Run
+
+ATTESTATION = "attestation.dsse.json"
+RESULTS = {Decision.PASS: "PASSED", Decision.PASS_WITH_DEVIATIONS: "WARNED", Decision.FAIL: "FAILED"}
+HASH_CHUNK_BYTES = 1 << 20
+
+
+class CannotCertify(InputError):
+    """This run is no ground for a certificate, whatever it says."""
+
+
+def refuse(run: Run, *, rehearsal: bool) -> None:
+    """Only whole, finished runs on real hardware that came to a verdict.
+
+    Raises:
+        CannotCertify: why not.
+    """
+    simulated = run.header.simulated or any(check.simulated for check in run.checks)
+    if simulated and not rehearsal:
+        raise CannotCertify("simulated hardware is never certified", remedy="--rehearsal shows what it would look like")
+    if rehearsal and not simulated:
+        raise CannotCertify("a run on real hardware is no rehearsal", remedy="leave --rehearsal out")
+    if not run.header.whole:
+        raise CannotCertify("only a part of the suites was run", remedy="pytest suites/ --cloud NAME")
+    if run.end is None or run.unreadable_lines:
+        raise CannotCertify("the run was cut off, or lines of its records cannot be read", remedy="run it again")
+    if run.outcome is Outcome.COULD_NOT_JUDGE:
+        raise CannotCertify("the run could not judge the cloud", remedy="see its report, mend that, run it again")
+
+
+def content_of(
+    run: Run, deviations: Sequence[Deviation], *, rehearsal: bool, previous: tuple[str, dict[str, Any]] | None = None
+) -> Content:
+    """What the certificate of a run says."""
+    judged = judge(run, catalogue(), deviations)
+    decision = decide(judged)
+    subject = subject_of(run)
+    since = changes_since(previous[0], previous[1], subject, judged, decision) if previous else ()
+    return Content(run, subject, judged, decision, rehearsal, catalogue_sha256(), tuple(since))
+
+
+def write(directory: Path, content: Content, signer: CryptoSigner) -> None:
+    """Write all files, wholly or not at all.
+
+    Raises:
+        InputError: the directory is there already.
+    """
+    if directory.exists():
+        raise InputError(
+            f"{directory} is there already: a certificate is never written over", remedy="name another one"
+        )
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    try:
+        for name, data in files_of(content, signer).items():
+            (made / name).write_bytes(data)
+        made.chmod(0o755)
+        made.rename(directory)
+    except BaseException:
+        shutil.rmtree(made)
+        raise
+
+
+def files_of(content: Content, signer: CryptoSigner) -> dict[str, bytes]:
+    """All files by name."""
+    page = html(content)
+    run = content.run
+    files = {
+        "certificate.html": page.encode(errors="replace"),
+        "certificate.pdf": pdf(page, content),
+        "certificate.json": _json(_facts(content)),
+        "requirements.yaml": CATALOGUE.read_bytes(),
+        RECORDS: "".join(map(json_line, (run.header, *run.hosts, *run.checks, *([run.end] if run.end else ())))).encode(
+            errors="replace"
+        ),
+    }
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    payload = statement(
+        digests, RESULTS[content.decision], _tests(content), {"requirements.yaml": digests["requirements.yaml"]}
+    )
+    return {**files, ATTESTATION: signed(payload, signer)}
+
+
+def _facts(content: Content) -> dict[str, Any]:
+    """The certificate for programs."""
+    return {
+        **({"rehearsal": REHEARSAL} if content.rehearsal else {}),
+        "decision": content.decision,
+        "date": content.ended,
+        "subject": content.subject,
+        "requirements": {
+            each.requirement.id: {
+                "status": each.status,
+                "blocker": each.requirement.blocker,
+                "reasons": each.reasons,
+                "deviation": each.deviation.model_dump(mode="json") if each.deviation else None,
+            }
+            for each in content.judged
+        },
+        "since_previous": content.previous,
+    }
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="replace")
+
+
+def _tests(content: Content) -> dict[str, list[str]]:
+    """Checks by the predicate's fields; a rehearsal says so in each name: statements travel alone."""
+    fields: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    waived = {check for each in content.judged if each.is_open and not each.fails for check in each.checks}
+    for check in content.run.checks:
+        name = f"{check.id}[{check.place}]" if check.place else check.id
+        bad = "warnedTests" if check.id in waived else "failedTests"
+        field = "passedTests" if check.verdict is Verdict.PASSED else bad
+        fields[field].append(f"{name} ({REHEARSAL})" if content.rehearsal else name)
+    return {field: sorted(names) for field, names in fields.items()}
+
+
+def verify(directory: Path, key: SSlibKey) -> tuple[dict[str, Any] | None, list[str]]:
+    """The statement (None when forged) and everything that is not as it was signed."""
+    try:
+        found = opened((directory / ATTESTATION).read_bytes(), key)
+    except OSError as error:
+        return None, [f"{ATTESTATION}: {error.strerror}"]
+    except Forged as error:
+        return None, [f"{ATTESTATION}: {error}"]
+    return found, list(_differences(directory, found))
+
+
+def _differences(directory: Path, found: dict[str, Any]) -> Iterator[str]:
+    wanted = {str(subject.get("name", "")): str(subject["digest"].get("sha256", "")) for subject in found["subject"]}
+    there = {entry.name for entry in os.scandir(directory)} - {ATTESTATION}
+    for name in sorted(wanted.keys() - there):
+        yield f"{name}: is missing"
+    for name in sorted(there - wanted.keys()):
+        yield f"{name}: was not signed"
+    for name in sorted(there & wanted.keys()):
+        if not stat.S_ISREG((directory / name).lstat().st_mode):
+            yield f"{name}: is no file"
+        elif _sha256(directory / name) != wanted[name]:
+            yield f"{name}: was changed"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,70 @@
+"""What is certified: servers, cards and software, by the names that identify them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.history.loading import figures_of
+from reports.run import Run
+
+SERVER_FACTS = ("sys_vendor", "product_name", "bios_version")
+
+
+def servers(run: Run) -> list[dict[str, Any]]:
+    """GPU hosts by name; what is not known is empty."""
+    facts = {host.host: host for host in run.hosts}
+    empty = dict.fromkeys((*SERVER_FACTS, "bios_date", "kernel"), "")
+    return [
+        {"host": name, "cards": count, **empty, **(facts[name].facts if name in facts else {})}
+        for name, count in sorted(run.header.declared_hosts.items())
+    ]
+
+
+def cards(run: Run) -> list[dict[str, Any]]:
+    """Every card that a driver showed, once, with all places where it was seen."""
+    found: dict[str, dict[str, Any]] = {}
+    for host in run.hosts:
+        for card in host.cards:
+            identity = card.uuid or card.serial or f"{host.host} card {card.index}"
+            entry = found.setdefault(
+                identity,
+                {"uuid": card.uuid, "serial": card.serial, "name": card.name, "vbios": card.vbios, "seen": []},
+            )
+            entry["seen"].append({"host": host.host, "index": card.index, "pci_address": card.pci_address})
+    return [found[identity] for identity in sorted(found)]
+
+
+def software(run: Run) -> dict[str, Any]:
+    """Releases and versions; drivers and kernels of all machines."""
+    environment = run.header.environment
+    names = ("driver", "kernel", "system")
+    return {
+        "suite": run.header.suite_version,
+        **{name: environment[name] for name in ("release", "cuda", "cuda_packages") if environment.get(name)},
+        **{f"{name}s": sorted({host.facts[name] for host in run.hosts if host.facts.get(name)}) for name in names},
+    }
+
+
+def subject_of(run: Run) -> dict[str, Any]:
+    """All of it."""
+    return {
+        "cloud": run.header.cloud,
+        "run": run.header.id,
+        "servers": servers(run),
+        "cards": cards(run),
+        "software": software(run),
+    }
+
+
+def unknown_servers(run: Run) -> list[str]:
+    """GPU hosts that are not identified, and what is missing."""
+    missing = {entry["host"]: [name for name in SERVER_FACTS if not entry.get(name)] for entry in servers(run)}
+    found = [f"{host}: {', '.join(names)} not known" for host, names in missing.items() if names]
+    return found if missing else ["the cloud file declares no GPU host"]
+
+
+def unknown_cards(run: Run) -> list[str]:
+    """Measured cards without serial and UUID."""
+    figures = figures_of(run)
+    unknown = sorted({f"{f['host']} card {f['device']}: neither serial nor UUID" for f in figures if not f["card"]})
+    return unknown if figures else ["no card was measured"]

@@ -1,0 +1,73 @@
+"""`python -m reports certify RUN --key REF`: the signed certification report of a run."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from provisioning.errors import InputError
+from reports.certification import deviations
+from reports.certification.certificate import CannotCertify, content_of, refuse, verify, write
+from reports.certification.keys import signer
+from reports.certification.requirements import Decision, catalogue
+from reports.run import Run, read
+from reports.run_names import find
+
+HELP = "write the hardware certification report of a run, signed"
+CERTIFIED, FAILED, NO_GROUND = 0, 1, 69
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What, signed by which key, where to."""
+    parser.add_argument("run", metavar="RUN", help="a run's directory or id, or a cloud for its latest run")
+    parser.add_argument("--key", required=True, metavar="REF", help="private ed25519 key: a file, or env:VARIABLE")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: certificate/ in the run's directory")
+    parser.add_argument("--deviations", type=Path, metavar="FILE", help="YAML list of waived requirements")
+    parser.add_argument(
+        "--previous", type=Path, metavar="DIR", help="certificate before, of the same key: say what changed"
+    )
+    parser.add_argument(
+        "--rehearsal", action="store_true", help="for simulated hardware: not a certificate, and says so"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0: passed. 1: failed, the report says why. 69: the run is no ground for either."""
+    path = find(arguments.run)
+    done = read(path)
+    try:
+        refuse(done, rehearsal=arguments.rehearsal)
+    except CannotCertify as error:
+        print(f"not certified: {error}")
+        return NO_GROUND
+    key = signer(arguments.key)
+    waived = _deviations(arguments.deviations, done)
+    previous = _previous(arguments.previous, key.public_key) if arguments.previous else None
+    content = content_of(done, waived, rehearsal=arguments.rehearsal, previous=previous)
+    directory = arguments.out or (path if path.is_dir() else path.parent) / "certificate"
+    write(directory, content, key)
+    for each in content.judged:
+        if each.is_open:
+            print(
+                f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}"
+            )
+    print(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
+    return FAILED if content.decision is Decision.FAIL else CERTIFIED
+
+
+def _deviations(path: Path | None, done: Run) -> tuple[deviations.Deviation, ...]:
+    if path is None or done.end is None:
+        return ()
+    date = datetime.datetime.fromisoformat(done.header.started).date()
+    return deviations.read(path, {each.id: each.blocker for each in catalogue()}, date)
+
+
+def _previous(directory: Path, key: Any) -> tuple[str, dict[str, Any]]:
+    _, mistakes = verify(directory, key)
+    if mistakes:
+        raise InputError(f"the certificate before, {directory}, is not as this key signed it: {'; '.join(mistakes)}")
+    found: dict[str, Any] = json.loads((directory / "certificate.json").read_text(encoding="utf-8"))
+    return directory.name, found

@@ -1,0 +1,33 @@
+"""`python -m reports verify DIR --public-key FILE`: is a certificate what was signed?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from reports.certification.certificate import verify
+from reports.certification.keys import public_key
+
+HELP = "tell whether a certificate's files are those that the key signed"
+GENUINE, FORGED = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What, against which key."""
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="PEM, from whom you trust")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0: each byte is as it was signed. 1: what is not."""
+    found, mistakes = verify(arguments.directory, public_key(arguments.public_key))
+    for mistake in mistakes:
+        print(f"NOT GENUINE  {mistake}")
+    if found is None or mistakes:
+        return FORGED
+    facts = json.loads((arguments.directory / "certificate.json").read_text(encoding="utf-8"))
+    print(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {facts['date']}")
+    if "rehearsal" in facts:
+        print(facts["rehearsal"])
+    return GENUINE

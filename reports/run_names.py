@@ -1,0 +1,30 @@
+"""Which run a person means: a directory, a records file, a run's id, or a cloud (its latest run)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provisioning.errors import InputError
+from reports.records import RECORDS
+
+RUNS = Path(__file__).resolve().parent.parent / ".runs"
+
+
+def find(name: str, runs: Path = RUNS) -> Path:
+    """The run's directory, or its records file where that was given, e.g. lab-20261125T130239Z-753b or lab.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    given = Path(name)
+    if given.exists():
+        return given
+    is_plain = name not in ("", ".", "..") and given.name == name
+    found = [*runs.glob(f"*/reports/{name}"), runs / name / "latest"] if is_plain and not set(name) & set("*?[") else []
+    run = next((path for path in found if (path / RECORDS).is_file()), None)
+    if run is None:
+        raise InputError(
+            f"there is no run {name!r}: no such path, and none of that name below {runs}",
+            remedy="give a run's directory, its id, or a cloud's name for its latest run",
+        )
+    return run

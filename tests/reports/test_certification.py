@@ -1,0 +1,347 @@
+"""Certificates: what they say, what is refused, and that no byte can be changed unseen."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from made_runs import FACTS, UUIDS, check, made_run, write
+
+from reports.__main__ import main
+from reports.certification import certificate, keys
+from reports.certification.attestation import signed
+from reports.certification.requirements import catalogue
+from reports.records import Verdict
+from reports.run import Run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAIN = (
+    "host.iommu.cmdline", "control_plane.filters.pci", "image.available", "instance.gpu.exact", "instance.driver.loaded",
+    "cuda.device_query", "cuda.p2p", "undercloud.overcloud.complete",
+)  # fmt: skip
+
+
+def good_run(**header: object) -> Run:
+    return made_run(more=[check(name) for name in PLAIN], **header)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory) -> Path:
+    """A private key's file; PUBLIC beside it."""
+    return new_key(tmp_path_factory.mktemp("keys"))
+
+
+def new_key(directory: Path) -> Path:
+    made = Ed25519PrivateKey.generate()
+    private, public = directory / "key.pem", directory / "public.pem"
+    private.touch(mode=0o600)
+    private.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private
+
+
+@pytest.fixture(scope="module")
+def genuine(tmp_path_factory, key) -> Path:
+    """A certificate of a good run."""
+    directory = tmp_path_factory.mktemp("run")
+    assert main(["certify", str(write(good_run(), directory)), "--key", str(key)]) == 0
+    return directory / "certificate"
+
+
+@pytest.fixture
+def copied(genuine, tmp_path) -> Path:
+    return Path(shutil.copytree(genuine, tmp_path / "copy"))
+
+
+def verified(directory: Path, key: Path) -> int:
+    return main(["verify", str(directory), "--public-key", str(key.with_name("public.pem"))])
+
+
+def certified(run: Run, directory: Path, key: Path, *options: str) -> int:
+    return main(["certify", str(write(run, directory)), "--key", str(key), *options])
+
+
+def test_a_certificate_says_what_was_certified(genuine, key, capsys):
+    """Servers, BIOS, cards by serial and UUID, software, every requirement, the figures."""
+    facts = json.loads((genuine / "certificate.json").read_text())
+    page = (genuine / "certificate.html").read_text()
+
+    assert verified(genuine, key) == 0
+    assert "genuine" in capsys.readouterr().out
+    assert facts["decision"] == "PASS"
+    assert {card["uuid"] for card in facts["subject"]["cards"]} == set(UUIDS[:3])
+    assert facts["subject"]["software"]["drivers"] == ["384.183"]
+    assert facts["requirements"]["LIFE-1"]["status"] == "not tested"
+    for text in (FACTS["bios_version"], "PowerEdge C4130", UUIDS[0], "0324617000", "11.90", "ocata", "CUDA-2"):
+        assert text in page
+    assert "REHEARSAL" not in page
+    assert (genuine / "certificate.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_the_attestation_is_in_totos(genuine):
+    """Statement, predicate and names of tests as the specification has them."""
+    import base64
+
+    envelope = json.loads((genuine / certificate.ATTESTATION).read_text())
+    found = json.loads(base64.b64decode(envelope["payload"]))
+
+    assert envelope["payloadType"] == "application/vnd.in-toto+json"
+    assert found["_type"] == "https://in-toto.io/Statement/v1"
+    assert found["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    assert found["predicate"]["result"] == "PASSED"
+    assert "cuda.bandwidth[one-card]" in found["predicate"]["passedTests"]
+    assert {subject["name"] for subject in found["subject"]} == {
+        "certificate.html", "certificate.json", "certificate.pdf", "records.jsonl", "requirements.yaml"
+    }  # fmt: skip
+
+
+def test_the_same_run_gives_the_same_bytes(genuine, key, tmp_path):
+    """PDF and signature included."""
+    assert certified(good_run(), tmp_path / "run", key) == 0
+
+    for file in genuine.iterdir():
+        assert (tmp_path / "run" / "certificate" / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+@pytest.mark.parametrize("where", [0, 0.3, 0.7, -1])
+def test_one_changed_byte_in_any_file_is_told(copied, key, where, capsys):
+    """Beginning, middle and end of each file, the attestation's own too."""
+    for file in sorted(copied.iterdir()):
+        before = file.read_bytes()
+        place = where if isinstance(where, int) else int(len(before) * where)
+        changed = bytearray(before)
+        changed[place] ^= 1
+
+        file.write_bytes(bytes(changed))
+
+        assert verified(copied, key) == 1, file.name
+        assert f"NOT GENUINE  {file.name}: " in capsys.readouterr().out
+        file.write_bytes(before)
+    assert verified(copied, key) == 0
+
+
+def test_every_byte_of_the_attestation_matters(genuine, key):
+    """No byte of the envelope can be another one, signed or not: padding, key id and blanks included."""
+    public = keys.public_key(key.with_name("public.pem"))
+    envelope = (genuine / certificate.ATTESTATION).read_bytes()
+    tail = range(len(envelope) - 400, len(envelope))
+
+    for place in [*range(0, len(envelope) - 400, 37), *tail]:
+        forged = bytearray(envelope)
+        forged[place] ^= 4
+        with pytest.raises(certificate.Forged):
+            certificate.opened(bytes(forged), public)
+    for longer in (envelope + b"\n", envelope.replace(b",", b", ", 1), envelope[:-1] + b',"more":1}'):
+        with pytest.raises(certificate.Forged):
+            certificate.opened(longer, public)
+
+
+def test_missing_extra_and_replaced_files_are_told(copied, key, capsys):
+    """A link to the very same bytes, too: tomorrow it may show others."""
+    (copied / "certificate.pdf").unlink()
+    (copied / "more.txt").write_text("x")
+    (copied / "folder").mkdir()
+    shutil.move(copied / "records.jsonl", copied.parent / "records.jsonl")
+    (copied / "records.jsonl").symlink_to(copied.parent / "records.jsonl")
+
+    assert verified(copied, key) == 1
+
+    told = capsys.readouterr().out
+    for line in (
+        "certificate.pdf: is missing",
+        "more.txt: was not signed",
+        "folder: was not signed",
+        "records.jsonl: is no file",
+    ):
+        assert line in told
+
+
+def test_another_key_and_a_forged_subject_are_told(copied, key, tmp_path, capsys):
+    """Whoever signs changed files with another key is found out; so is a statement with a new subject."""
+    other = new_key(tmp_path)
+    (copied / "certificate.json").write_bytes(b"{}")
+    files = {file.name: file.read_bytes() for file in copied.iterdir()}
+    import base64
+    import hashlib
+
+    payload = json.loads(base64.b64decode(json.loads(files[certificate.ATTESTATION])["payload"]))
+    for subject in payload["subject"]:
+        subject["digest"]["sha256"] = hashlib.sha256(files[subject["name"]]).hexdigest()
+    forged = json.dumps(payload).encode()
+
+    (copied / certificate.ATTESTATION).write_bytes(signed(forged, keys.signer(str(other))))
+    by_other = verified(copied, key)
+    envelope = json.loads(files[certificate.ATTESTATION]) | {"payload": base64.b64encode(forged).decode()}
+    (copied / certificate.ATTESTATION).write_text(json.dumps(envelope, sort_keys=True, separators=(",", ":")))
+
+    assert (by_other, verified(copied, key)) == (1, 1)
+    assert capsys.readouterr().out.count("NOT GENUINE") == 2
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"{}", b"[]", b"null", b'{"payload":"e30","payloadType":"x","signatures":[]}', b"\xff"]
+)
+def test_junk_is_no_attestation(copied, key, junk):
+    """Told, not crashed upon."""
+    (copied / certificate.ATTESTATION).write_bytes(junk)
+
+    assert verified(copied, key) == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "options", "words"),
+    [
+        (good_run(simulated=True), [], "simulated hardware is never certified"),
+        (good_run(), ["--rehearsal"], "no rehearsal"),
+        (good_run(whole=False), [], "only a part"),
+        (replace(good_run(), end=None), [], "cut off"),
+        (made_run(more=[check("cuda.p2p", verdict=Verdict.ERROR)]), [], "could not judge"),
+        (made_run(more=[check("cuda.p2p", simulated=True)]), [], "simulated hardware"),
+    ],
+    ids=["simulated", "real rehearsal", "part", "cut off", "not judged", "one simulated record"],
+)
+def test_what_is_no_ground_is_never_certified(run, options, words, key, tmp_path, capsys):
+    """Nothing is written, and the reason is said."""
+    assert certified(run, tmp_path / "run", key, *options) == 69
+
+    assert words in capsys.readouterr().out
+    assert not (tmp_path / "run" / "certificate").exists()
+
+
+def test_a_rehearsal_says_so_everywhere(key, tmp_path, capsys):
+    """Page, PDF, data, and each test's name of the statement."""
+    import base64
+
+    assert certified(good_run(simulated=True), tmp_path / "run", key, "--rehearsal") == 0
+
+    made = tmp_path / "run" / "certificate"
+    envelope = json.loads((made / certificate.ATTESTATION).read_text())
+    names = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["passedTests"]
+    words = "REHEARSAL – SIMULATED HARDWARE, NOT A CERTIFICATE"
+    assert words in (made / "certificate.html").read_text()
+    assert json.loads((made / "certificate.json").read_text())["rehearsal"] == words
+    assert all(words in name for name in names)
+    assert verified(made, key) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_a_rejected_run_gives_a_signed_report_that_fails(key, tmp_path, capsys):
+    """Exit code 1, the requirement and the check named."""
+    bad = check("cuda.p2p", "all-cards", Verdict.FAILED, message="9.9 GB/s <script>alert(1)</script>")
+    run = made_run(more=[*(check(name) for name in PLAIN), bad])
+
+    assert certified(run, tmp_path / "run", key) == 1
+
+    made = tmp_path / "run" / "certificate"
+    assert verified(made, key) == 0
+    assert "CUDA-3 not met: cuda.p2p [all-cards] failed: 9.9 GB/s" in capsys.readouterr().out
+    assert "<script>" not in (made / "certificate.html").read_text()
+
+
+WAIVED = "- {requirement: CUDA-3, reason: no peer access through this root complex%s}"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [(", approved_by: A. Person, date: 2026-10-02", 0), ("", 64), (", approved_by: A. Person", 64),
+     (", approved_by: A. Person, date: 2026-09-01", 64)],
+    ids=["complete", "nameless", "undated", "before the run"],
+)  # fmt: skip
+def test_a_blocker_is_waived_by_name_reason_and_date_only(more, code, key, tmp_path):
+    """And then the certificate says PASS WITH DEVIATIONS, and who did it."""
+    file = tmp_path / "deviations.yaml"
+    file.write_text(WAIVED % more)
+    run = made_run(more=[*(check(name) for name in PLAIN), check("cuda.p2p", "all-cards", Verdict.FAILED)])
+
+    assert certified(run, tmp_path / "run", key, "--deviations", str(file)) == code
+
+    if code == 0:
+        page = (tmp_path / "run" / "certificate" / "certificate.html").read_text()
+        assert "PASS WITH DEVIATIONS" in page
+        assert "A. Person" in page
+    else:
+        assert not (tmp_path / "run" / "certificate").exists()
+
+
+def test_a_server_that_is_not_known_is_not_certified(key, tmp_path, capsys):
+    """Without its BIOS version nobody knows what was tested."""
+    run = replace(good_run(), hosts=tuple(replace(host, facts={"kernel": "4.18"}) for host in good_run().hosts))
+
+    assert certified(run, tmp_path / "run", key) == 1
+    assert "compute-0: sys_vendor, product_name, bios_version not known" in capsys.readouterr().out
+
+
+def test_a_failed_check_of_no_requirement_fails_all_the_same(key, tmp_path):
+    """Nothing slips through the catalogue."""
+    run = made_run(more=[*(check(name) for name in PLAIN), check("new.check", "x", Verdict.FAILED)])
+
+    assert certified(run, tmp_path / "run", key) == 1
+
+
+def test_the_certificate_before_is_compared_if_it_is_genuine(genuine, key, tmp_path, capsys):
+    """A driver, a card; a forged one is refused."""
+    run = made_run(7, driver="390.12", more=[check(name) for name in PLAIN])
+
+    assert certified(run, tmp_path / "run", key, "--previous", str(genuine)) == 0
+
+    page = (tmp_path / "run" / "certificate" / "certificate.html").read_text()
+    assert "drivers: 384.183, now 390.12" in page
+    forged = Path(shutil.copytree(genuine, tmp_path / "forged"))
+    (forged / "certificate.json").write_text("{}")
+    assert certified(run, tmp_path / "other", key, "--previous", str(forged)) == 64
+    assert "not as this key signed it" in capsys.readouterr().err
+
+
+def test_keys_are_refused_that_others_may_read_or_that_stand_on_the_command_line(key, tmp_path, capsys):
+    """And none is ever shown."""
+    run = write(good_run(), tmp_path / "run")
+    readable = tmp_path / "readable.pem"
+    shutil.copy(key, readable)
+    readable.chmod(0o644)
+    rsa = tmp_path / "rsa.pem"
+    rsa.touch(mode=0o600)
+    rsa.write_bytes(generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    secret = key.read_text()
+
+    for reference in (str(readable), secret, str(rsa), "env:NOT_THERE_AT_ALL", str(tmp_path / "none"), "/dev/null"):
+        assert main(["certify", str(run), "--key", reference]) == 64
+
+    told = capsys.readouterr()
+    assert secret.splitlines()[1] not in told.out + told.err
+    assert not (tmp_path / "run" / "certificate").exists()
+
+
+@pytest.mark.parametrize("content", [True, False], ids=["the key itself", "its path"])
+def test_a_secret_stores_variable_may_hold_the_key_or_its_path(content, key, tmp_path, monkeypatch):
+    """As Jenkins gives secret texts and secret files."""
+    monkeypatch.setenv("SIGNING_KEY", key.read_text() if content else str(key))
+
+    assert certified(good_run(), tmp_path / "run", Path("env:SIGNING_KEY")) == 0
+
+
+def test_a_certificate_is_never_written_over(genuine, key, capsys):
+    """Not even by the same."""
+    assert main(["certify", str(genuine.parent), "--key", str(key)]) == 64
+    assert [name for name in os.listdir(genuine.parent) if name.startswith(".")] == []
+
+
+def test_each_check_of_the_suites_proves_a_requirement():
+    """A new layer needs a line in the catalogue, not only the last one that takes everything."""
+    import re
+
+    found = {
+        name
+        for file in (REPOSITORY / "suites").rglob("*.py")
+        for name in re.findall(r"check\(\s*\"([a-z_.0-9]+)\"", file.read_text())
+    }
+    named = [requirement for requirement in catalogue() if "*" not in requirement.checks]
+
+    assert len(found) > 50
+    assert [name for name in sorted(found) if not any(requirement.covers(name) for requirement in named)] == []

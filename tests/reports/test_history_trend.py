@@ -1,0 +1,174 @@
+"""The trend over 30 nights: names card, metric and night, what else changed, and cries never wolf."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from made_runs import FACTS, UUIDS, made_run, nights
+
+from provisioning.cloud_file import SlowerThanPast
+from reports.__main__ import main
+from reports.history.database import Database, open_file
+from reports.history.judgement import CHECK, judged
+from reports.history.loading import load
+from reports.history.trend import as_text, trend_of
+from reports.history.trend_page import page
+from reports.records import Verdict
+
+NIGHT_20 = "2026-10-20"
+LIMITS = SlowerThanPast()
+
+
+def degrading(night: int, metric: str, card: str) -> float:
+    """From the 20th night on one card copies 0.8 % less to the device, each night."""
+    return 1 - 0.008 * max(0, night - 18) if (metric, card) == ("bandwidth.h2d", UUIDS[1]) else 1.0
+
+
+@pytest.fixture(scope="module")
+def degraded(tmp_path_factory) -> Database:
+    """30 nights; in the 20th all computes got another kernel."""
+    database = open_file(tmp_path_factory.mktemp("history") / "history.db")
+    for number, run in enumerate(nights(30, of=degrading)):
+        kernel = "3.10.0-957.el7.x86_64" if number >= 19 else FACTS["kernel"]
+        hosts = [replace(host, facts={**host.facts, "kernel": kernel}) for host in run.hosts]
+        load(database, replace(run, hosts=tuple(hosts)))
+    return database
+
+
+def test_a_slowly_degrading_card_is_named_with_metric_and_night(degraded):
+    """The one of nine series, within two nights of the 20th, by how much and how sure."""
+    (change,) = trend_of(degraded, "cloud-1").changes
+
+    assert (change.series.key.metric, change.series.key.card) == ("bandwidth.h2d", UUIDS[1])
+    assert "2026-10-18" <= change.date <= "2026-10-22"
+    assert change.is_worse
+    assert change.percent == pytest.approx(-8.8, abs=1.5)
+    assert change.confidence > 0.99
+
+
+def test_what_else_changed_that_night_is_said(degraded):
+    """The kernel, with the hosts that got it, once."""
+    text = "\n".join(as_text(trend_of(degraded, "cloud-1")))
+
+    assert f"bandwidth.h2d of {UUIDS[1]} (all-cards card 1): worse by" in text
+    assert re.search(
+        r"(that night|2026-10-2\d), too: kernel 3.10.0-693.el7.x86_64 → 3.10.0-957.el7.x86_64 on all-cards", text
+    )
+    assert text.count("too: kernel") == 1
+
+
+def test_healthy_nights_have_no_change(tmp_path):
+    """30 nights, nothing but noise."""
+    database = open_file(tmp_path / "history.db")
+    for run in nights(30, noise=0.01, seed=4):
+        load(database, run)
+
+    assert trend_of(database, "cloud-1").changes == ()
+
+
+def test_the_page_is_small_self_contained_and_escaped(tmp_path):
+    """Inline pictures, no script, no address; what hosts said is text."""
+    database = open_file(tmp_path / "history.db")
+    evil = "<script>alert(1)</script>"
+    for number, run in enumerate(nights(20, of=lambda night, *_: 0.8 if night >= 10 else 1.0)):
+        facts = {**FACTS, "kernel": evil if number >= 10 else "4.18"}
+        load(database, replace(run, hosts=tuple(replace(host, facts=facts) for host in run.hosts)))
+    trend = trend_of(database, "cloud-1")
+
+    made = page([trend])
+
+    assert page([trend]) == made
+    assert made.count("<svg") == 9
+    assert len(trend.changes) == 9
+    assert "&lt;script&gt;" in made
+    assert not re.search(r"<script|https?://|src=|@import|url\(", made)
+    assert len(made) < 60_000
+
+
+def test_simulated_nights_say_so(tmp_path):
+    """In text and page."""
+    database = open_file(tmp_path / "history.db")
+    load(database, made_run(simulated=True))
+    trend = trend_of(database, "cloud-1")
+
+    assert next(iter(as_text(trend))) == "SIMULATED HARDWARE"
+    assert '<p class="simulated">SIMULATED HARDWARE</p>' in page([trend])
+
+
+def test_the_command_prints_writes_and_fails_when_asked(degraded, tmp_path, capsys):
+    """--fail is for a nightly job."""
+    database = ["--database", degraded.engine.url.database]
+    file = tmp_path / "trend.html"
+
+    codes = [main(["trend", *database, "--html", str(file)]), main(["trend", *database, "--fail"])]
+
+    assert codes == [0, 1]
+    assert UUIDS[1] in capsys.readouterr().out
+    assert UUIDS[1] in file.read_text()
+
+
+def slow(factor: float):
+    return lambda metric, card, repetition: (
+        (11.9 if metric == "bandwidth.h2d" else 12.8 if metric == "bandwidth.d2h" else 6.3)
+        * (factor if (metric, card) == ("bandwidth.h2d", UUIDS[2]) else 1.0)
+    )
+
+
+@pytest.fixture
+def past(tmp_path) -> Database:
+    database = open_file(tmp_path / "history.db")
+    for run in nights(14):
+        load(database, run)
+    return database
+
+
+def test_a_card_slower_than_its_past_fails_its_host_only(past):
+    """By how much, how sure, which card and metric; the other host passes."""
+    records = {record.place: record for record in judged(past, made_run(14, slow(0.9)), LIMITS)}
+
+    bad = records["one-card"]
+    assert (bad.id, bad.verdict, bad.cause) == (CHECK, Verdict.FAILED, "slower_than_past")
+    assert (
+        f"bandwidth.h2d of {UUIDS[2]} (one-card card 0): 10.71 GB/s, in 14 nights before 11.89: 10.0 % slower"
+        in bad.message
+    )
+    assert "% sure" in bad.message
+    assert records["all-cards"].verdict is Verdict.PASSED
+    assert "6 figures compared" in records["all-cards"].found
+
+
+def test_a_card_is_followed_by_its_uuid_to_another_host(past):
+    """A card that was always slow and sits elsewhere tonight is no slower; by its slot it would be."""
+    run = made_run(14)
+    swapped = replace(
+        run, hosts=tuple(replace(host, cards=tuple(reversed([replace(card, index=str(1 - int(card.index))) for card in host.cards])))
+                         if host.host == "all-cards" else host for host in run.hosts),
+    )  # fmt: skip
+
+    assert {record.verdict for record in judged(past, swapped, LIMITS)} == {Verdict.PASSED}
+
+
+def test_a_slow_card_never_becomes_the_usual(past):
+    """After forty refused nights it is still refused, beside what it was before them."""
+    for night in range(14, 54):
+        run = made_run(night, slow(0.9))
+        records = judged(past, run, LIMITS)
+        assert Verdict.FAILED in {record.verdict for record in records}, night
+        load(past, replace(run, checks=(*run.checks, *records)))
+
+
+def test_the_past_can_begin_anew(past):
+    """After a driver that is meant to be slower: what was before is not compared, and too few nights are none."""
+    limits = SlowerThanPast(since="2026-10-14")
+
+    assert judged(past, made_run(14, slow(0.9)), limits) == []
+
+
+def test_thirty_quiet_nights_fail_no_card(tmp_path):
+    """Judged every night as it comes."""
+    database = open_file(tmp_path / "history.db")
+    for run in nights(30, noise=0.015, seed=12):
+        assert Verdict.FAILED not in {record.verdict for record in judged(database, run, LIMITS)}
+        load(database, run)
