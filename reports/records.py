@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from provisioning.errors import MeasurementError
 
 SCHEMA_VERSION = 2
 OUTPUT_LIMIT_CHARS = 4000
@@ -74,6 +80,17 @@ class Measurement:
     """UUID or serial of the card, where known."""
     bare_metal: float | None = None
     """The same metric on the machine without a cloud, where known; same unit."""
+
+    def __post_init__(self) -> None:
+        """Sources are long and the same for a million figures: one string is kept of each.
+
+        Raises:
+            MeasurementError: a figure is no finite number.
+        """
+        for figure in (self.value, self.minimum, self.maximum, self.bare_metal):
+            if figure is not None and not math.isfinite(figure):
+                raise MeasurementError(f"{self.metric} of {self.host}, device {self.device}: {figure} is no figure")
+        object.__setattr__(self, "source", sys.intern(self.source))
 
 
 def direction_of(metric: str) -> str:
@@ -171,15 +188,20 @@ class RunEnd:
     """ISO 8601, UTC."""
     outcome: Outcome
     exit_code: int
+    unreadable_lines: int = 0
+    """Lines that could not be read when the run's files were merged: each was cut off by a kill."""
 
 
 Line = RunHeader | CheckRecord | HostFacts | RunEnd
 KINDS: dict[type[Any], str] = {RunHeader: "run", CheckRecord: "check", HostFacts: "host", RunEnd: "end"}
+ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in KINDS}
+"""Check, read and dump each kind of line."""
 
 
 def json_line(line: Line) -> str:
     """The line as the file has it."""
-    return json.dumps({"kind": KINDS[type(line)], **asdict(line)}, ensure_ascii=False) + "\n"
+    kind = type(line)
+    return json.dumps({"kind": KINDS[kind], **ADAPTERS[kind].dump_python(line)}, ensure_ascii=False) + "\n"
 
 
 class RunWriter:
@@ -207,13 +229,13 @@ class RunWriter:
 
 
 def record_from(data: dict[str, Any]) -> CheckRecord:
-    """A check from its JSON form."""
-    fields = {key: value for key, value in data.items() if key != "kind"}
-    fields["verdict"] = Verdict(fields["verdict"])
-    fields["rests_on"] = tuple(fields["rests_on"])
-    fields["evidence"] = tuple(Evidence(**item) for item in fields["evidence"])
-    fields["measurements"] = tuple(Measurement(**item) for item in fields["measurements"])
-    return CheckRecord(**fields)
+    """A check from its JSON form; fields that a newer suite adds are passed over.
+
+    Raises:
+        pydantic.ValidationError: it is no check.
+    """
+    record: CheckRecord = ADAPTERS[CheckRecord].validate_python(data)
+    return record
 
 
 def read_run(path: Path) -> tuple[dict[str, Any], list[CheckRecord]]:
