@@ -1,0 +1,208 @@
+"""A picture of the machines, their GPUs and the links between them, with what was measured on each link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.page.stack import worst_by_place
+from reports.page.text import natural, number
+from reports.page.verdict import WORST_FIRST
+from reports.records import HostFacts, Verdict
+from reports.run import Run
+
+MOST_DRAWN = 8
+MOST_CARDS_DRAWN = 8
+MOST_PAIRS_DRAWN = 28
+CARD_WIDTH, CARD_GAP, TOP, CARD_TOP, ARC_TOP = 76, 12, 34, 104, 152
+LEAST_WIDTH = 240
+
+
+@dataclass(frozen=True)
+class Link:
+    """A line of the picture, from machine to card or from card to card; coordinates in pixels."""
+
+    path: str
+    label: str
+    x: float
+    y: float
+    state: str
+    """ok, bad, or unknown where nothing was measured"""
+    title: str
+
+
+@dataclass(frozen=True)
+class DrawnCard:
+    """One GPU."""
+
+    x: float
+    name: str
+    detail: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine and what hangs on it."""
+
+    name: str
+    role: str
+    verdict: str
+    """The worst verdict there; "" where nothing was checked"""
+    cards: tuple[DrawnCard, ...]
+    links: tuple[Link, ...]
+    hidden_cards: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One machine of the overview."""
+
+    name: str
+    verdict: str
+    cards: tuple[str, ...]
+    """The state of each card"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All machines as tiles, the worst of them drawn."""
+
+    machines: tuple[Machine, ...]
+    tiles: tuple[Tile, ...]
+    hidden: int
+
+
+def picture_of(run: Run, devices: pd.DataFrame) -> Picture:
+    """The declared hosts and guests, and whatever else has cards."""
+    worst = worst_by_place(run.checks)
+    facts = {host.host: host for host in run.hosts}
+    figures = _figures_by_host(devices)
+    counts = {**run.header.declared_hosts, **run.header.declared_guests}
+    names = counts.keys() | {host.host for host in run.hosts if host.cards} | figures.keys()
+    known = {name: _cards(facts.get(name), counts.get(name, 0), figures.get(name, [])) for name in names}
+    ordered = sorted(names, key=lambda name: (_rank(worst.get(name)), _group(run, name), natural(name)))
+    drawn = ordered[:MOST_DRAWN]
+    tiles = tuple(
+        Tile(
+            name,
+            _verdict(worst, name),
+            tuple(_card_state(device, figures.get(name, [])) for device, _, _ in known[name]),
+        )
+        for name in sorted(names, key=lambda name: (_group(run, name), natural(name)))
+    )
+    machines = tuple(_machine(run, name, _verdict(worst, name), known[name], figures.get(name, [])) for name in drawn)
+    return Picture(
+        tuple(sorted(machines, key=lambda m: (_group(run, m.name), natural(m.name)))), tiles, len(names) - len(drawn)
+    )
+
+
+def _rank(verdict: Verdict | None) -> int:
+    return WORST_FIRST.index(verdict) if verdict is not None else len(WORST_FIRST)
+
+
+def _verdict(worst: Mapping[str, Verdict], name: str) -> str:
+    return worst[name].value if name in worst else ""
+
+
+def _group(run: Run, name: str) -> int:
+    return 0 if name in run.header.declared_hosts else 1 if name in run.header.declared_guests else 2
+
+
+def _role(run: Run, name: str) -> str:
+    return ("GPU host", "instance", "machine")[_group(run, name)]
+
+
+def _figures_by_host(devices: pd.DataFrame) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = {}
+    columns = ["host", "device", "metric", "median", "unit", "in_band"]
+    for row in devices[columns].to_dict("records") if len(devices) else ():
+        found.setdefault(str(row["host"]), []).append({str(key): value for key, value in row.items()})
+    return found
+
+
+Card = tuple[str, str, str]
+"""Device, name, and its address or UUID."""
+
+
+def _cards(facts: HostFacts | None, declared: int, figures: Sequence[Mapping[str, object]]) -> list[Card]:
+    """The cards that the driver shows, else as many as are measured or declared."""
+    if facts is not None and facts.cards:
+        return [(card.index, card.name, card.pci_address or card.uuid) for card in facts.cards]
+    measured = {str(figure["device"]) for figure in figures if str(figure["device"]).isdigit()}
+    known = measured or {str(index) for index in range(min(declared, 64))}
+    return [(device, "", "" if measured else "declared") for device in sorted(known, key=natural)]
+
+
+def _card_state(device: str, figures: Sequence[Mapping[str, object]]) -> str:
+    own = [bool(figure["in_band"]) for figure in figures if device in str(figure["device"]).split("-")]
+    return ("ok" if all(own) else "bad") if own else "unknown"
+
+
+def _machine(
+    run: Run, name: str, verdict: str, known: Sequence[Card], figures: Sequence[Mapping[str, object]]
+) -> Machine:
+    shown = known[:MOST_CARDS_DRAWN]
+    width = max(LEAST_WIDTH, len(shown) * (CARD_WIDTH + CARD_GAP) + CARD_GAP)
+    left = (width - len(shown) * (CARD_WIDTH + CARD_GAP) + CARD_GAP) / 2
+    places = {card[0]: left + index * (CARD_WIDTH + CARD_GAP) for index, card in enumerate(shown)}
+    cards = tuple(
+        DrawnCard(places[device], f"GPU {device}", detail, _card_state(device, figures)) for device, _, detail in shown
+    )
+    pairs = _pair_links(places, figures)
+    links = tuple(_bus_link(device, x, width, figures) for device, x in places.items()) + pairs
+    height = ARC_TOP + (max(24, min(90, 20 * (len(shown) - 1))) + 22 if pairs else 10)
+    return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), width, height)
+
+
+def _bus_link(device: str, x: float, width: int, figures: Sequence[Mapping[str, object]]) -> Link:
+    """Between the machine and a card: what copies to and from it reached."""
+    copies = [
+        figure
+        for figure in figures
+        if figure["device"] == device and str(figure["metric"]) in ("bandwidth.h2d", "bandwidth.d2h")
+    ]
+    centre = x + CARD_WIDTH / 2
+    start = width / 2 + (centre - width / 2) * 0.35
+    values = [float(str(figure["median"])) for figure in copies]
+    state = ("ok" if all(figure["in_band"] for figure in copies) else "bad") if copies else "unknown"
+    title = ", ".join(
+        f"{figure['metric']} {number(float(str(figure['median'])))} {figure['unit']}" for figure in copies
+    )
+    label = number(min(values)) if values else ""
+    path = f"M{start:.1f} {TOP}C{start:.1f} {TOP + 40} {centre:.1f} {CARD_TOP - 40} {centre:.1f} {CARD_TOP}"
+    return Link(path, label, centre, CARD_TOP - 8, state, title or "nothing was measured on this link")
+
+
+def _pair_links(places: Mapping[str, float], figures: Sequence[Mapping[str, object]]) -> tuple[Link, ...]:
+    """Between two cards: the slower direction."""
+    found: dict[tuple[str, str], list[Mapping[str, object]]] = {}
+    for figure in figures:
+        one, dash, other = str(figure["device"]).partition("-")
+        if dash and str(figure["metric"]).startswith("bandwidth") and one in places and other in places:
+            first, second = sorted((one, other), key=natural)
+            found.setdefault((first, second), []).append(figure)
+    ordered = sorted(
+        found, key=lambda pair: (all(figure["in_band"] for figure in found[pair]), natural("-".join(pair)))
+    )
+    return tuple(
+        _pair_link(places[pair[0]], places[pair[1]], found[pair], with_label=len(found) <= 3)
+        for pair in ordered[:MOST_PAIRS_DRAWN]
+    )
+
+
+def _pair_link(one: float, other: float, figures: Sequence[Mapping[str, object]], *, with_label: bool) -> Link:
+    start, end = one + CARD_WIDTH / 2, other + CARD_WIDTH / 2
+    depth = min(110.0, 20 + abs(end - start) * 0.16)
+    worst = min(figures, key=lambda figure: float(str(figure["median"])))
+    value = number(float(str(worst["median"])))
+    state = "ok" if all(figure["in_band"] for figure in figures) else "bad"
+    path = (
+        f"M{start:.1f} {ARC_TOP}C{start:.1f} {ARC_TOP + depth:.1f} {end:.1f} {ARC_TOP + depth:.1f} {end:.1f} {ARC_TOP}"
+    )
+    title = f"{worst['device']}: {worst['metric']} {value} {worst['unit']}"
+    return Link(path, value if with_label else "", (start + end) / 2, ARC_TOP + depth * 0.75 + 14, state, title)
