@@ -155,7 +155,8 @@ class HostFacts:
 
     host: str
     facts: Mapping[str, str]
-    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver; absent is left out."""
+    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver, cuda, iommu_groups, and
+    "link ADDRESS" for each GPU's PCI link, e.g. x16 of x16; absent is left out."""
     cards: tuple[Card, ...] = ()
 
 

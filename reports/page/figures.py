@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 
 from reports.page.matrices import band_of, path_name
-from reports.page.text import natural, number
+from reports.page.text import bound, natural, number
 from reports.tables import LEAST_DEVICES_FOR_OUTLIERS
 
 MOST_ROWS = 40
-MOST_DOTS = 80
-BARS = 60
+BINS = 60
 NAMES = {
     "bandwidth.h2d": "Host to device",
     "bandwidth.d2h": "Device to host",
     "bandwidth.d2d": "Device memory",
 }
 MARGIN_PERCENT = 4.0
-DOT_PX, PLOT_PX, BASE_PX = 9, 88, 96
+DOT_PX, MOST_STACKED, BAR_PX, HEAD_PX = 9, 8, 72, 24
+"""A plot's head is for the names of bounds."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """A line across the plot: a bound of the accepted band, or the median."""
+    """A line across the plot: a bound of the accepted band."""
 
     x: float
     label: str
-    kind: str
     anchor: str
 
 
@@ -62,6 +62,8 @@ class Plot:
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     ticks: tuple[tuple[float, str], ...]
+    base: float
+    """Height of the axis in pixels"""
 
 
 @dataclass(frozen=True)
@@ -179,39 +181,54 @@ def _plot(group: pd.DataFrame) -> Plot:
     def place(value: float) -> float:
         return MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * (value - low) / (high - low)
 
-    marks = [_mark(place(float(first[name])), word, float(first[name])) for name, word in (("minimum", "at least"), ("maximum", "at most")) if pd.notna(first[name])]  # fmt: skip
-    ticks = tuple((place(value), number(value)) for value in (low + (high - low) * part / 4 for part in range(5)))
-    many = len(group) > MOST_DOTS
-    rows = [{str(key): value for key, value in row.items()} for row in group.to_dict("records")]
+    marks = tuple(
+        _mark(place(float(first[name])), f"{word} {bound(float(first[name]))}")
+        for name, word in (("minimum", "at least"), ("maximum", "at most"))
+        if pd.notna(first[name])
+    )
+    ticks = tuple((place(value), label) for value, label in _ticks(low, high))
     binned: dict[int, list[dict[str, object]]] = {}
-    for row in rows:
-        binned.setdefault(min(BARS - 1, int(BARS * (float(str(row["median"])) - low) / (high - low))), []).append(row)
-    return Plot(() if many else _dots(binned), _bars(binned) if many else (), tuple(marks), ticks)
-
-
-def _mark(x: float, word: str, value: float) -> Mark:
-    return Mark(x, f"{word} {number(value)}", "bound", "start" if x < 50 else "end")
-
-
-def _dots(binned: dict[int, list[dict[str, object]]]) -> tuple[Dot, ...]:
+    for row in group.to_dict("records"):
+        position = min(BINS - 1, int(BINS * (float(row["median"]) - low) / (high - low)))
+        binned.setdefault(position, []).append({str(key): value for key, value in row.items()})
     tallest = max(map(len, binned.values()))
-    step = min(DOT_PX, (PLOT_PX - 20) / tallest)
+    if tallest > MOST_STACKED:
+        base = HEAD_PX + BAR_PX
+        return Plot((), _bars(binned, tallest), marks, ticks, base)
+    base = HEAD_PX + max(2, tallest) * DOT_PX
+    return Plot(_dots(binned, base), (), marks, ticks, base)
+
+
+def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """Round numbers within the range, three to six of them."""
+    raw = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
+    first = math.ceil(low / step)
+    values = [number_of_step * step for number_of_step in range(first, math.floor(high / step) + 1)]
+    return [(value, bound(round(value, 12))) for value in values]
+
+
+def _mark(x: float, label: str) -> Mark:
+    return Mark(x, label, "start" if x < 50 else "end")
+
+
+def _dots(binned: dict[int, list[dict[str, object]]], base: float) -> tuple[Dot, ...]:
     dots = []
-    for number_of_bin, rows in sorted(binned.items()):
-        x = MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * (number_of_bin + 0.5) / BARS
+    for position, rows in sorted(binned.items()):
+        x = MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * (position + 0.5) / BINS
         for height, row in enumerate(sorted(rows, key=lambda row: float(str(row["median"])))):
             title = f"{row['host']} {row['device']}: {number(float(str(row['median'])))} {row['unit']}"
-            dots.append(Dot(x, BASE_PX - 6 - height * step, _state(row), title))
+            dots.append(Dot(x, base - 6 - height * DOT_PX, _state(row), title))
     return tuple(dots)
 
 
-def _bars(binned: dict[int, list[dict[str, object]]]) -> tuple[Bar, ...]:
-    tallest = max(map(len, binned.values()))
-    width = (100 - 2 * MARGIN_PERCENT) / BARS
+def _bars(binned: dict[int, list[dict[str, object]]], tallest: int) -> tuple[Bar, ...]:
+    width = (100 - 2 * MARGIN_PERCENT) / BINS
     bars = []
-    for number_of_bin, rows in sorted(binned.items()):
+    for position, rows in sorted(binned.items()):
         states = {_state(row) for row in rows}
         state = "bad" if "bad" in states else "outlier" if "outlier" in states else "ok"
-        height = max(3.0, (PLOT_PX - 20) * len(rows) / tallest)  # one card among thousands is still to be seen
-        bars.append(Bar(MARGIN_PERCENT + width * number_of_bin, width, height, state, f"{len(rows):,} devices"))
+        height = max(3.0, BAR_PX * len(rows) / tallest)  # one card among thousands is still to be seen
+        bars.append(Bar(MARGIN_PERCENT + width * position, width, height, state, f"{len(rows):,} devices"))
     return tuple(bars)

@@ -6,14 +6,17 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from reports.page.text import natural, number
+from reports.page.text import bound, natural, number
 
 PAIR = re.compile(r"\d{1,4}-\d{1,4}")
 STEPS = 8
 MOST_HOSTS = 6
+LEAST_RANGE = 0.25
+"""Of the highest figure: a scale that is narrower would paint noise in strong colours."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def matrices_of(devices: pd.DataFrame) -> tuple[tuple[Matrix, ...], int]:
     wrong = (~pairs["in_band"]).groupby(pairs["host"]).sum()
     hosts = sorted(wrong.index, key=lambda host: (-int(wrong[host]), natural(host)))
     limits = pairs.groupby(["kind", "unit"], observed=True)["median"].agg(["min", "max"])
+    limits["min"] = limits["min"].clip(upper=limits["max"] * (1 - LEAST_RANGE))
     shown = pairs[pairs["host"].isin(hosts[:MOST_HOSTS])]
     found = [
         _matrix(
@@ -83,10 +87,10 @@ def _kind(metric: str) -> str:
     return f"{kind}{both}"
 
 
-def band_of(minimum: float, maximum: float, unit: str) -> str:
-    """E.g. at least 10 GB/s; NaN is no bound."""
-    least = f"at least {number(minimum)} {unit}" if minimum == minimum else ""  # NaN is not itself
-    most = f"at most {number(maximum)} {unit}" if maximum == maximum else ""
+def band_of(minimum: float | None, maximum: float | None, unit: str) -> str:
+    """E.g. at least 10 GB/s; None and NaN are no bound."""
+    least = "" if minimum is None or pd.isna(minimum) else f"at least {bound(minimum)} {unit}"
+    most = "" if maximum is None or pd.isna(maximum) else f"at most {bound(maximum)} {unit}"
     return " and ".join(filter(None, (least, most))) or "no accepted band"
 
 
@@ -96,12 +100,12 @@ def path_name(metric: str) -> str:
 
 
 def _matrix(host: str, kind: str, unit: str, group: pd.DataFrame, limits: tuple[float, float]) -> Matrix:
-    keys = sorted({(str(row.metric), row.minimum, row.maximum, str(row.source)) for row in group.itertuples()}, key=str)
-    letters = dict(zip(map(str, keys), string.ascii_lowercase, strict=False))
+    keys = sorted({_path_key(row) for row in group.itertuples()}, key=str)
+    letters = dict(zip(keys, string.ascii_lowercase, strict=False))
     cells: dict[tuple[str, str], Cell] = {}
     for row in group.itertuples():
         one, _, other = str(row.device).partition("-")
-        key = str((str(row.metric), row.minimum, row.maximum, str(row.source)))
+        key = _path_key(row)
         cells[one, other] = Cell(
             number(float(row.median)), _step(float(row.median), limits), letters.get(key, "") if len(keys) > 1 else "",
             "" if row.in_band else "too low" if row.median < row.minimum else "too high",
@@ -114,7 +118,13 @@ def _matrix(host: str, kind: str, unit: str, group: pd.DataFrame, limits: tuple[
     )  # fmt: skip
 
 
-def _paths(keys: Sequence[tuple[str, float, float, str]], unit: str) -> tuple[Path, ...]:
+def _path_key(row: Any) -> tuple[str, float | None, float | None, str]:
+    """None for no bound: NaN is not even itself, and would be a path of its own each time."""
+    least, most = (None if pd.isna(bound) else float(bound) for bound in (row.minimum, row.maximum))
+    return str(row.metric), least, most, str(row.source)
+
+
+def _paths(keys: Sequence[tuple[str, float | None, float | None, str]], unit: str) -> tuple[Path, ...]:
     letters = string.ascii_lowercase if len(keys) > 1 else " " * len(keys)
     return tuple(
         Path(letter.strip(), path_name(metric), band_of(minimum, maximum, unit), source)

@@ -16,8 +16,9 @@ from reports.run import Run
 MOST_DRAWN = 8
 MOST_CARDS_DRAWN = 8
 MOST_PAIRS_DRAWN = 28
-CARD_WIDTH, CARD_GAP, TOP, CARD_TOP, ARC_TOP = 76, 12, 34, 104, 152
+TOP, CARD_TOP, ARC_TOP = 34, 104, 152
 LEAST_WIDTH = 240
+MOST_WIDE_CARDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class DrawnCard:
     """One GPU."""
 
     x: float
+    width: int
     name: str
     detail: str
     state: str
@@ -91,7 +93,7 @@ def picture_of(run: Run, devices: pd.DataFrame) -> Picture:
         Tile(
             name,
             _verdict(worst, name),
-            tuple(_card_state(device, figures.get(name, [])) for device, _, _ in known[name]),
+            tuple(_card_state(card, figures.get(name, [])) for card in known[name]),
         )
         for name in sorted(names, key=lambda name: (_group(run, name), natural(name)))
     )
@@ -125,57 +127,106 @@ def _figures_by_host(devices: pd.DataFrame) -> dict[str, list[dict[str, object]]
     return found
 
 
-Card = tuple[str, str, str]
-"""Device, name, and its address or UUID."""
+@dataclass(frozen=True)
+class Card:
+    """What is known of one GPU before anything was measured."""
+
+    device: str
+    detail: str
+    """Its address on the bus, or how it is known"""
+    link: str = ""
+    """Width of its PCI link, e.g. x16; "" where it was not read"""
+    link_is_narrow: bool = False
 
 
 def _cards(facts: HostFacts | None, declared: int, figures: Sequence[Mapping[str, object]]) -> list[Card]:
-    """The cards that the driver shows, else as many as are measured or declared."""
+    """The cards that the driver shows, else those on the bus, else as many as are measured or declared."""
+    links = _links(facts.facts) if facts is not None else []
     if facts is not None and facts.cards:
-        return [(card.index, card.name, card.pci_address or card.uuid) for card in facts.cards]
+        by_address = {card.detail: card for card in links}
+        shown = [(card, by_address.get(_bus_address(card.pci_address))) for card in facts.cards]
+        return [
+            Card(
+                card.index,
+                _bus_address(card.pci_address),
+                on_bus.link if on_bus else "",
+                bool(on_bus and on_bus.link_is_narrow),
+            )
+            for card, on_bus in shown
+        ]
+    if links:
+        return links
     measured = {str(figure["device"]) for figure in figures if str(figure["device"]).isdigit()}
     known = measured or {str(index) for index in range(min(declared, 64))}
-    return [(device, "", "" if measured else "declared") for device in sorted(known, key=natural)]
+    return [Card(device, "" if measured else "declared") for device in sorted(known, key=natural)]
 
 
-def _card_state(device: str, figures: Sequence[Mapping[str, object]]) -> str:
-    own = [bool(figure["in_band"]) for figure in figures if device in str(figure["device"]).split("-")]
-    return ("ok" if all(own) else "bad") if own else "unknown"
+def _links(facts: Mapping[str, str]) -> list[Card]:
+    """Facts such as "link 0000:04:00.0": "x8 of x16"."""
+    found = sorted(name for name in facts if name.startswith("link "))
+    cards = []
+    for index, name in enumerate(found):
+        width, _, most = facts[name].partition(" of ")
+        cards.append(Card(str(index), _bus_address(name.removeprefix("link ")), width, bool(most) and width != most))
+    return cards
+
+
+def _bus_address(address: str) -> str:
+    """Without the domain, in which all cards of most servers are: 04:00.0."""
+    return address.lower().split(":", 1)[-1] if address.count(":") == 2 else address
+
+
+def _card_state(card: Card, figures: Sequence[Mapping[str, object]]) -> str:
+    own = [bool(figure["in_band"]) for figure in figures if card.device in str(figure["device"]).split("-")]
+    if card.link_is_narrow or not all(own):
+        return "bad"
+    return "ok" if own or card.link else "unknown"
 
 
 def _machine(
     run: Run, name: str, verdict: str, known: Sequence[Card], figures: Sequence[Mapping[str, object]]
 ) -> Machine:
     shown = known[:MOST_CARDS_DRAWN]
-    width = max(LEAST_WIDTH, len(shown) * (CARD_WIDTH + CARD_GAP) + CARD_GAP)
-    left = (width - len(shown) * (CARD_WIDTH + CARD_GAP) + CARD_GAP) / 2
-    places = {card[0]: left + index * (CARD_WIDTH + CARD_GAP) for index, card in enumerate(shown)}
+    card_width, gap = (70, 12) if len(shown) <= MOST_WIDE_CARDS else (60, 8)
+    width = max(LEAST_WIDTH, len(shown) * (card_width + gap) + gap)
+    left = (width - len(shown) * (card_width + gap) + gap) / 2
+    places = {card.device: left + card_width / 2 + index * (card_width + gap) for index, card in enumerate(shown)}
     cards = tuple(
-        DrawnCard(places[device], f"GPU {device}", detail, _card_state(device, figures)) for device, _, detail in shown
+        DrawnCard(
+            places[card.device] - card_width / 2,
+            card_width,
+            f"GPU {card.device}",
+            card.detail,
+            _card_state(card, figures),
+        )
+        for card in shown
     )
     pairs = _pair_links(places, figures)
-    links = tuple(_bus_link(device, x, width, figures) for device, x in places.items()) + pairs
+    links = tuple(_bus_link(card, places[card.device], width, figures) for card in shown) + pairs
     height = ARC_TOP + (max(24, min(90, 20 * (len(shown) - 1))) + 22 if pairs else 10)
     return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), width, height)
 
 
-def _bus_link(device: str, x: float, width: int, figures: Sequence[Mapping[str, object]]) -> Link:
-    """Between the machine and a card: what copies to and from it reached."""
+def _bus_link(card: Card, x: float, width: int, figures: Sequence[Mapping[str, object]]) -> Link:
+    """Between the machine and a card: what copies to and from it reached, else how wide the link is."""
     copies = [
         figure
         for figure in figures
-        if figure["device"] == device and str(figure["metric"]) in ("bandwidth.h2d", "bandwidth.d2h")
+        if figure["device"] == card.device and figure["metric"] in ("bandwidth.h2d", "bandwidth.d2h")
     ]
-    centre = x + CARD_WIDTH / 2
-    start = width / 2 + (centre - width / 2) * 0.35
+    start = width / 2 + (x - width / 2) * 0.35
     values = [float(str(figure["median"])) for figure in copies]
-    state = ("ok" if all(figure["in_band"] for figure in copies) else "bad") if copies else "unknown"
-    title = ", ".join(
-        f"{figure['metric']} {number(float(str(figure['median'])))} {figure['unit']}" for figure in copies
+    is_bad = card.link_is_narrow or not all(figure["in_band"] for figure in copies)
+    titles = [f"{figure['metric']} {number(float(str(figure['median'])))} {figure['unit']}" for figure in copies]
+    titles += [f"PCI Express {card.link}"] if card.link else []
+    return Link(
+        path=f"M{start:.1f} {TOP}C{start:.1f} {TOP + 40} {x:.1f} {CARD_TOP - 40} {x:.1f} {CARD_TOP}",
+        label=number(min(values)) if values else card.link,
+        x=x,
+        y=CARD_TOP - 8,
+        state="bad" if is_bad else "ok" if titles else "unknown",
+        title=", ".join(titles) or "nothing was measured on this link",
     )
-    label = number(min(values)) if values else ""
-    path = f"M{start:.1f} {TOP}C{start:.1f} {TOP + 40} {centre:.1f} {CARD_TOP - 40} {centre:.1f} {CARD_TOP}"
-    return Link(path, label, centre, CARD_TOP - 8, state, title or "nothing was measured on this link")
 
 
 def _pair_links(places: Mapping[str, float], figures: Sequence[Mapping[str, object]]) -> tuple[Link, ...]:
@@ -196,7 +247,7 @@ def _pair_links(places: Mapping[str, float], figures: Sequence[Mapping[str, obje
 
 
 def _pair_link(one: float, other: float, figures: Sequence[Mapping[str, object]], *, with_label: bool) -> Link:
-    start, end = one + CARD_WIDTH / 2, other + CARD_WIDTH / 2
+    start, end = one, other
     depth = min(110.0, 20 + abs(end - start) * 0.16)
     worst = min(figures, key=lambda figure: float(str(figure["median"])))
     value = number(float(str(worst["median"])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.page.text import natural
@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
         ),
         (("System", "{system}"), ("Kernel", "{kernel}")),
     ),
-    ("IOMMU", ("host",), (("IOMMU", "{iommu}"),)),
+    ("IOMMU", ("host",), (("Groups", "{iommu_groups}"), ("GPU links", "{links}"))),
     (
         "OpenStack",
         ("preflight", "undercloud", "control_plane", "image", "flavor", "tenant", "tenants", "lifecycle"),
@@ -64,6 +64,8 @@ class Layer:
 
     name: str
     values: tuple[Value, ...]
+    has_values: bool
+    """Whether there is something to be known of it beside its checks."""
     hidden_values: int
     counts: tuple[tuple[Verdict, int], ...]
     """Verdicts of this layer's checks, worst first."""
@@ -96,14 +98,20 @@ def layer_of(check: str) -> str:
     return max(fitting)[1] if fitting else OTHER
 
 
-def _layer(run: Run, name: str, fields: Iterable[tuple[str, str]], verdicts: Counter[Verdict]) -> Layer:
+def _layer(run: Run, name: str, fields: Sequence[tuple[str, str]], verdicts: Counter[Verdict]) -> Layer:
     values = [value for label, form in fields for value in _values(label, form, run.hosts)]
     if name == "CUDA":
         values += _wanted(run.header.environment)
     if name == "OpenStack" and run.header.environment.get("release"):
         values.append(Value("Release", str(run.header.environment["release"]), (), False))
     counts = tuple((verdict, verdicts[verdict]) for verdict in WORST_FIRST if verdicts[verdict])
-    return Layer(name, tuple(values[:MOST_VALUES_SHOWN]), max(0, len(values) - MOST_VALUES_SHOWN), counts)
+    return Layer(
+        name,
+        tuple(values[:MOST_VALUES_SHOWN]),
+        bool(values) or bool(fields),
+        max(0, len(values) - MOST_VALUES_SHOWN),
+        counts,
+    )
 
 
 def _wanted(environment: Mapping[str, object]) -> list[Value]:
@@ -132,6 +140,8 @@ def _values(label: str, form: str, hosts: Iterable[HostFacts]) -> list[Value]:
 def _filled(form: str, facts: HostFacts) -> set[str]:
     if form == "{card}":
         return {card.name for card in facts.cards}
+    if form == "{links}":
+        return {f"PCI Express {width}" for name, width in facts.facts.items() if name.startswith("link ")}
     if form == "{vbios}":
         return {card.vbios for card in facts.cards if card.vbios}
     words = [facts.facts.get(word.strip("{}"), "") for word in form.split()]

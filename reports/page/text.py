@@ -44,6 +44,11 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def bound(value: float) -> str:
+    """A figure that a person chose, as it was chosen: 10, 8.5, 0.002."""
+    return f"{value:,.10g}"
+
+
 def number(value: float) -> str:
     """Three to four significant digits, as people compare figures: 502, 11.93, 1.402, 0.00052."""
     size = abs(value)
