@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from operator import attrgetter
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,8 @@ SERIES = ["metric", "unit", "minimum", "maximum", "source", "direction"]
 """Figures that may be compared: of one metric, with one accepted band (another GPU model has another band)."""
 OUTLIER_Z = 3.5
 """Modified z-score above which a value is an outlier: B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993."""
+FALSE_ALARMS = 0.05
+"""How many outliers may be seen by chance in one series of equal devices."""
 LEAST_DEVICES_FOR_OUTLIERS = 5
 LEAST_SPREAD = 0.005
 """Of the median: cards that differ by less than this share are alike, however small their spread is."""
@@ -57,8 +62,13 @@ def per_device(frame: pd.DataFrame) -> pd.DataFrame:
     table["ratio"] = table["median"] / table["bare_metal"].where(table["bare_metal"] != 0)
     table["in_band"] = ~((table["median"] < table["minimum"]) | (table["median"] > table["maximum"]))
     table["score"] = _scores(table)
-    table["outlier"] = table["score"].abs() > OUTLIER_Z
+    table["outlier"] = table["score"].abs() > table.groupby("series")["score"].transform("size").map(outlier_limit)
     return table
+
+
+def outlier_limit(devices: int) -> float:
+    """The score above which one of so many devices is an outlier: among thousands of equal ones 3.5 happens by chance."""
+    return max(OUTLIER_Z, NormalDist().inv_cdf(1 - FALSE_ALARMS / (2 * devices)))
 
 
 def _scores(table: pd.DataFrame) -> pd.Series[float]:
@@ -68,7 +78,54 @@ def _scores(table: pd.DataFrame) -> pd.Series[float]:
     spread = pd.concat([deviation, middle.abs() * LEAST_SPREAD], axis=1).max(axis=1)
     worse = np.where(table["direction"] == "lower", 1.0, -1.0)
     score = worse * (table["median"] - middle) / spread.where(spread > 0)
-    return score.where(by_series.transform("size") >= LEAST_DEVICES_FOR_OUTLIERS, 0.0).fillna(0.0)
+    judged: pd.Series[float] = score.where(by_series.transform("size") >= LEAST_DEVICES_FOR_OUTLIERS, 0.0).fillna(0.0)
+    return judged
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFigure:
+    """One row of `per_device`: what one device or pair reached in one metric; None where a figure is not known."""
+
+    series: int
+    metric: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    source: str
+    direction: str
+    host: str
+    device: str
+    card: str
+    median: float
+    lowest: float
+    highest: float
+    runs: int
+    ratio: float | None
+    in_band: bool
+    score: float
+    outlier: bool
+
+    @property
+    def state(self) -> str:
+        """bad (out of band), outlier or ok."""
+        return "bad" if not self.in_band else "outlier" if self.outlier else "ok"
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it is of two devices, e.g. 0-1."""
+        one, dash, other = self.device.partition("-")
+        return bool(dash) and one.isdigit() and other.isdigit()
+
+
+def device_figures(records: Iterable[CheckRecord]) -> list[DeviceFigure]:
+    """All devices and metrics of a run."""
+    table = per_device(measurements(records))
+    columns = [_column(table[name]) for name in DeviceFigure.__slots__]
+    return [DeviceFigure(*row) for row in zip(*columns, strict=True)]
+
+
+def _column(values: pd.Series[Any]) -> list[Any]:
+    return [None if isinstance(value, float) and value != value else value for value in values.tolist()]  # NaN
 
 
 def summary(frame: pd.DataFrame, kind: str) -> pd.DataFrame:

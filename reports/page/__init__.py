@@ -45,7 +45,7 @@ def render(run: Run) -> str:
     """The page's HTML."""
     environment = _environment()
     causes = diagnose(run.checks)
-    devices = tables.per_device(tables.measurements(run.checks))
+    devices = tables.device_figures(run.checks)
     matrices, hidden_matrices = matrices_of(devices)
     detail = environment.get_template("detail.html").module.detail  # type: ignore[attr-defined]
     style = environment.get_template("page.css").render(simulated=run.simulated)
@@ -92,7 +92,7 @@ def _environment() -> Environment:
     environment.filters.update(
         short=text.short,
         listed=text.listed,
-        natural=text.natural,
+        in_order=lambda names: sorted(names, key=text.natural),
         number=text.number,
         moment=moment,
         summary=summary_of,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from statistics import median
 
 from reports.page.matrices import band_of, path_name
 from reports.page.text import bound, natural, number
-from reports.tables import LEAST_DEVICES_FOR_OUTLIERS
+from reports.tables import LEAST_DEVICES_FOR_OUTLIERS, DeviceFigure
 
 MOST_ROWS = 40
 BINS = 60
@@ -94,6 +94,8 @@ class Figure:
     band: str
     source: str
     devices: int
+    thing: str
+    """What was measured: device or pair"""
     median: str
     lowest: str
     highest: str
@@ -106,95 +108,93 @@ class Figure:
     hidden_rows: int
 
 
-def figures_of(devices: pd.DataFrame) -> list[Figure]:
+def figures_of(devices: Iterable[DeviceFigure]) -> list[Figure]:
     """All series, bandwidth first, then latency, then others."""
-    found = [_figure(group) for _, group in devices.groupby("series", sort=True)] if len(devices) else []
-    order = {"bandwidth": 0, "latency": 1}
-    return sorted(
-        found, key=lambda figure: (order.get(figure.kind, 2), figure.kind, "P2P" in figure.name, figure.metric)
+    series: dict[int, list[DeviceFigure]] = {}
+    for device in devices:
+        series.setdefault(device.series, []).append(device)
+    return sorted(map(_figure, series.values()), key=_order)
+
+
+def _order(figure: Figure) -> tuple[int, str, int, str, str]:
+    kinds, names = ("bandwidth", "latency"), tuple(NAMES)
+    return (
+        kinds.index(figure.kind) if figure.kind in kinds else len(kinds),
+        figure.kind,
+        names.index(figure.metric) if figure.metric in names else len(names),
+        figure.metric,
+        figure.band,
     )
 
 
-def _figure(group: pd.DataFrame) -> Figure:
-    first = group.iloc[0]
-    metric, unit = str(first["metric"]), str(first["unit"])
-    ratio = group["ratio"].median()
-    ranked = _ranked(group)
+def _figure(group: Sequence[DeviceFigure]) -> Figure:
+    first = group[0]
+    ratios = [device.ratio for device in group if device.ratio is not None]
     return Figure(
-        kind=metric.partition(".")[0],
-        name=NAMES.get(metric, path_name(metric)),
-        metric=metric,
-        unit=unit,
-        direction=f"{first['direction']} is better",
-        band=band_of(float(first["minimum"]), float(first["maximum"]), unit),
-        source=str(first["source"]),
+        kind=first.metric.partition(".")[0],
+        name=NAMES.get(first.metric, path_name(first.metric)),
+        metric=first.metric,
+        unit=first.unit,
+        direction=f"{first.direction} is better",
+        band=band_of(first.minimum, first.maximum, first.unit),
+        source=first.source,
         devices=len(group),
-        median=number(float(group["median"].median())),
-        lowest=number(float(group["lowest"].min())),
-        highest=number(float(group["highest"].max())),
-        ratio=f"{ratio:.1%}" if pd.notna(ratio) else "",
-        wrong=int((~group["in_band"]).sum()),
-        outliers=int(group["outlier"].sum()),
+        thing="pair" if first.is_pair else "device",
+        median=number(median(device.median for device in group)),
+        lowest=number(min(device.lowest for device in group)),
+        highest=number(max(device.highest for device in group)),
+        ratio=f"{median(ratios):.1%}" if ratios else "",
+        wrong=sum(not device.in_band for device in group),
+        outliers=sum(device.outlier for device in group),
         judges_outliers=len(group) >= LEAST_DEVICES_FOR_OUTLIERS,
         plot=_plot(group),
-        rows=tuple(_row(row) for row in ranked.head(MOST_ROWS).to_dict("records")),
+        rows=tuple(map(_row, _ranked(group)[:MOST_ROWS])),
         hidden_rows=max(0, len(group) - MOST_ROWS),
     )
 
 
-def _ranked(group: pd.DataFrame) -> pd.DataFrame:
+def _ranked(group: Sequence[DeviceFigure]) -> list[DeviceFigure]:
     """As machines are counted where all fit; else the worst first."""
-    order = group.assign(
-        place=[
-            (natural(str(host)), natural(str(device)))
-            for host, device in zip(group["host"], group["device"], strict=True)
-        ]
-    )
-    by = ["place"] if len(group) <= MOST_ROWS else ["in_band", "score", "place"]
-    return order.sort_values(by, ascending=[name != "score" for name in by], kind="stable")
+    ordered = sorted(group, key=lambda device: (natural(device.host), natural(device.device)))
+    if len(group) <= MOST_ROWS:
+        return ordered
+    return sorted(ordered, key=lambda device: (device.in_band, -device.score))
 
 
-def _row(row: dict[str, object]) -> Row:
-    state, score = _state(row), float(str(row["score"]))
-    remark = {"bad": "outside the accepted band", "outlier": f"{abs(score):.1f} spreads from the others", "ok": ""}[
-        state
-    ]
-    ratio = float(str(row["ratio"]))
+def _row(device: DeviceFigure) -> Row:
+    remarks = {"bad": "outside the accepted band", "outlier": f"{abs(device.score):.1f} spreads from the others"}
     return Row(
-        str(row["host"]), str(row["device"]), str(row["card"]),
-        *(number(float(str(row[name]))) for name in ("median", "lowest", "highest")), int(str(row["runs"])),
-        f"{ratio:.1%}" if ratio == ratio else "", state, remark,  # NaN is not itself
-    )  # fmt: skip
+        host=device.host,
+        device=device.device,
+        card=device.card,
+        median=number(device.median),
+        lowest=number(device.lowest),
+        highest=number(device.highest),
+        runs=device.runs,
+        ratio=f"{device.ratio:.1%}" if device.ratio is not None else "",
+        state=device.state,
+        remark=remarks.get(device.state, ""),
+    )
 
 
-def _state(row: dict[str, object]) -> str:
-    return "bad" if not row["in_band"] else "outlier" if row["outlier"] else "ok"
-
-
-def _plot(group: pd.DataFrame) -> Plot:
-    first = group.iloc[0]
-    bounds = [float(first[name]) for name in ("minimum", "maximum") if pd.notna(first[name])]
-    low, high = min([float(group["median"].min()), *bounds]), max([float(group["median"].max()), *bounds])
-    spread = (high - low) or abs(high) * 0.1 or 1.0
-    low, high = low - spread * 0.03, high + spread * 0.03
+def _plot(group: Sequence[DeviceFigure]) -> Plot:
+    least, most = group[0].minimum, group[0].maximum
+    shown = [device.median for device in group] + [limit for limit in (least, most) if limit is not None]
+    spread = (max(shown) - min(shown)) or abs(max(shown)) * 0.1 or 1.0
+    low, high = min(shown) - spread * 0.03, max(shown) + spread * 0.03
 
     def place(value: float) -> float:
         return MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * (value - low) / (high - low)
 
-    marks = tuple(
-        _mark(place(float(first[name])), f"{word} {bound(float(first[name]))}")
-        for name, word in (("minimum", "at least"), ("maximum", "at most"))
-        if pd.notna(first[name])
-    )
+    limits = (("at least", least), ("at most", most))
+    marks = tuple(_mark(place(limit), f"{word} {bound(limit)}") for word, limit in limits if limit is not None)
     ticks = tuple((place(value), label) for value, label in _ticks(low, high))
-    binned: dict[int, list[dict[str, object]]] = {}
-    for row in group.to_dict("records"):
-        position = min(BINS - 1, int(BINS * (float(row["median"]) - low) / (high - low)))
-        binned.setdefault(position, []).append({str(key): value for key, value in row.items()})
+    binned: dict[int, list[DeviceFigure]] = {}
+    for device in group:
+        binned.setdefault(min(BINS - 1, int(BINS * (device.median - low) / (high - low))), []).append(device)
     tallest = max(map(len, binned.values()))
     if tallest > MOST_STACKED:
-        base = HEAD_PX + BAR_PX
-        return Plot((), _bars(binned, tallest), marks, ticks, base)
+        return Plot((), _bars(binned, tallest), marks, ticks, HEAD_PX + BAR_PX)
     base = HEAD_PX + max(2, tallest) * DOT_PX
     return Plot(_dots(binned, base), (), marks, ticks, base)
 
@@ -213,22 +213,22 @@ def _mark(x: float, label: str) -> Mark:
     return Mark(x, label, "start" if x < 50 else "end")
 
 
-def _dots(binned: dict[int, list[dict[str, object]]], base: float) -> tuple[Dot, ...]:
+def _dots(binned: Mapping[int, Sequence[DeviceFigure]], base: float) -> tuple[Dot, ...]:
     dots = []
-    for position, rows in sorted(binned.items()):
+    for position, devices in sorted(binned.items()):
         x = MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * (position + 0.5) / BINS
-        for height, row in enumerate(sorted(rows, key=lambda row: float(str(row["median"])))):
-            title = f"{row['host']} {row['device']}: {number(float(str(row['median'])))} {row['unit']}"
-            dots.append(Dot(x, base - 6 - height * DOT_PX, _state(row), title))
+        for height, device in enumerate(sorted(devices, key=lambda device: device.median)):
+            title = f"{device.host} {device.device}: {number(device.median)} {device.unit}"
+            dots.append(Dot(x, base - 6 - height * DOT_PX, device.state, title))
     return tuple(dots)
 
 
-def _bars(binned: dict[int, list[dict[str, object]]], tallest: int) -> tuple[Bar, ...]:
+def _bars(binned: Mapping[int, Sequence[DeviceFigure]], tallest: int) -> tuple[Bar, ...]:
     width = (100 - 2 * MARGIN_PERCENT) / BINS
     bars = []
-    for position, rows in sorted(binned.items()):
-        states = {_state(row) for row in rows}
-        state = "bad" if "bad" in states else "outlier" if "outlier" in states else "ok"
-        height = max(3.0, BAR_PX * len(rows) / tallest)  # one card among thousands is still to be seen
-        bars.append(Bar(MARGIN_PERCENT + width * position, width, height, state, f"{len(rows):,} devices"))
+    for position, devices in sorted(binned.items()):
+        states = {device.state for device in devices}
+        state = next(state for state in ("bad", "outlier", "ok") if state in states)
+        height = max(3.0, BAR_PX * len(devices) / tallest)  # one card among thousands is still to be seen
+        bars.append(Bar(MARGIN_PERCENT + width * position, width, height, state, f"{len(devices):,} here"))
     return tuple(bars)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import string
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from operator import attrgetter
 
 from reports.page.text import bound, natural, number
+from reports.tables import DeviceFigure
 
-PAIR = re.compile(r"\d{1,4}-\d{1,4}")
+PathKey = tuple[str, float | None, float | None, str]
+"""Metric, accepted band and its source."""
 STEPS = 8
 MOST_HOSTS = 6
 LEAST_RANGE = 0.25
@@ -56,29 +56,30 @@ class Matrix:
     wrong: int
 
 
-def matrices_of(devices: pd.DataFrame) -> tuple[tuple[Matrix, ...], int]:
+def matrices_of(devices: Sequence[DeviceFigure]) -> tuple[tuple[Matrix, ...], int]:
     """The worst hosts' matrices, and of how many hosts none is shown."""
-    if devices.empty:
-        return (), 0
-    pairs = devices[devices["device"].astype(str).str.fullmatch(PAIR)].copy()
-    if pairs.empty:
-        return (), 0
-    pairs["host"] = pairs["host"].astype(str)
-    pairs["kind"] = pairs["metric"].astype(str).map(_kind)
-    wrong = (~pairs["in_band"]).groupby(pairs["host"]).sum()
-    hosts = sorted(wrong.index, key=lambda host: (-int(wrong[host]), natural(host)))
-    limits = pairs.groupby(["kind", "unit"], observed=True)["median"].agg(["min", "max"])
-    limits["min"] = limits["min"].clip(upper=limits["max"] * (1 - LEAST_RANGE))
-    shown = pairs[pairs["host"].isin(hosts[:MOST_HOSTS])]
-    found = [
-        _matrix(
-            host, kind, unit, group, (float(limits.loc[(kind, unit), "min"]), float(limits.loc[(kind, unit), "max"]))
-        )
-        for (host, kind, unit), group in shown.groupby(["host", "kind", "unit"], observed=True)
-    ]
-    return tuple(sorted(found, key=lambda matrix: (hosts.index(matrix.host), matrix.kind))), max(
-        0, len(hosts) - MOST_HOSTS
-    )
+    groups: dict[tuple[str, str, str], list[DeviceFigure]] = {}
+    wrong: Counter[str] = Counter()
+    for pair in filter(attrgetter("is_pair"), devices):
+        groups.setdefault((pair.host, _kind(pair.metric), pair.unit), []).append(pair)
+        wrong[pair.host] += not pair.in_band
+    hosts = sorted(wrong, key=lambda host: (-wrong[host], natural(host)))
+    limits = _limits(groups)
+    chosen = {host: position for position, host in enumerate(hosts[:MOST_HOSTS])}
+    shown = sorted((key for key in groups if key[0] in chosen), key=lambda key: (chosen[key[0]], key[1:]))
+    return tuple(_matrix(key, groups[key], limits[key[1:]]) for key in shown), len(hosts) - len(chosen)
+
+
+def _limits(
+    groups: Mapping[tuple[str, str, str], Sequence[DeviceFigure]],
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """One scale for all hosts, so that their colours can be compared."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for (_, kind, unit), pairs in groups.items():
+        medians = [pair.median for pair in pairs]
+        low, high = found.get((kind, unit), (medians[0], medians[0]))
+        found[kind, unit] = min(low, *medians), max(high, *medians)
+    return {key: (min(low, high * (1 - LEAST_RANGE)), high) for key, (low, high) in found.items()}
 
 
 def _kind(metric: str) -> str:
@@ -88,9 +89,9 @@ def _kind(metric: str) -> str:
 
 
 def band_of(minimum: float | None, maximum: float | None, unit: str) -> str:
-    """E.g. at least 10 GB/s; None and NaN are no bound."""
-    least = "" if minimum is None or pd.isna(minimum) else f"at least {bound(minimum)} {unit}"
-    most = "" if maximum is None or pd.isna(maximum) else f"at most {bound(maximum)} {unit}"
+    """E.g. at least 10 GB/s; None is no bound."""
+    least = "" if minimum is None else f"at least {bound(minimum)} {unit}"
+    most = "" if maximum is None else f"at most {bound(maximum)} {unit}"
     return " and ".join(filter(None, (least, most))) or "no accepted band"
 
 
@@ -99,32 +100,36 @@ def path_name(metric: str) -> str:
     return metric.partition(".")[2].replace("p2p", "P2P").replace("_", " ") or metric
 
 
-def _matrix(host: str, kind: str, unit: str, group: pd.DataFrame, limits: tuple[float, float]) -> Matrix:
-    keys = sorted({_path_key(row) for row in group.itertuples()}, key=str)
-    letters = dict(zip(keys, string.ascii_lowercase, strict=False))
-    cells: dict[tuple[str, str], Cell] = {}
-    for row in group.itertuples():
-        one, _, other = str(row.device).partition("-")
-        key = _path_key(row)
-        cells[one, other] = Cell(
-            number(float(row.median)), _step(float(row.median), limits), letters.get(key, "") if len(keys) > 1 else "",
-            "" if row.in_band else "too low" if row.median < row.minimum else "too high",
-        )  # fmt: skip
-    devices = tuple(sorted({device for pair in cells for device in pair}, key=natural))
+def _matrix(key: tuple[str, str, str], pairs: Sequence[DeviceFigure], limits: tuple[float, float]) -> Matrix:
+    host, kind, unit = key
+    paths = sorted({_path_key(pair) for pair in pairs}, key=str)
+    letters = dict(zip(paths, string.ascii_lowercase, strict=False)) if len(paths) > 1 else {}
+    cells = {pair.device: _cell(pair, limits, letters) for pair in pairs}
+    devices = tuple(sorted({device for name in cells for device in name.split("-")}, key=natural))
     return Matrix(
-        host, kind, unit, devices,
-        tuple(tuple(cells.get((one, other)) for other in devices) for one in devices),
-        _paths(keys, unit), number(limits[0]), number(limits[1]), sum(bool(cell.wrong) for cell in cells.values()),
-    )  # fmt: skip
+        host=host,
+        kind=kind,
+        unit=unit,
+        devices=devices,
+        rows=tuple(tuple(cells.get(f"{one}-{other}") for other in devices) for one in devices),
+        paths=_paths(paths, unit),
+        lowest=number(limits[0]),
+        highest=number(limits[1]),
+        wrong=sum(bool(cell.wrong) for cell in cells.values()),
+    )
 
 
-def _path_key(row: Any) -> tuple[str, float | None, float | None, str]:
-    """None for no bound: NaN is not even itself, and would be a path of its own each time."""
-    least, most = (None if pd.isna(bound) else float(bound) for bound in (row.minimum, row.maximum))
-    return str(row.metric), least, most, str(row.source)
+def _cell(pair: DeviceFigure, limits: tuple[float, float], letters: Mapping[PathKey, str]) -> Cell:
+    is_low = pair.minimum is not None and pair.median < pair.minimum
+    wrong = "" if pair.in_band else "too low" if is_low else "too high"
+    return Cell(number(pair.median), _step(pair.median, limits), letters.get(_path_key(pair), ""), wrong)
 
 
-def _paths(keys: Sequence[tuple[str, float | None, float | None, str]], unit: str) -> tuple[Path, ...]:
+def _path_key(pair: DeviceFigure) -> PathKey:
+    return pair.metric, pair.minimum, pair.maximum, pair.source
+
+
+def _paths(keys: Sequence[PathKey], unit: str) -> tuple[Path, ...]:
     letters = string.ascii_lowercase if len(keys) > 1 else " " * len(keys)
     return tuple(
         Path(letter.strip(), path_name(metric), band_of(minimum, maximum, unit), source)

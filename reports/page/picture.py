@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
 
 from reports.page.stack import worst_by_place
 from reports.page.text import natural, number
 from reports.page.verdict import WORST_FIRST
 from reports.records import HostFacts, Verdict
 from reports.run import Run
+from reports.tables import DeviceFigure
 
 MOST_DRAWN = 8
 MOST_CARDS_DRAWN = 8
@@ -79,7 +78,7 @@ class Picture:
     hidden: int
 
 
-def picture_of(run: Run, devices: pd.DataFrame) -> Picture:
+def picture_of(run: Run, devices: Sequence[DeviceFigure]) -> Picture:
     """The declared hosts and guests, and whatever else has cards."""
     worst = worst_by_place(run.checks)
     facts = {host.host: host for host in run.hosts}
@@ -95,7 +94,7 @@ def picture_of(run: Run, devices: pd.DataFrame) -> Picture:
             _verdict(worst, name),
             tuple(_card_state(card, figures.get(name, [])) for card in known[name]),
         )
-        for name in sorted(names, key=lambda name: (_group(run, name), natural(name)))
+        for name in ordered
     )
     machines = tuple(_machine(run, name, _verdict(worst, name), known[name], figures.get(name, [])) for name in drawn)
     return Picture(
@@ -119,11 +118,10 @@ def _role(run: Run, name: str) -> str:
     return ("GPU host", "instance", "machine")[_group(run, name)]
 
 
-def _figures_by_host(devices: pd.DataFrame) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = {}
-    columns = ["host", "device", "metric", "median", "unit", "in_band"]
-    for row in devices[columns].to_dict("records") if len(devices) else ():
-        found.setdefault(str(row["host"]), []).append({str(key): value for key, value in row.items()})
+def _figures_by_host(devices: Iterable[DeviceFigure]) -> dict[str, list[DeviceFigure]]:
+    found: dict[str, list[DeviceFigure]] = {}
+    for device in devices:
+        found.setdefault(device.host, []).append(device)
     return found
 
 
@@ -139,7 +137,7 @@ class Card:
     link_is_narrow: bool = False
 
 
-def _cards(facts: HostFacts | None, declared: int, figures: Sequence[Mapping[str, object]]) -> list[Card]:
+def _cards(facts: HostFacts | None, declared: int, figures: Sequence[DeviceFigure]) -> list[Card]:
     """The cards that the driver shows, else those on the bus, else as many as are measured or declared."""
     links = _links(facts.facts) if facts is not None else []
     if facts is not None and facts.cards:
@@ -156,7 +154,7 @@ def _cards(facts: HostFacts | None, declared: int, figures: Sequence[Mapping[str
         ]
     if links:
         return links
-    measured = {str(figure["device"]) for figure in figures if str(figure["device"]).isdigit()}
+    measured = {figure.device for figure in figures if figure.device.isdigit()}
     known = measured or {str(index) for index in range(min(declared, 64))}
     return [Card(device, "" if measured else "declared") for device in sorted(known, key=natural)]
 
@@ -176,16 +174,14 @@ def _bus_address(address: str) -> str:
     return address.lower().split(":", 1)[-1] if address.count(":") == 2 else address
 
 
-def _card_state(card: Card, figures: Sequence[Mapping[str, object]]) -> str:
-    own = [bool(figure["in_band"]) for figure in figures if card.device in str(figure["device"]).split("-")]
+def _card_state(card: Card, figures: Sequence[DeviceFigure]) -> str:
+    own = [figure.in_band for figure in figures if card.device in figure.device.split("-")]
     if card.link_is_narrow or not all(own):
         return "bad"
     return "ok" if own or card.link else "unknown"
 
 
-def _machine(
-    run: Run, name: str, verdict: str, known: Sequence[Card], figures: Sequence[Mapping[str, object]]
-) -> Machine:
+def _machine(run: Run, name: str, verdict: str, known: Sequence[Card], figures: Sequence[DeviceFigure]) -> Machine:
     shown = known[:MOST_CARDS_DRAWN]
     card_width, gap = (70, 12) if len(shown) <= MOST_WIDE_CARDS else (60, 8)
     width = max(LEAST_WIDTH, len(shown) * (card_width + gap) + gap)
@@ -207,17 +203,17 @@ def _machine(
     return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), width, height)
 
 
-def _bus_link(card: Card, x: float, width: int, figures: Sequence[Mapping[str, object]]) -> Link:
+def _bus_link(card: Card, x: float, width: int, figures: Sequence[DeviceFigure]) -> Link:
     """Between the machine and a card: what copies to and from it reached, else how wide the link is."""
     copies = [
         figure
         for figure in figures
-        if figure["device"] == card.device and figure["metric"] in ("bandwidth.h2d", "bandwidth.d2h")
+        if figure.device == card.device and figure.metric in ("bandwidth.h2d", "bandwidth.d2h")
     ]
     start = width / 2 + (x - width / 2) * 0.35
-    values = [float(str(figure["median"])) for figure in copies]
-    is_bad = card.link_is_narrow or not all(figure["in_band"] for figure in copies)
-    titles = [f"{figure['metric']} {number(float(str(figure['median'])))} {figure['unit']}" for figure in copies]
+    values = [figure.median for figure in copies]
+    is_bad = card.link_is_narrow or not all(figure.in_band for figure in copies)
+    titles = [f"{figure.metric} {number(figure.median)} {figure.unit}" for figure in copies]
     titles += [f"PCI Express {card.link}"] if card.link else []
     return Link(
         path=f"M{start:.1f} {TOP}C{start:.1f} {TOP + 40} {x:.1f} {CARD_TOP - 40} {x:.1f} {CARD_TOP}",
@@ -229,31 +225,29 @@ def _bus_link(card: Card, x: float, width: int, figures: Sequence[Mapping[str, o
     )
 
 
-def _pair_links(places: Mapping[str, float], figures: Sequence[Mapping[str, object]]) -> tuple[Link, ...]:
+def _pair_links(places: Mapping[str, float], figures: Sequence[DeviceFigure]) -> tuple[Link, ...]:
     """Between two cards: the slower direction."""
-    found: dict[tuple[str, str], list[Mapping[str, object]]] = {}
+    found: dict[tuple[str, str], list[DeviceFigure]] = {}
     for figure in figures:
-        one, dash, other = str(figure["device"]).partition("-")
-        if dash and str(figure["metric"]).startswith("bandwidth") and one in places and other in places:
+        one, dash, other = figure.device.partition("-")
+        if dash and figure.metric.startswith("bandwidth") and one in places and other in places:
             first, second = sorted((one, other), key=natural)
             found.setdefault((first, second), []).append(figure)
-    ordered = sorted(
-        found, key=lambda pair: (all(figure["in_band"] for figure in found[pair]), natural("-".join(pair)))
-    )
+    ordered = sorted(found, key=lambda pair: (all(figure.in_band for figure in found[pair]), natural("-".join(pair))))
     return tuple(
         _pair_link(places[pair[0]], places[pair[1]], found[pair], with_label=len(found) <= 3)
         for pair in ordered[:MOST_PAIRS_DRAWN]
     )
 
 
-def _pair_link(one: float, other: float, figures: Sequence[Mapping[str, object]], *, with_label: bool) -> Link:
+def _pair_link(one: float, other: float, figures: Sequence[DeviceFigure], *, with_label: bool) -> Link:
     start, end = one, other
     depth = min(110.0, 20 + abs(end - start) * 0.16)
-    worst = min(figures, key=lambda figure: float(str(figure["median"])))
-    value = number(float(str(worst["median"])))
-    state = "ok" if all(figure["in_band"] for figure in figures) else "bad"
+    worst = min(figures, key=lambda figure: figure.median)
+    value = number(worst.median)
+    state = "ok" if all(figure.in_band for figure in figures) else "bad"
     path = (
         f"M{start:.1f} {ARC_TOP}C{start:.1f} {ARC_TOP + depth:.1f} {end:.1f} {ARC_TOP + depth:.1f} {end:.1f} {ARC_TOP}"
     )
-    title = f"{worst['device']}: {worst['metric']} {value} {worst['unit']}"
+    title = f"{worst.device}: {worst.metric} {value} {worst.unit}"
     return Link(path, value if with_label else "", (start + end) / 2, ARC_TOP + depth * 0.75 + 14, state, title)
