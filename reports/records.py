@@ -87,9 +87,9 @@ class Measurement:
         Raises:
             MeasurementError: a figure is no finite number.
         """
-        for figure in (self.value, self.minimum, self.maximum, self.bare_metal):
-            if figure is not None and not math.isfinite(figure):
-                raise MeasurementError(f"{self.metric} of {self.host}, device {self.device}: {figure} is no figure")
+        figures = (self.value, self.minimum or 0.0, self.maximum or 0.0, self.bare_metal or 0.0)
+        if not all(map(math.isfinite, figures)):
+            raise MeasurementError(f"{self.metric} of {self.host}, device {self.device}: no finite figure in {figures}")
         object.__setattr__(self, "source", sys.intern(self.source))
 
 

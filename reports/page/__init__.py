@@ -17,12 +17,13 @@ from reports import tables
 from reports.diagnosis import diagnose
 from reports.page import text
 from reports.page.checks import ROWS_PER_CHUNK, STATIC_ROWS, checks_of, summary_of
+from reports.page.detail import detail_of, source_of, where_of
 from reports.page.figures import figures_of
 from reports.page.matrices import matrices_of
 from reports.page.picture import picture_of
 from reports.page.stack import layers_of
 from reports.page.verdict import MEANINGS, WORST_FIRST, head_of, moment
-from reports.run import Run, read, write_atomically
+from reports.run import Run, read, without_collector, write_atomically
 
 PAGE = "acceptance.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +38,8 @@ def write(run: Path, output: Path | None = None) -> Path:
         InputError: there is no such run, or its records cannot be used.
     """
     path = output or (run if run.is_dir() else run.parent) / PAGE
-    write_atomically(path, render(read(run)))
+    with without_collector():
+        write_atomically(path, render(read(run)))
     return path
 
 
@@ -47,7 +49,6 @@ def render(run: Run) -> str:
     causes = diagnose(run.checks)
     devices = tables.device_figures(run.checks)
     matrices, hidden_matrices = matrices_of(devices)
-    detail = environment.get_template("detail.html").module.detail  # type: ignore[attr-defined]
     style = environment.get_template("page.css").render(simulated=run.simulated)
     script = environment.get_template("page.js").render(rows_per_chunk=ROWS_PER_CHUNK, static_rows=STATIC_ROWS)
     return environment.get_template("page.html").render(
@@ -63,7 +64,7 @@ def render(run: Run) -> str:
         figures=figures_of(devices),
         matrices=matrices,
         hidden_matrices=hidden_matrices,
-        checks=checks_of(run.checks, lambda check: str(detail(check))),
+        checks=checks_of(run.checks, detail_of),
         static_rows=STATIC_ROWS,
         style=Markup(style),  # noqa: S704  # ours, and no host has a word in it
         script=Markup(script),  # noqa: S704
@@ -97,5 +98,5 @@ def _environment() -> Environment:
         moment=moment,
         summary=summary_of,
     )
-    environment.globals["plural"] = text.plural
+    environment.globals.update(plural=text.plural, detail=detail_of, source=source_of, where=where_of)
     return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from statistics import median
 
 from reports.page.matrices import band_of, path_name
@@ -148,17 +149,16 @@ def _figure(group: Sequence[DeviceFigure]) -> Figure:
         outliers=sum(device.outlier for device in group),
         judges_outliers=len(group) >= LEAST_DEVICES_FOR_OUTLIERS,
         plot=_plot(group),
-        rows=tuple(map(_row, _ranked(group)[:MOST_ROWS])),
+        rows=tuple(map(_row, _ranked(group))),
         hidden_rows=max(0, len(group) - MOST_ROWS),
     )
 
 
 def _ranked(group: Sequence[DeviceFigure]) -> list[DeviceFigure]:
     """As machines are counted where all fit; else the worst first."""
-    ordered = sorted(group, key=lambda device: (natural(device.host), natural(device.device)))
     if len(group) <= MOST_ROWS:
-        return ordered
-    return sorted(ordered, key=lambda device: (device.in_band, -device.score))
+        return sorted(group, key=lambda device: (natural(device.host), natural(device.device)))
+    return nsmallest(MOST_ROWS, group, key=lambda device: (device.in_band, -device.score, device.host, device.device))
 
 
 def _row(device: DeviceFigure) -> Row:

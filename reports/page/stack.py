@@ -81,8 +81,9 @@ def layers_of(run: Run) -> list[Layer]:
     verdicts: dict[str, Counter[Verdict]] = {}
     names: dict[str, str] = {}
     for check in run.checks:
-        name = names.setdefault(check.id, layer_of(check.id))
-        verdicts.setdefault(name, Counter())[check.verdict] += 1
+        if check.id not in names:
+            names[check.id] = layer_of(check.id)
+        verdicts.setdefault(names[check.id], Counter())[check.verdict] += 1
     shown = [(name, fields) for name, _, fields in LAYERS] + ([(OTHER, ())] if OTHER in verdicts else [])
     return [_layer(run, name, fields, verdicts.get(name, Counter())) for name, fields in shown]
 

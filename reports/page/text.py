@@ -14,6 +14,8 @@ _NUMBERS = re.compile(r"(\d{1,18})")
 
 def visible(text: str) -> str:
     """Control characters as pictures (␛), hidden ones by their number ([U+202E]): none of them acts on the page."""
+    if text.replace("\n", " ").replace("\t", " ").isprintable():
+        return text  # nearly all texts, and a page has a million of them
     return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text.translate(_CONTROLS))
 
 

@@ -141,7 +141,7 @@ def test_a_forged_run_is_refused(tmp_path: Path, texts: list[str], said: str) ->
 @pytest.mark.parametrize("figure", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_figure_is_a_finite_number(tmp_path: Path, figure: str) -> None:
     """A measurement that is no number can be neither made nor read."""
-    with pytest.raises(MeasurementError, match="no figure"):
+    with pytest.raises(MeasurementError, match="no finite figure"):
         Measurement("bandwidth.h2d", float(figure), "GB/s", "one", "0", 1)
 
     line = json_line(replace(PASSED, measurements=(Measurement("m", 12345.0, "GB/s", "one", "0", 1),)))
