@@ -99,4 +99,5 @@ def run_suite(directory: Path, workers: int = 0) -> Path:
     command += ["-n", str(workers)] if workers else []
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done.stdout + done.stderr
+    (directory / "stdout").write_text(done.stdout, encoding="utf-8")
     return directory / "run"
