@@ -39,8 +39,9 @@ faults: setup  ## put every fault of the catalogue into labs and print what was 
 nightly: setup  ## the property tests with 100,000 examples each
 	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly
 
-bench: setup  ## measure times and memory of the main job
+bench: setup  ## measure times and memory of the main job and of a large report
 	.venv/bin/python scripts/bench.py
+	.venv/bin/python scripts/bench_reports.py
 
 lock:  ## resolve requirements/*.in again
 	for name in suite dev lab; do \

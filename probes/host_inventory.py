@@ -1,4 +1,4 @@
-"""What a machine is: kernel, system, firmware, GPU driver and cards, with what every Linux has."""
+"""What a machine is: kernel, system, firmware, IOMMU, links, GPU driver, CUDA and cards, with what every Linux has."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from provisioning.errors import ParseError
 
 FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
 CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"
+_IOMMU_GROUPS = (
+    'groups=$(ls /sys/kernel/iommu_groups 2>/dev/null | wc -l); [ "$groups" = 0 ] || echo "iommu_groups=$groups"; '
+)
+# only widths: an idle card lowers the speed of its link, and that says nothing
+_LINKS = (
+    "for device in /sys/bus/pci/devices/*; do "
+    "case $(cat $device/vendor $device/class 2>/dev/null | tr -d '\\n') in 0x10de0x030*) [ ! -e $device/max_link_width ] || "
+    'echo "link ${device##*/}=x$(cat $device/current_link_width) of x$(cat $device/max_link_width)";; esac; done; '
+)
+_CUDA = "echo \"cuda=$(/usr/local/cuda/bin/nvcc --version 2>/dev/null | sed -n 's/.*release \\([0-9.]*\\).*/\\1/p')\"; "
 COMMAND = (
     'echo "kernel=$(uname -r)"; echo "system=$(. /etc/os-release 2>/dev/null; echo "$PRETTY_NAME")"; '
     f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
+    f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
     f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader 2>/dev/null "
     "| sed s/^/card=/; fi; true"
 )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from provisioning.errors import MeasurementError
 
 SCHEMA_VERSION = 2
 OUTPUT_LIMIT_CHARS = 4000
@@ -75,6 +81,17 @@ class Measurement:
     bare_metal: float | None = None
     """The same metric on the machine without a cloud, where known; same unit."""
 
+    def __post_init__(self) -> None:
+        """Sources are long and the same for a million figures: one string is kept of each.
+
+        Raises:
+            MeasurementError: a figure is no finite number.
+        """
+        figures = (self.value, self.minimum or 0.0, self.maximum or 0.0, self.bare_metal or 0.0)
+        if not all(map(math.isfinite, figures)):
+            raise MeasurementError(f"{self.metric} of {self.host}, device {self.device}: no finite figure in {figures}")
+        object.__setattr__(self, "source", sys.intern(self.source))
+
 
 def direction_of(metric: str) -> str:
     """Whether higher or lower is better: "higher" for bandwidth.h2d, "lower" for latency.p2p."""
@@ -138,7 +155,8 @@ class HostFacts:
 
     host: str
     facts: Mapping[str, str]
-    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver; absent is left out."""
+    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver, cuda, iommu_groups, and
+    "link ADDRESS" for each GPU's PCI link, e.g. x16 of x16; absent is left out."""
     cards: tuple[Card, ...] = ()
 
 
@@ -171,15 +189,20 @@ class RunEnd:
     """ISO 8601, UTC."""
     outcome: Outcome
     exit_code: int
+    unreadable_lines: int = 0
+    """Lines that could not be read when the run's files were merged: each was cut off by a kill."""
 
 
 Line = RunHeader | CheckRecord | HostFacts | RunEnd
 KINDS: dict[type[Any], str] = {RunHeader: "run", CheckRecord: "check", HostFacts: "host", RunEnd: "end"}
+ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in KINDS}
+"""Check, read and dump each kind of line."""
 
 
 def json_line(line: Line) -> str:
     """The line as the file has it."""
-    return json.dumps({"kind": KINDS[type(line)], **asdict(line)}, ensure_ascii=False) + "\n"
+    kind = type(line)
+    return json.dumps({"kind": KINDS[kind], **ADAPTERS[kind].dump_python(line)}, ensure_ascii=False) + "\n"
 
 
 class RunWriter:
@@ -207,13 +230,13 @@ class RunWriter:
 
 
 def record_from(data: dict[str, Any]) -> CheckRecord:
-    """A check from its JSON form."""
-    fields = {key: value for key, value in data.items() if key != "kind"}
-    fields["verdict"] = Verdict(fields["verdict"])
-    fields["rests_on"] = tuple(fields["rests_on"])
-    fields["evidence"] = tuple(Evidence(**item) for item in fields["evidence"])
-    fields["measurements"] = tuple(Measurement(**item) for item in fields["measurements"])
-    return CheckRecord(**fields)
+    """A check from its JSON form; fields that a newer suite adds are passed over.
+
+    Raises:
+        pydantic.ValidationError: it is no check.
+    """
+    record: CheckRecord = ADAPTERS[CheckRecord].validate_python(data)
+    return record
 
 
 def read_run(path: Path) -> tuple[dict[str, Any], list[CheckRecord]]:

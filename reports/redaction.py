@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 HIDDEN = "********"
-_WORDS = r"(?:pass|passwd|password|secret|token|private_key|api_?key|credential)"
+_WORDS = r"(?:pass(?!through)|passwd|password|secret|token|private_key|api_?key|credential)"
 _PATTERNS = (
     re.compile(rf"(?im)^(\s*[#;]?\s*(?:export\s+)?[\w.\-]*{_WORDS}[\w.\-]*\s*[=:]\s*)(?=\S)[^\n]+"),
     re.compile(rf"""(?i)(["'][\w.\-]*{_WORDS}[\w.\-]*["']\s*:\s*["'])[^"'\n]+"""),

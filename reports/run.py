@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from provisioning.errors import InputError
+from pydantic import ValidationError
+
+from provisioning.errors import InputError, MeasurementError
 from reports.records import (
+    ADAPTERS,
+    KINDS,
     RECORDS,
-    Card,
+    SCHEMA_VERSION,
     CheckRecord,
     HostFacts,
     Line,
@@ -22,8 +29,10 @@ from reports.records import (
     RunHeader,
     Verdict,
     json_line,
-    record_from,
 )
+
+SCHEMA = "docs/records.schema.json"
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,15 @@ class Run:
 
     @property
     def outcome(self) -> Outcome:
-        """Never better than its checks, and a run without an end is not accepted."""
+        """Never better than its checks, and a run without an end or with lost lines is not accepted."""
         found = outcome_of(self.checks)
-        cut_off = self.end is None or (self.end.outcome is not Outcome.ACCEPTED and found is Outcome.ACCEPTED)
+        cut_off = self.end is None or self.end.outcome is not Outcome.ACCEPTED or self.unreadable_lines > 0
         return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and cut_off else found
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the run, or any check of it, was on simulated hardware."""
+        return self.header.simulated or any(check.simulated for check in self.checks)
 
     def card_of(self, host: str, device: str) -> str:
         """UUID of a device of a host or guest; "" where it is not known."""
@@ -58,18 +72,26 @@ def outcome_of(checks: Iterable[CheckRecord]) -> Outcome:
     return Outcome.ACCEPTED if verdicts == {Verdict.PASSED} else Outcome.COULD_NOT_JUDGE
 
 
-def lines(path: Path) -> Iterator[dict[str, Any] | None]:
+BADNESS = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_VERIFIED, Verdict.ERROR, Verdict.FAILED)
+"""Of two lines for one check the worse one counts: a later line never makes a run better."""
+TYPES: dict[str, type[Any]] = {name: kind for kind, name in KINDS.items()}
+_KIND = re.compile(rb'\{"kind": ?"(\w+)"')
+
+
+def lines(path: Path) -> Iterator[Line | None]:
     """Each line of a run's files (a directory, or one file); None for one that a kill cut off.
 
     Raises:
-        InputError: there is no such run.
+        InputError: there is no such run, or a line is whole and yet none of this schema.
     """
     files = _files(path)
     if not files:
         raise InputError(f"{path} is no run: it has no {RECORDS}", remedy="python -m reports list")
     for file in files:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            yield from map(_line, stream)
+        with file.open("rb") as stream:
+            for number, text in enumerate(stream, start=1):
+                if text.strip():
+                    yield _line(text, f"{file}, line {number}")
 
 
 def _files(path: Path) -> list[Path]:
@@ -78,63 +100,110 @@ def _files(path: Path) -> list[Path]:
     return [file for file in (path / RECORDS, *sorted(path.glob("records.*.jsonl"))) if file.is_file()]
 
 
-def _line(text: str) -> dict[str, Any] | None:
+def _line(text: bytes, where: str) -> Line | None:
+    found = _KIND.match(text)
+    name = found.group(1).decode() if found else _kind_of(text)
+    if name is None:
+        return None
+    if name not in TYPES:
+        raise InputError(f"{where}: {name!r} is no kind of record; known are {', '.join(TYPES)}")
+    try:
+        line: Line = ADAPTERS[TYPES[name]].validate_json(text, strict=True)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] == "json_invalid":
+            return None
+        raise InputError(f"{where}: {_mistakes(error)}", remedy=f"the schema is {SCHEMA}") from None
+    except MeasurementError as error:
+        raise InputError(f"{where}: {error}", remedy=f"the schema is {SCHEMA}") from None
+    return line
+
+
+def _kind_of(text: bytes) -> str | None:
+    """The kind of a line that another writer wrote; None where it is no JSON object."""
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return str(data.get("kind", "")) if isinstance(data, dict) else None
+
+
+def _mistakes(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)
+    shown = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in found[:5]]
+    return "; ".join([*shown, f"and {len(found) - 5} more"] if len(found) > 5 else shown)
 
 
 def read(path: Path) -> Run:
     """The whole run.
 
     Raises:
-        InputError: no run, or its first line is not there.
+        InputError: no run, one of another schema, or lines that contradict each other.
     """
-    header: RunHeader | None = None
-    end: RunEnd | None = None
+    with without_collector():
+        return _read(path)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """A million small objects without cycles: Python's collector would look through all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _read(path: Path) -> Run:
+    headers: list[RunHeader] = []
+    ends: list[RunEnd] = []
     checks: dict[tuple[str, str, str], CheckRecord] = {}
     hosts: dict[str, HostFacts] = {}
     unreadable = 0
-    for data in lines(path):
-        kind = data.get("kind") if data else None
-        if data is None:
-            unreadable += 1
-        elif kind == "run":
-            header = header_from(data)
-        elif kind == "check":
-            check = record_from(_known(CheckRecord, data))
-            checks[check.id, check.place, check.test] = check
-        elif kind == "host":
-            hosts[data["host"]] = facts_from(data)
-        elif kind == "end":
-            end = RunEnd(data["ended"], Outcome(data["outcome"]), data["exit_code"])
+    for line in lines(path):
+        match line:
+            case None:
+                unreadable += 1
+            case CheckRecord():
+                key = (line.id, line.place, line.test)
+                checks[key] = max(checks.get(key, line), line, key=lambda check: BADNESS.index(check.verdict))
+            case HostFacts():
+                hosts[line.host] = line
+            case RunHeader():
+                headers.append(_supported(line, path))
+            case RunEnd():
+                ends.append(line)
+    header, end = _one(headers, "first line", path), _one(ends, "end", path)
     if header is None:
         raise InputError(f"{path} is no run: its first line is not that of a run")
-    return Run(header, tuple(checks.values()), tuple(hosts[name] for name in sorted(hosts)), end, unreadable)
+    before = end.unreadable_lines if end else 0
+    return Run(header, tuple(checks.values()), tuple(hosts[name] for name in sorted(hosts)), end, unreadable + before)
 
 
-def header_from(data: dict[str, Any]) -> RunHeader:
-    """A header from its JSON form."""
-    return RunHeader(**_known(RunHeader, data))
+def _supported(header: RunHeader, path: Path) -> RunHeader:
+    if header.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} was written in version {header.schema_version} of the records; this suite reads {SCHEMA_VERSION}",
+            remedy=f"read it with the suite that wrote it, version {header.suite_version}",
+        )
+    return header
 
 
-def facts_from(data: dict[str, Any]) -> HostFacts:
-    """A machine's facts from their JSON form."""
-    return HostFacts(data["host"], data["facts"], tuple(Card(**card) for card in data["cards"]))
-
-
-def _known(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Only fields of this schema: a newer suite may write more."""
-    names = {field.name for field in fields(kind)}
-    return {key: value for key, value in data.items() if key in names}
+def _one(found: list[Kind], what: str, path: Path) -> Kind | None:
+    if len(found) > 1:
+        raise InputError(
+            f"{path} has {len(found)} lines of a run's {what}: it is more than one run, or was changed",
+            remedy="give each run a directory of its own",
+        )
+    return found[0] if found else None
 
 
 def merge(directory: Path, end: RunEnd | None = None) -> Run:
     """Put all workers' lines into records.jsonl, by time, and end the run; safe to repeat."""
     run = read(directory)
     last = end or run.end
+    last = replace(last, unreadable_lines=run.unreadable_lines) if last else None
     ordered = sorted(run.checks, key=lambda check: (check.started, check.test))
     text: list[Line] = [run.header, *run.hosts, *ordered, *([last] if last else [])]
     write_atomically(directory / RECORDS, "".join(map(json_line, text)))

@@ -17,7 +17,7 @@ def find(name: str, runs: Path = RUNS) -> Path:
         InputError: there is no such run.
     """
     given = Path(name)
-    if given.exists():
+    if name and given.exists():
         return given
     is_plain = name not in ("", ".", "..") and given.name == name
     found = [*runs.glob(f"*/reports/{name}"), runs / name / "latest"] if is_plain and not set(name) & set("*?[") else []
