@@ -66,6 +66,7 @@ def build(root: Path, machine: dict[str, Any], functions: list[Function]) -> Non
     for function in functions:
         _function(root, function)
     _firmware(root / "firmware", machine)
+    _dmi(root / "class/dmi/id", machine)
     _identity(root / "class/dmi/id", machine)
     _processors(root / "devices/system", machine)
 
@@ -220,6 +221,25 @@ def _config_space(function: Function) -> bytes:
             acs=function.acs,
         )
     )
+
+
+DMI = {
+    "host": {
+        "bios_vendor": "American Megatrends Inc.", "bios_version": "3.1", "bios_date": "06/06/2018",
+        "sys_vendor": "Supermicro", "product_name": "SYS-1028GQ-TR",
+    },
+    "guest": {
+        "bios_vendor": "SeaBIOS", "bios_version": "1.10.2-3.el7", "bios_date": "04/01/2014",
+        "sys_vendor": "Red Hat", "product_name": "OpenStack Compute",
+    },
+}  # fmt: skip
+
+
+def _dmi(root: Path, machine: dict[str, Any]) -> None:
+    """What the firmware tells of the machine: that of machine.json's `dmi` over the usual."""
+    usual = DMI["guest" if machine["kind"] == "guest" else "host"]
+    for name, text in {**usual, **machine.get("dmi", {})}.items():
+        _write(root / name, f"{text}\n")
 
 
 def _firmware(root: Path, machine: dict[str, Any]) -> None:
