@@ -6,7 +6,9 @@ import shlex
 import shutil
 from pathlib import Path
 
-from provisioning.cloud_file import CLOUDS_DIRECTORY, Cloud
+import yaml
+
+from provisioning.cloud_file import Cloud
 from provisioning.errors import ProvisioningError
 from provisioning.openstack import stack
 from provisioning.preflight.cli import inspect
@@ -43,8 +45,15 @@ def inspect_cloud(cloud: Cloud, cloud_file: Path | None = None) -> tuple[FileSet
     folder = cloud.runs / "preflight"
     cloud.runs.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_deployment(cloud, folder)
-    file = cloud_file or CLOUDS_DIRECTORY / f"{cloud.name}.yaml"
-    return inspect([folder, *([file] if file.is_file() else [])], cloud.release)
+    if cloud_file is None:
+        (folder / "cloud.yaml").write_text(_declared(cloud), encoding="utf-8")
+    return inspect([folder, *([cloud_file] if cloud_file else [])], cloud.release)
+
+
+def _declared(cloud: Cloud) -> str:
+    """What the rules read of a cloud file, for callers who have only its content."""
+    content = cloud.model_dump(mode="json", include={"kind", "hosts", "gpus", "aliases", "flavors", "cuda"})
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def stop_on_mistakes(cloud: Cloud, progress: Progress) -> None:

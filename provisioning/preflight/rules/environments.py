@@ -25,7 +25,9 @@ OTHER_RELEASE_ELSEWHERE = Rule(
 )  # fmt: skip
 READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
 """Templates take them out of <Role>Parameters without declaring them, from Pike on."""
-GPU_PARAMETERS = re.compile(r"Nova|.*KernelArgs|.*ExtraConfig|.*Parameters")
+GPU_PARAMETERS = re.compile(
+    r"Nova(?:PCI|Pci|Scheduler|Reserved|Compute|Libvirt|VGPU)|.*KernelArgs|.*ExtraConfig|.*Parameters"
+)
 OLD_PUPPET = Rule(
     "GP115", "Aliases that this release's packaged puppet-nova does not write as Nova reads them", Severity.WARNING,
     "nova.conf has one alias of two, or none on the computes; 'No valid host was found', or a failing resize",
