@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
+unexport PYTHONDONTWRITEBYTECODE  # compiling all of OpenStack anew doubles every start
 
 .PHONY: help setup accept faults lifecycle test lint types unit system nightly bench lock clean
 

@@ -39,7 +39,7 @@ class Acceptances:
     """The process that runs acceptances, in the suite's environment."""
 
     def __init__(self, home: Path) -> None:
-        drop = ("PYTEST_", "VIRTUAL_ENV", "PYTHONPATH", "GPU_ACCEPTANCE", "OS_")
+        drop = ("PYTEST_", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "GPU_ACCEPTANCE", "OS_")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
         self._process = subprocess.Popen(
             [str(SUITE_PYTHON), str(Path(__file__).with_name("acceptances.py"))],

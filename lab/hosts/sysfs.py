@@ -67,7 +67,6 @@ def build(root: Path, machine: dict[str, Any], functions: list[Function]) -> Non
         _function(root, function)
     _firmware(root / "firmware", machine)
     _dmi(root / "class/dmi/id", machine)
-    _identity(root / "class/dmi/id", machine)
     _processors(root / "devices/system", machine)
 
 
@@ -254,14 +253,6 @@ def _firmware(root: Path, machine: dict[str, Any]) -> None:
         (root / "efi" / "efivars").mkdir(parents=True)
         state = 1 if firmware.get("secure_boot") else 0
         _write(root / "efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", bytes((6, 0, 0, 0, state)))
-
-
-def _identity(root: Path, machine: dict[str, Any]) -> None:
-    """What SMBIOS says the machine is; a guest's is Nova's own."""
-    is_guest = machine["kind"] == "guest"
-    _write(root / "sys_vendor", "OpenStack Foundation\n" if is_guest else "Embedded lab\n")
-    _write(root / "product_name", "OpenStack Nova\n" if is_guest else "Simulated server\n")
-    _write(root / "bios_version", "1.0-simulated\n")
 
 
 def _dmar(machine: dict[str, Any]) -> bytes:

@@ -44,7 +44,7 @@ def accept(
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:html", *plugins, "test_one.py"]
     command += ["--cloud", str(directory / "cloud-1.yaml"), "--run-dir", str(directory / "run"), *options]
     return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
