@@ -132,3 +132,9 @@ def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: s
 
     assert caught.value.kind == kind
     assert caught.value.line == text.split("\n")[0].strip()
+
+
+def test_device_query_may_begin_with_the_number_of_devices():
+    text = (SAMPLES / "device_query/a100-sxm4.txt").read_text()
+
+    assert PARSERS["device_query"](text[text.index("Detected 1") :]) == PARSERS["device_query"](text)
