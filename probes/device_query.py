@@ -78,11 +78,8 @@ def parse(text: str) -> DeviceQuery:
     """
     lines = transcript_of(TOOL, text, TOOL)
     refuse_failures(TOOL, lines)
-    titles = [number for number, line in enumerate(lines) if TITLE.fullmatch(line)]
-    if len(titles) != 1:
-        at = titles[1] if titles else len(lines) - 1
-        raise ParseError(TOOL, "not one title of deviceQuery", line=lines[at], line_number=at + 1)
-    body = {number: line for number, line in enumerate(lines[titles[0] + 1 :], start=titles[0] + 2) if line.strip()}
+    start = _start(lines)
+    body = {number: line for number, line in enumerate(lines[start:], start=start + 1) if line.strip()}
     for number, line in body.items():
         if not _is_known(line):
             raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
@@ -96,6 +93,16 @@ def parse(text: str) -> DeviceQuery:
     _complete(body, devices, versions, lines)
     peers = [match for line in body.values() if (match := PEER.fullmatch(line))]
     return DeviceQuery(*versions, devices, {(int(m[1]), int(m[2])): m[3] == "Yes" for m in peers})
+
+
+def _start(lines: list[str]) -> int:
+    """The place below the title, or, where people copied less, of the number of devices."""
+    titles = [number + 1 for number, line in enumerate(lines) if TITLE.fullmatch(line)]
+    counts = [number for number, line in enumerate(lines) if COUNT.fullmatch(line)]
+    if len(titles) > 1 or not (titles or counts):
+        at = titles[1] if titles else len(lines)
+        raise ParseError(TOOL, "not one title of deviceQuery", line=lines[at - 1], line_number=at)
+    return (titles or counts)[0]
 
 
 def _is_known(line: str) -> bool:

@@ -14,7 +14,7 @@ from provisioning.errors import ParseError
 DEFAULTS = "/etc/default/grub"
 ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.S)
 COMMAND_SUBSTITUTION = re.compile(r"\$\(|`")
-VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w{0,80})(?::?([+-])([^{}]{0,2000}))?\}|([A-Za-z_]\w{0,80}))")
 LINUX = re.compile(r"\s*linux(?:16|efi)?\s+(\S+)\s*(.*)")
 SET = re.compile(r"\s*set\s+([A-Za-z_]\w*)=(.*)")
 MENU_ENTRY = re.compile(r"\s*(menuentry|submenu)\s+(.*)")
@@ -110,8 +110,17 @@ def _value(raw: str, variables: dict[str, str], line: str, number: int) -> str:
     return value if is_literal else _expanded(value, variables)
 
 
-def _expanded(text: str, variables: dict[str, str]) -> str:
-    return VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
+def _expanded(text: str, variables: dict[str, str], depth: int = 0) -> str:
+    """With variables put in, also as `${NAME:+ALTERNATIVE}` (TripleO appends KernelArgs so) and `${NAME:-DEFAULT}`."""
+
+    def replacement(match: re.Match[str]) -> str:
+        value = variables.get(match[1] or match[4], "")
+        if match[2] is None or depth:
+            return value
+        other = _expanded(match[3], variables, depth + 1)
+        return (other if value else "") if match[2] == "+" else (value or other)
+
+    return VARIABLE.sub(replacement, text)
 
 
 def parse_environment(text: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "nvbandwidth"
 NEEDED = ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce")
+CLOSING_NOTE = "NOTE: The reported results"
 CLOSING_NOTE_SINCE = (0, 6)
 """From this version on the last lines are a note: without them the answer is cut off."""
 ROUNDING = 0.006
@@ -30,6 +31,7 @@ VERSION = re.compile(r"nvbandwidth Version: v?(\S+)")
 CUDA = re.compile(r"CUDA (Runtime|Driver) Version(?: \(API\))?: ([0-9]{4,6}|[0-9]{1,2}\.[0-9]{1,2} \([0-9]{4,6}\))")
 DRIVER = re.compile(r"Driver Version: ([0-9]+\.[0-9.]+)")
 DEVICE = re.compile(r"Device ([0-9]{1,3}): (.+?)(?: \(([0-9a-f:.]+)\))?")
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 PROCESS = re.compile(r"Process [0-9 ]+\(.*\): device ([0-9]{1,3}): (.+?)(?: \(([0-9a-f:.]+)\))?")
 RUNNING = re.compile(r"Running ([a-z0-9_]+)\.")
 WAIVED = re.compile(r"Waived:\s?(.*)")
@@ -38,7 +40,7 @@ HEADER = re.compile(r"[0-9]{1,3}(?:\s+[0-9]{1,3})*")
 SUM = re.compile(r"SUM ([a-z0-9_]+) (\S+)")
 PASSED_OVER = re.compile(
     r"Built from Git version:.*|MPI version:.*|Open MPI v.*|NOTE: .*|Additional system-specific tuning .*"
-    r"|Performance can vary with .*|\s+(?:Sample [0-9]+:|bandwidth:).*|(?:MIN|MAX|AVG|COEFFICIENT_OF_VARIATION) \S+ \S+"
+    r"|Performance can vary with .*|(?:Sample [0-9]+:|bandwidth:).*|(?:MIN|MAX|AVG|COEFFICIENT_OF_VARIATION) \S+ \S+"
 )
 FAILED = re.compile(
     r"\[?(?:CUDA|NVML)_ERROR|\[CUDA_|ERROR:|Error|Failed|.*\berror\b.*|.*Invalid value when checking", re.I
@@ -54,7 +56,7 @@ class Device:
     index: int
     name: str
     address: PciAddress | None
-    """None before v0.5, which prints none."""
+    """None in versions that print none."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,11 @@ def parse_text(text: str) -> NvBandwidth:
         ToolFailure: the tool reports an error.
         ParseError: cut off, a line of another shape, or a sum that is not the one of its cells.
     """
-    lines = transcript_of(TOOL, text, TOOL)
+    lines = [line.strip() for line in transcript_of(TOOL, text, TOOL)]
     run = _Run()
     numbered = iter(enumerate(lines, start=1))
     for number, line in numbered:
-        if not line.strip() or PASSED_OVER.fullmatch(line):
+        if not line or PASSED_OVER.fullmatch(line) or _names_the_host(line, lines[number : number + 1]):
             continue
         if description := DESCRIPTION.fullmatch(line):
             _add_matrix(run, _unit(description[1]), numbered, line, number)
@@ -150,6 +152,11 @@ def parse_text(text: str) -> NvBandwidth:
     return NvBandwidth(
         run.version, run.runtime, run.driver, tuple(run.devices), run.matrices, tuple(run.waived)
     )  # fmt: skip
+
+
+def _names_the_host(line: str, following: list[str]) -> bool:
+    """From v0.8 on the machine's name stands above the devices."""
+    return HOST.fullmatch(line) is not None and bool(following) and DEVICE.fullmatch(following[0]) is not None
 
 
 def _tells_versions(run: _Run, line: str, number: int) -> bool:
@@ -258,7 +265,7 @@ def _complete(run: _Run, lines: list[str]) -> None:
     if not run.matrices and not run.waived:
         raise ParseError(TOOL, "no test in the answer", line=lines[-1], line_number=len(lines))
     version = tuple(int(part) for part in re.findall(r"[0-9]{1,4}", run.version or "")[:2])
-    if version >= CLOSING_NOTE_SINCE and not any(line.startswith("Performance can vary") for line in lines):
+    if version >= CLOSING_NOTE_SINCE and not any(CLOSING_NOTE in line for line in lines):
         raise ParseError(TOOL, "cut off: the closing note is missing", line=lines[-1], line_number=len(lines))
     _known_devices(run, lines)
 

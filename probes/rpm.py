@@ -50,7 +50,7 @@ def parse(text: str) -> Answer:
 
     Raises:
         ToolFailure: rpm says that it failed.
-        ParseError: empty, a line of another shape, or a package twice.
+        ParseError: empty, or a line of another shape.
     """
     packages: dict[Package, None] = {}
     missing: list[str] = []
@@ -63,9 +63,8 @@ def parse(text: str) -> Answer:
         if FAILED.match(line):
             raise ToolFailure(TOOL, "failed", "it says that it failed", line=line, line_number=number)
         package = _package(line)
-        if package is None or package in packages:
-            reason = "not a package, or cut off" if package is None else "a package twice"
-            raise ParseError(TOOL, reason, line=line, line_number=number)
+        if package is None:
+            raise ParseError(TOOL, "not a package, or cut off", line=line, line_number=number)
         packages[package] = None
     return Answer(tuple(packages), tuple(missing))
 

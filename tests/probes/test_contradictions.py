@@ -42,7 +42,7 @@ CASES = [
     ("nvbandwidth", "gh200-v0.6", "SUM device_to_host_memcpy_ce 607.26", "SUM device_to_host_memcpy_ce 60.26", "add up"),
     ("nvbandwidth", "gh200-v0.6", "295.15    312.11", "295.15    3l2.11", "no figure"),
     ("nvbandwidth", "gh200-v0.6", "SUM device_to_host_memcpy_ce 607.26\n", "", "without SUM"),
-    ("nvbandwidth", "gh200-v0.6", "Performance can vary", "Perf", "not a line"),
+    ("nvbandwidth", "gh200-v0.6", "NOTE: The reported", "NOTE: The", "cut off"),
     ("nvbandwidth", "gh200-v0.6", "Device 0:", "Device 1:", "missing"),
     ("nvbandwidth", "json-v0.5", '"sum" : 12.396361291250001', '"sum" : 22.4', "add up"),
     ("nvbandwidth", "json-v0.5", '"status" : "Passed"', '"status" : "Error"', "has status Error"),
@@ -132,3 +132,9 @@ def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: s
 
     assert caught.value.kind == kind
     assert caught.value.line == text.split("\n")[0].strip()
+
+
+def test_device_query_may_begin_with_the_number_of_devices():
+    text = (SAMPLES / "device_query/a100-sxm4.txt").read_text()
+
+    assert PARSERS["device_query"](text[text.index("Detected 1") :]) == PARSERS["device_query"](text)
