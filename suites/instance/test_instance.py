@@ -141,7 +141,15 @@ def test_the_instance_is_active_on_a_gpu_host(
 
 
 @pytest.mark.check(
-    "instance.server.reachable", rests_on=("instance.server.active", "instance.console.no_panic"), source=HEAT
+    "instance.server.reachable",
+    rests_on=(
+        "instance.server.active",
+        "instance.console.no_panic",
+        "host.memory.*",
+        "host.vfio.*",
+        "host.gpu.answers",
+    ),
+    source=HEAT,
 )
 def test_the_instance_answers(guest: Host, declared_guest: DeclaredGuest) -> None:
     """The instance takes a login at its floating IP with its key."""
