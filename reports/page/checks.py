@@ -12,7 +12,7 @@ from reports.records import CheckRecord, Verdict
 
 STATIC_ROWS = 100
 ROWS_PER_CHUNK = 250
-MOST_PACKED_CHARS = 24 * 2**20
+MOST_PACKED_CHARS = 16 * 2**20
 """Of all details together: a browser opens such a page in a moment. What is over it stays in the records."""
 MESSAGE_CHARS = 160
 

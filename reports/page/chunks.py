@@ -7,7 +7,7 @@ import gzip
 import json
 from typing import Any
 
-LEVEL = 6
+LEVEL = 5
 
 
 def packed(data: Any) -> str:
