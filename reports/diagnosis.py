@@ -77,24 +77,26 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:MESSAGE_LIMIT_CHARS]
 
 
+Key = tuple[str, str]
+"""Check and place."""
+
+
 def diagnose(records: Sequence[CheckRecord]) -> list[Cause]:
     """Root causes of a run, the deepest layer first."""
-    bad = [record for record in records if record.verdict is Verdict.FAILED]
-    roots = [record for record in bad if not _foundations(record, bad)]
-    follows = {(record.id, record.place): _roots_of(record, bad) for record in bad if record not in roots}
+    failures = _Failures([record for record in records if record.verdict is Verdict.FAILED])
+    origins = {_key(record): failures.roots_of(record) for record in failures.all}
     grouped: dict[tuple[str, ...], list[CheckRecord]] = {}
-    for root in roots:
-        grouped.setdefault((root.id, root.cause, root.fix, root.file), []).append(root)
-    causes = [_cause(group, records, follows) for group in grouped.values()]
+    for record in failures.all:
+        if not failures.below(record):
+            grouped.setdefault((record.id, record.cause, record.fix, record.file), []).append(record)
+    foundations = _Foundations(records)
+    causes = [_cause(group, foundations, origins) for group in grouped.values()]
     return sorted(causes, key=lambda cause: (_depth(cause.layer), cause.check, cause.cause, cause.places))
 
 
-def _cause(
-    group: list[CheckRecord], records: Sequence[CheckRecord], follows: dict[tuple[str, str], set[tuple[str, str]]]
-) -> Cause:
+def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Key, frozenset[Key]]) -> Cause:
     first = min(group, key=lambda record: record.place)
-    mine = {(record.id, record.place) for record in group}
-    passed = {record.id for record in records if record.verdict is Verdict.PASSED}
+    mine = {_key(record) for record in group}
     return Cause(
         layer=_layer(first.id),
         check=first.id,
@@ -104,9 +106,13 @@ def _cause(
         fix=first.fix,
         file=first.file,
         line_number=first.line_number,
-        ruled_out=tuple(sorted(_below(first, records) & passed)),
-        follows=tuple(sorted(key for key, origins in follows.items() if origins & mine)),
+        ruled_out=tuple(sorted(foundations.that_hold(first))),
+        follows=tuple(sorted(key for key, roots in origins.items() if key not in mine and roots & mine)),
     )
+
+
+def _key(record: CheckRecord) -> Key:
+    return record.id, record.place
 
 
 def _layer(check: str) -> str:
@@ -117,23 +123,11 @@ def _depth(layer: str) -> int:
     return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
 
 
-def _foundations(record: CheckRecord, bad: Iterable[CheckRecord]) -> list[CheckRecord]:
-    """Failed checks that this one rests on directly, at the same place or at one of another kind."""
-    return [
-        other for other in bad if other is not record and _rests_on(record, other.id) and _is_compatible(record, other)
-    ]
-
-
-def _rests_on(record: CheckRecord, check: str) -> bool:
-    return any(check == name or (name.endswith(".*") and check.startswith(name[:-1])) for name in record.rests_on)
-
-
-def _is_compatible(record: CheckRecord, other: CheckRecord) -> bool:
-    """One host's fault does not explain another host's, nor one guest's another's."""
-    kind = _kind_of_place(record.id)
-    if kind != _kind_of_place(other.id) or kind == "scenario":
-        return True
-    return not record.place or not other.place or record.place == other.place
+def _named(rests_on: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Which of the known checks a check's foundations name; `host.*` names all that begin so."""
+    names = tuple(rests_on)
+    prefixes = tuple(name[:-1] for name in names if name.endswith(".*"))
+    return [check for check in known if check in names or (prefixes and check.startswith(prefixes))]
 
 
 def _kind_of_place(check: str) -> str:
@@ -143,29 +137,72 @@ def _kind_of_place(check: str) -> str:
     return "host" if check.startswith(HOST_LAYERS) and not check.startswith(OF_GUESTS) else "guest"
 
 
-def _roots_of(record: CheckRecord, bad: Sequence[CheckRecord]) -> set[tuple[str, str]]:
-    found, open_records, seen = set(), [record], set()
-    while open_records:
-        current = open_records.pop()
-        if (current.id, current.place) in seen:
-            continue
-        seen.add((current.id, current.place))
-        below = _foundations(current, bad)
-        open_records += below
-        if not below:
-            found.add((current.id, current.place))
-    return found
+def _is_of_one_place(one: str, other: str) -> bool:
+    """Whether two checks are made at places of one kind: then one place's fault does not explain another's."""
+    kind = _kind_of_place(one)
+    return kind == _kind_of_place(other) and kind != "scenario"
 
 
-def _below(record: CheckRecord, records: Sequence[CheckRecord]) -> set[str]:
-    """Ids of all checks that this one rests on, directly or not."""
-    known = {other.id: other for other in records}
-    found: set[str] = set()
-    open_ids = [record.id]
-    while open_ids:
-        current = known.get(open_ids.pop())
-        for name in known if current is not None else ():
-            if current is not None and name not in found and _rests_on(current, name):
-                found.add(name)
-                open_ids.append(name)
-    return found
+class _ByCheck:
+    """Records by check and place, so that a thousand hosts take a thousand steps."""
+
+    def __init__(self, records: Iterable[CheckRecord]) -> None:
+        self.all = list(records)
+        self.at: dict[str, dict[str, list[CheckRecord]]] = {}
+        for record in self.all:
+            self.at.setdefault(record.id, {}).setdefault(record.place, []).append(record)
+        self._names: dict[tuple[str, ...], list[str]] = {}
+
+    def under(self, record: CheckRecord) -> list[str]:
+        """Checks that a record's check rests on directly."""
+        if record.rests_on not in self._names:
+            self._names[record.rests_on] = _named(record.rests_on, self.at)
+        return self._names[record.rests_on]
+
+    def concerning(self, record: CheckRecord, check: str) -> list[CheckRecord]:
+        """Records of a check that bear on another record's place."""
+        places = self.at.get(check, {})
+        if not record.place or not _is_of_one_place(record.id, check):
+            return [other for found in places.values() for other in found if other is not record]
+        here = [*places.get(record.place, ()), *places.get("", ())]
+        return [other for other in here if other is not record]
+
+
+class _Failures(_ByCheck):
+    """Failed checks, and what follows from what."""
+
+    def __init__(self, records: Iterable[CheckRecord]) -> None:
+        super().__init__(records)
+        self._roots: dict[Key, frozenset[Key]] = {}
+
+    def below(self, record: CheckRecord) -> list[CheckRecord]:
+        """Failed checks that this one rests on directly."""
+        return [other for check in self.under(record) for other in self.concerning(record, check)]
+
+    def roots_of(self, record: CheckRecord) -> frozenset[Key]:
+        """Where a failure comes from in the end; itself, when it rests on no other."""
+        key = _key(record)
+        if key not in self._roots:
+            self._roots[key] = frozenset()  # a circle of foundations ends here
+            below = self.below(record)
+            found = frozenset().union(*(self.roots_of(other) for other in below)) if below else frozenset({key})
+            self._roots[key] = found
+        return self._roots[key]
+
+
+class _Foundations(_ByCheck):
+    """All checks of a run, to tell which foundations of a failure hold."""
+
+    def that_hold(self, record: CheckRecord) -> set[str]:
+        """Checks that this one rests on, directly or not, and that passed wherever they bear on its place."""
+        found: set[str] = set()
+        left, seen = [record], {record.id}
+        while left:
+            for check in self.under(left.pop()):
+                concerning = self.concerning(record, check)
+                if check not in seen and concerning:
+                    seen.add(check)
+                    left.append(concerning[0])
+                    if all(other.verdict is Verdict.PASSED for other in concerning):
+                        found.add(check)
+        return found

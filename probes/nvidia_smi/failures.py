@@ -152,6 +152,6 @@ def read(host: Host) -> Failure | None:
     """
     output = host.run("nvidia-smi", timeout_s=TIMEOUT_S)
     failure = parse(f"{output.stdout}\n{output.stderr}")
-    if failure is None and output.exit_code != 0:
-        run(host, "-L")
+    if output.exit_code != 0 and (failure is None or failure.kind == "not-installed"):
+        run(host, "-L")  # raises what there is to raise
     return failure

@@ -81,3 +81,38 @@ def test_the_same_records_in_any_order_give_the_same_words():
 
 def test_nothing_failed_means_no_cause():
     assert diagnose([_record("host.iommu.cmdline", "compute-0", Verdict.ERROR)]) == []
+
+
+def test_a_foundation_that_fails_elsewhere_only_is_ruled_out_here():
+    records = [
+        _record("host.iommu.firmware", "compute-0", Verdict.PASSED),
+        _record("host.iommu.firmware", "compute-1", Verdict.FAILED, "iommu-off"),
+        _record("host.iommu.groups", "compute-0", Verdict.FAILED, "no-groups", ("host.iommu.firmware",)),
+    ]
+
+    here = next(cause for cause in diagnose(records) if cause.places == ("compute-0",))
+
+    assert here.ruled_out == ("host.iommu.firmware",)
+
+
+def test_a_foundation_that_was_not_seen_to_hold_rules_nothing_out():
+    records = [
+        _record("host.iommu.firmware", "compute-0", Verdict.ERROR),
+        _record("host.iommu.groups", "compute-0", Verdict.FAILED, "no-groups", ("host.iommu.firmware",)),
+    ]
+
+    assert diagnose(records)[0].ruled_out == ()
+
+
+def test_a_thousand_broken_hosts_are_diagnosed_at_once():
+    """Each host has a chain of ten failures; comparing every pair would take minutes."""
+    names = [f"host.check{number}" for number in range(10)]
+    records = [
+        _record(name, f"compute-{host}", Verdict.FAILED, "broken", tuple(names[:number]))
+        for host in range(1000)
+        for number, name in enumerate(names)
+    ]
+
+    (cause,) = diagnose(records)
+
+    assert (cause.check, len(cause.places), len(cause.follows)) == ("host.check0", 1000, 9000)
