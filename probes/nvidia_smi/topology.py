@@ -33,7 +33,7 @@ class Topology:
     """GPU → CPUs, e.g. "0-23"; None where the driver does not know."""
     numa_affinity: dict[str, str | None]
     nics: dict[str, str]
-    """NIC0 → mlx5_0, from the legend."""
+    """NIC0 → mlx5_0, from the legend; empty where a matrix was copied without it."""
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -74,6 +74,9 @@ def parse(text: str) -> Topology:
     _symmetric(ways)
     _only_a_legend(lines, start + 1 + len(devices))
     nics = {match[1]: match[2] for line in lines if (match := NIC.fullmatch(line))}
+    unnamed = [name for name in devices if name.startswith("NIC") and name not in nics]
+    if unnamed and any(line.strip() == "Legend:" for line in lines):
+        raise ParseError(TOOL, f"cut off: no name of {unnamed[0]}", line=lines[-1], line_number=len(lines))
     gpus = [name for name in devices if name.startswith("GPU")]
     return Topology(
         devices,

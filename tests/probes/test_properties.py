@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,16 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from probe_parsers import FURTHER, PARSERS, WHOLE, texts_of
 
+from probes.nvidia_smi.topology import Topology
 from provisioning.errors import ParseError
 
 ALL = PARSERS | FURTHER
-ALPHABET = st.sampled_from("0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é")
-WORDS = st.sampled_from(
-    ["ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:", "GPU0",
-     "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "status: done", "$x", "===",
-     "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000"]
+CHARACTERS = "0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é"
+WORDS = (
+    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:", "GPU0",
+    "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "status: done", "$x", "===",
+    "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000",
 )  # fmt: skip
-NOISE = st.one_of(st.text(ALPHABET, max_size=40), st.text(max_size=40), WORDS)
+TEXT = st.text(st.sampled_from(CHARACTERS), max_size=400)
+NOISE = st.one_of(st.text(max_size=40), st.sampled_from(WORDS))
+LINE_ENDS = ("\r\n", "\r", "\r\r\n", "\n\n", "\x0b", "\u2028")
 LIMIT_S = 1.0
 """Of processor time: other work on the machine does not count."""
 
@@ -32,41 +37,51 @@ def answer(tool: str, text: str) -> Any:
         return str(error) and None
 
 
-@st.composite
-def mutated(draw: st.DrawFn, tool: str) -> str:
-    """A real sample, damaged: cut, spliced with another one, with noise put in, lines moved or lost."""
-    texts = texts_of(tool) if tool in PARSERS else [draw(st.sampled_from(EXAMPLES[tool]))]
-    text = draw(st.sampled_from(texts))
-    for _ in range(draw(st.integers(1, 4))):
-        text = _damaged(draw, text, texts)
-    return text
+def damaged(tool: str) -> st.SearchStrategy[str]:
+    """Real samples, damaged: cut, spliced with another one, with noise put in, lines moved or lost.
+
+    By a seed, which is several times faster than drawing each choice; a failure prints the text.
+    """
+    texts = texts_of(tool) if tool in PARSERS else EXAMPLES[tool]
+
+    def text_of(seed: int) -> str:
+        random = Random(seed)  # noqa: S311
+        text = random.choice(texts)
+        for _ in range(random.randint(1, 4)):
+            text = _damage(random, text, random.choice(texts))
+        return text
+
+    return st.integers(0, 2**64 - 1).map(text_of)
 
 
-def _damaged(draw: st.DrawFn, text: str, texts: list[str]) -> str:
-    start = draw(st.integers(0, len(text)))
-    end = min(len(text), start + draw(st.integers(0, 60)))
-    lines = text.split("\n")
-    one, other = draw(st.integers(0, len(lines) - 1)), draw(st.integers(0, len(lines) - 1))
-    kind = draw(
-        st.sampled_from(["cut", "behead", "delete", "insert", "replace", "double", "splice", "swap", "lose", "ends"])
+def _damage(random: Random, text: str, other: str) -> str:
+    start = random.randint(0, len(text))
+    end = min(len(text), start + random.randint(0, 60))
+    noise = (
+        random.choice(WORDS) if random.random() < 0.5 else "".join(random.choices(CHARACTERS, k=random.randint(1, 9)))
     )
-    if kind == "swap":
-        lines[one], lines[other] = lines[other], lines[one]
-    elif kind == "lose":
-        del lines[one]
-    elif kind == "double":
-        lines.insert(other, lines[one])
-    if kind in ("swap", "lose", "double"):
-        return "\n".join(lines)
-    return {
-        "cut": lambda: text[:start],
-        "behead": lambda: text[start:],
-        "delete": lambda: text[:start] + text[end:],
-        "insert": lambda: text[:start] + draw(NOISE) + text[start:],
-        "replace": lambda: text[:start] + draw(NOISE) + text[end:],
-        "splice": lambda: text[:start] + draw(st.sampled_from(texts))[start:],
-        "ends": lambda: text.replace("\n", draw(st.sampled_from(["\r\n", "\r", "\r\r\n", "\n\n", "\x0b", "\u2028"]))),
-    }[kind]()
+    lines = text.split("\n")
+    one, two = random.randrange(len(lines)), random.randrange(len(lines))
+    match random.randrange(9):
+        case 0:
+            return text[:start]
+        case 1:
+            return text[start:]
+        case 2:
+            return text[:start] + text[end:]
+        case 3:
+            return text[:start] + noise + text[random.choice((start, end)) :]
+        case 4:
+            return text[:start] + other[start:]
+        case 5:
+            return text.replace("\n", random.choice(LINE_ENDS))
+        case 6:
+            lines[one], lines[two] = lines[two], lines[one]
+        case 7:
+            lines.insert(two, lines[one])
+        case _:
+            del lines[one]
+    return "\n".join(lines)
 
 
 EXAMPLES = {
@@ -88,9 +103,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_any_text_is_data_or_a_parse_error(tool: str):
-    @given(
-        st.one_of(st.text(max_size=400), st.text(ALPHABET, max_size=400), st.lists(NOISE, max_size=12).map("\n".join))
-    )
+    @given(st.one_of(st.text(max_size=400), TEXT, st.lists(NOISE, max_size=12).map("\n".join)))
     def check(text: str) -> None:
         answer(tool, text)
 
@@ -99,7 +112,7 @@ def test_any_text_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
-    @given(mutated(tool))
+    @given(damaged(tool))
     def check(text: str) -> None:
         answer(tool, text)
 
@@ -115,13 +128,15 @@ def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
         text, expected = sample
         found = answer(tool, text[: int(len(text) * share)])
 
-        assert found is None or found == expected or _is_more_than(found, expected)
+        assert found is None or found == expected or _lacks_only_what_may_lack(found, expected)
 
     check()
 
 
-def _is_more_than(found: Any, expected: Any) -> bool:
-    """Runs one below the other: whole ones may stand there without the last."""
+def _lacks_only_what_may_lack(found: Any, expected: Any) -> bool:
+    """Of runs one below the other whole ones may stand without the last, a matrix without its legend, or the end of its last name."""
+    if isinstance(found, Topology):
+        return replace(found, nics={}) == replace(expected, nics={})
     return isinstance(found, tuple) and found == expected[: len(found)]
 
 
