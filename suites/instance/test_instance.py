@@ -294,7 +294,9 @@ def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGu
     )
 
 
-@pytest.mark.check("instance.driver.tools", rests_on=("instance.driver.loaded",), source=SMI)
+@pytest.mark.check(
+    "instance.driver.tools", rests_on=("instance.driver.loaded", "instance.driver.no_errors"), source=SMI
+)
 def test_nvidia_smi_answers(guest: Host, declared_guest: DeclaredGuest) -> None:
     """nvidia-smi talks to the driver: its exit code says nothing, so what it prints is read."""
     failure = failures.read(guest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import shutil
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-PASSWORD = "hidden-" + secrets.token_hex(8)
+PASSWORD = "hidden-of-the-tests-own-server"
 
 
 def _programs() -> Path:

@@ -24,7 +24,7 @@ from reports.run import Run
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = (
     "host.iommu.cmdline", "control_plane.filters.pci", "image.available", "instance.gpu.exact", "instance.driver.loaded",
-    "cuda.device_query", "cuda.p2p", "undercloud.overcloud.complete",
+    "cuda.device_query", "cuda.p2p", "cuda.p2p_data", "cuda.computes_right", "undercloud.overcloud.complete", "preflight.files",
 )  # fmt: skip
 
 
