@@ -10,11 +10,13 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.faults.fault import Fault
+from lab.hosts import sysfs
 from lab.hosts.client import MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.services import control
 from lab.state import LabState
 
+HOSTDEV = re.compile(r'<address domain="0x(\w+)" bus="0x(\w+)" slot="0x(\w+)" function="0x(\w)"')
 SAVED = "/var/tmp/before-fault"
 STEP_LIMIT_S = 300
 ACT = """
@@ -57,17 +59,32 @@ class Injector:
         for host, text in self._machines.items():
             self._write_machine(host, text)
             self.client.reboot(host)
+        rebooted = [*self._machines, *self._rebooted(fault)]
         self._files, self._machines = [], {}
         if any("nova" in step for step in fault.inject):
             self._nova([])
         for step in fault.mend:
             self._step(step)
-        rebooted = dict.fromkeys(str(step["reboot"]) for step in fault.inject if "reboot" in step)
-        for name in rebooted:
-            self.client.reboot(self._machine(name))
+        for name in self._rebooted(fault):
+            self.client.reboot(name)
+        for name in dict.fromkeys(rebooted):
+            self._hold_again(name)
         again = dict.fromkeys(str(step["restart"]) for step in fault.inject if "restart" in step)
         if again:
             control.restart(self.state, list(again))
+
+    def _rebooted(self, fault: Fault) -> list[str]:
+        """Machines that the fault rebooted by steps of their own."""
+        return [self._machine(name) for name in dict.fromkeys(str(s["reboot"]) for s in fault.inject if "reboot" in s)]
+
+    def _hold_again(self, host: str) -> None:
+        """The lab's guests outlive their host's reboot: their cards are on vfio-pci again."""
+        machine = MachineDir(self.state.paths, host)
+        for definition in machine.path("/etc/libvirt/qemu").glob("*.xml"):
+            state = machine.path("/var/lib/libvirt/qemu") / f"{definition.stem}.json"
+            if state.exists() and json.loads(state.read_text())["state"] in ("running", "paused"):
+                for match in HOSTDEV.finditer(definition.read_text()):
+                    sysfs.bind(machine.sys, "{}:{}:{}.{}".format(*match.groups()), "vfio-pci")
 
     def _step(self, step: dict[str, Any]) -> None:
         host = str(step.get("host", ""))
