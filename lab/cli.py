@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("action", choices=("run",))
     faults.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
     faults.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
+    faults.add_argument("--jobs", type=int, default=1, help="how many labs are broken at a time (default 1)")
     faults.add_argument("--json", type=Path, help="write the scores to this file")
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
@@ -83,7 +84,7 @@ def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
     files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     faults = [fault.load(file) for file in files or fault.catalogue()]
     scores = []
-    for item in run.run(paths, faults, options.cloud):
+    for item in run.run(paths, faults, options.cloud, max(1, options.jobs)):
         scores.append(item)
         print(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}", flush=True)
         for line in (item.note, *item.extra):

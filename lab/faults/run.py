@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -162,17 +164,64 @@ def _merge_named(entries: list[dict[str, Any]], changes: list[dict[str, Any]]) -
             merge(known, change)
 
 
-def run(paths: LabPaths, faults: list[Fault], cloud_file: Path) -> Iterator[Score]:
-    """Judge faults in the labs that they ask for; a lab of a variant is made for them and destroyed.
+def run(paths: LabPaths, faults: list[Fault], cloud_file: Path, jobs: int = 1) -> Iterator[Score]:
+    """Judge faults in the labs that they ask for, in `jobs` labs at a time; a lab of a variant is made for them and destroyed.
 
     Raises:
         LabError: a healthy lab is not accepted.
     """
+    batches: queue.Queue[tuple[str | None, list[Fault]]] = queue.Queue()
+    for batch in _batches(faults, jobs):
+        batches.put(batch)
+    scores: queue.Queue[Score | BaseException | None] = queue.Queue()
+    workers = [
+        threading.Thread(target=_work, args=(_lab_of(paths, number), batches, scores, cloud_file), daemon=True)
+        for number in range(jobs)
+    ]
+    for worker in workers:
+        worker.start()
+    working = len(workers)
+    while working:
+        said = scores.get()
+        if isinstance(said, BaseException):
+            raise said
+        if said is None:
+            working -= 1
+        else:
+            yield said
+
+
+def _lab_of(paths: LabPaths, number: int) -> LabPaths:
+    return paths if number == 0 else LabPaths(paths.home, f"{paths.name}-{number}")
+
+
+def _batches(faults: list[Fault], jobs: int) -> Iterator[tuple[str | None, list[Fault]]]:
+    """Faults that share a lab: those of the default lab dealt out to all jobs, then one batch a variant."""
+    usual = [fault for fault in faults if fault.variant is None]
+    yield from ((None, dealt) for number in range(jobs) if (dealt := usual[number::jobs]))
+    others = sorted((fault for fault in faults if fault.variant), key=lambda fault: str(fault.variant))
+    yield from ((variant, list(members)) for variant, members in groupby(others, key=lambda fault: fault.variant))
+
+
+def _work(
+    paths: LabPaths,
+    batches: queue.Queue[tuple[str | None, list[Fault]]],
+    scores: queue.Queue[Score | BaseException | None],
+    cloud_file: Path,
+) -> None:
+    """Take batch after batch; what goes wrong is told to whoever waits for the scores."""
     acceptances = Acceptances(paths.home)
     try:
-        in_order = sorted(faults, key=lambda fault: fault.variant or "")
-        for variant, members in groupby(in_order, key=lambda fault: fault.variant):
-            yield from _group(paths, variant, list(members), cloud_file, acceptances)
+        while True:
+            try:
+                variant, members = batches.get_nowait()
+            except queue.Empty:
+                break
+            for score in _group(paths, variant, members, cloud_file, acceptances):
+                scores.put(score)
+        scores.put(None)
+    except BaseException as error:
+        scores.put(error)
     finally:
         acceptances.close()
 

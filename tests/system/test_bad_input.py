@@ -114,15 +114,27 @@ def test_a_key_that_the_undercloud_does_not_know_is_named(lab: WholeLab, tmp_pat
     said(run, "refused our key or user", str(tmp_path / "key"))
 
 
-def test_a_failed_deploy_says_what_heat_said(undeployed: WholeLab):
-    """A parameter that the release does not have."""
-    file = undeployed.cloud("deploy", deploy={"parameters": {"NovaPCIPasthrough": []}})
+def test_a_deploy_with_a_parameter_that_does_not_exist_is_never_started(undeployed: WholeLab):
+    """Preflight names it before anything is made; what is missing then follows from it."""
+    file = undeployed.cloud("refused", deploy={"parameters": {"NovaPCIPasthrough": []}})
 
     run = undeployed.accept(cloud=file)
 
     assert run.exit_code == REJECTED
-    assert run.failed() == {("undercloud.overcloud.complete", "")}
-    said(run, "The Parameter (NovaPCIPasthrough) was not defined in template.")
+    assert ("preflight.environments", "environments") in run.failed()
+    said(run, "REJECTED  preflight.", "NovaPCIPasthrough")
+
+
+def test_a_failed_deploy_says_what_the_command_said(undeployed: WholeLab):
+    """An environment file of the user's that is not on the undercloud."""
+    file = undeployed.cloud("deploy", deploy={"environment_files": ["/home/stack/absent.yaml"]})
+
+    run = undeployed.accept(cloud=file)
+
+    assert run.exit_code == REJECTED
+    assert ("undercloud.overcloud.complete", "") in run.failed()
+    assert not {check for check, _ in run.failed()} & {"preflight.files", "preflight.environments"}
+    said(run, "No such file or directory: '/home/stack/absent.yaml'")
 
 
 def test_a_failed_stack_says_the_resource_and_nova_s_reason(undeployed: WholeLab):
