@@ -20,7 +20,6 @@ QUICK = (
     "lost-backslash-in-the-deploy-script",
     "tool-missing",
     "claim-kept-after-a-revert",
-    "double-claim",
     "healthy-xid-31",
 )
 """One of each layer, and one that is none."""
