@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from host_fixtures import reached
 from judging import NotVerified, require
-from record_fixtures import Notes
+from record_fixtures import Blocked, Notes
 from testinfra_backend import inspected
 
 from probes import cuda_log, kernel_log, kernel_release, lsmod, lspci, nvidia_module
@@ -365,8 +365,9 @@ def test_the_guest_did_not_end_in_a_panic(
     made_guest: Guest, declared_guest: DeclaredGuest, admin: Any, notes: Notes
 ) -> None:
     """ACTIVE says that QEMU runs; the console says how the guest is."""
-    require(made_guest.server_id, "no-instance", made_guest.failure or "it was not made", fix="see the reason above")
-    found = guest_panic.read(admin, str(made_guest.server_id))
+    if not made_guest.server_id or nova.server(admin, made_guest.server_id).status != "ACTIVE":
+        raise Blocked(f"instance.server.active: {made_guest.failure or 'it is not ACTIVE'}, so it has no console")
+    found = guest_panic.read(admin, made_guest.server_id)
     notes.found = found.line if found else "no panic on the console"
 
     require(
