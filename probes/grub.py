@@ -230,11 +230,16 @@ def read_defaults(host: Host) -> GrubDefaults:
     return parse_defaults(read_file(host, DEFAULTS, as_root=True))
 
 
+def _environment_text(host: Host) -> str:
+    """grubenv of `host`; empty where there is none."""
+    return output_of(host, "cat /boot/grub2/grubenv 2>/dev/null || true", as_root=True).stdout
+
+
 def read_boot_entry(host: Host) -> BootEntry:
     """The default entry in the file that this host's firmware starts from."""
     path = output_of(host, FIRMWARE_FILES).stdout.strip()
     text = read_file(host, path, as_root=True)
-    environment = output_of(host, "cat /boot/grub2/grubenv 2>/dev/null || true", as_root=True).stdout
+    environment = _environment_text(host)
     variables = parse_environment(environment)
     menu = parse_menu(text, variables, path)
     saved = variables.get(SAVED, "")
@@ -252,7 +257,7 @@ def read_other_entries(host: Host, default: BootEntry) -> tuple[BootEntry, ...]:
     What cannot be read as an entry is passed over: it starts nothing.
     """
     files = output_of(host, OTHER_FILES, as_root=True).stdout.split()
-    environment = output_of(host, "cat /boot/grub2/grubenv 2>/dev/null || true", as_root=True).stdout
+    environment = _environment_text(host)
     found: list[BootEntry] = []
     for file in files:
         if file != default.source:
