@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -12,11 +13,12 @@ from reports.records import Verdict
 
 
 @pytest.fixture
-def existing(lab: WholeLab) -> WholeLab:
-    """The lab's cloud, deployed by the main job, seen as a cloud that is only there."""
+def existing(lab: WholeLab) -> Iterator[WholeLab]:
+    """The lab's cloud, deployed by the main job, seen as a cloud that is only there; gone for the next test."""
     run = lab.accept("--keep")
     assert run.exit_code == 0, run.output
-    return lab
+    yield lab
+    lab.accept("--cleanup")
 
 
 def _cloud_file(lab: WholeLab) -> str:
