@@ -13,7 +13,7 @@ from probes.pci_address import PciAddress
 from provisioning.errors import ParseError, ToolMissing
 
 SAMPLES = 3
-INTERVAL_S = 0.7
+INTERVAL_S = 0.4
 TIMEOUT_S = 300.0
 LOADS = {
     bandwidth_test.TOOL: "--device=all --htod --mode=range --start=256000000 --end=512000000 --increment=256000000",

@@ -15,18 +15,26 @@ from provisioning.errors import ParseError
 
 TOOL = "sysfs PCI devices"
 COMMAND = r"""
-show() { if [ -e "$1" ]; then tr -s ' ' '_' <"$1" 2>/dev/null | head -n 1; else echo -; fi; }
-link() { if [ -L "$1" ]; then basename "$(readlink "$1")"; else echo -; fi; }
+show() { if read -r one two three 2>/dev/null <"$1"; then row="$row $one${two:+_$two}${three:+_$three}"; else row="$row -"; fi; }
+link() { if cd -P "$1" 2>/dev/null; then row="$row ${PWD##*/}"; else row="$row -"; fi; }
 for d in /sys/bus/pci/devices/*; do
   [ -e "$d" ] || continue
-  first=$(od -An -tx1 -N4 "$d/config" 2>/dev/null | tr -d ' ')
-  echo "$(basename "$d")" "$(cat "$d/vendor")" "$(cat "$d/device")" "$(cat "$d/class")" "$(link "$d/driver")" \
-    "$(link "$d/iommu_group")" "$(cat "$d/numa_node")" "$(show "$d/sriov_totalvfs")" "$(link "$d/physfn")" \
-    "$(show "$d/current_link_speed")" "$(show "$d/max_link_speed")" \
-    "$(show "$d/current_link_width")" "$(show "$d/max_link_width")" "${first:--}"
+  row=${d##*/}
+  show "$d/vendor"; show "$d/device"; show "$d/class"; link "$d/driver"; link "$d/iommu_group"; show "$d/numa_node"
+  show "$d/sriov_totalvfs"; link "$d/physfn"; show "$d/current_link_speed"; show "$d/max_link_speed"
+  show "$d/current_link_width"; show "$d/max_link_width"
+  read -r class <"$d/class"
+  case $class in
+    0x03*) first=$(od -An -tx1 -N4 "$d/config" 2>/dev/null | tr -d ' ') ;;
+    *) first= ;;
+  esac
+  echo "$row ${first:--}"
 done; echo end
 """
-"""One row a function, each value without blanks, - where there is none."""
+"""One row a function, each value without blanks, - where there is none.
+
+A server has hundreds of functions: all but the configuration space of graphics cards is read without a process of its own.
+"""
 SPEED = r"([0-9]{1,3}(?:\.[0-9])?_GT/s(?:_PCIe)?|Unknown(?:_speed)?|-)"
 ROW = re.compile(
     r"([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) 0x([0-9a-f]{4}) 0x([0-9a-f]{4}) 0x([0-9a-f]{6}) (\S{1,80}) "
@@ -64,7 +72,7 @@ class PciDevice:
     """Lanes as they are now; None without a link, or when it is down."""
     max_link_width: int | None = None
     is_answering: bool | None = None
-    """Whether its configuration space reads something else than ones; None when it may not be read."""
+    """Whether its configuration space reads something else than ones; None when it was not read: graphics cards only."""
 
     @property
     def is_nvidia_gpu(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import posixpath
+import select
 import shlex
 import socket
 import threading
@@ -34,8 +35,12 @@ CONNECT_TIMEOUT_S = 15.0
 OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
 """A host is not trusted to be brief."""
 CHUNK_BYTES = 65536
+POLL_S = 0.05
+"""How long a deadline may be overlooked."""
 PREAMBLE = 'export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"; '
 """Output to be parsed is in English; lspci and dmidecode live in sbin."""
+NO_EXIT_STATUS = -1
+"""Killed by a signal, or the connection ended before it was told."""
 REDACTED = "[redacted]"
 
 
@@ -262,6 +267,9 @@ class RemoteHost:
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(30)
+            if isinstance(transport.sock, socket.socket):
+                # paramiko leaves Nagle's algorithm on: a command's second packet waits 40 ms for an acknowledgement
+                transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
 
     def _tunnel(self) -> Any:
@@ -321,27 +329,31 @@ class RemoteHost:
     ) -> tuple[int, str, str]:
         deadline = time.monotonic() + timeout_s
         streams = (_Stream(on_line), _Stream(on_line))
+        readable = select.poll()
+        readable.register(channel, select.POLLIN)
         while True:
-            received = False
-            if channel.recv_ready():
-                received = streams[0].feed(channel.recv(CHUNK_BYTES))
-            if channel.recv_stderr_ready():
-                received = streams[1].feed(channel.recv_stderr(CHUNK_BYTES)) or received
+            # asked before the streams are read: what comes in between belongs to the command, too
+            ended = channel.closed or (channel.eof_received and channel.exit_status_ready())
+            received = _feed(channel, streams)
             if received:
                 if streams[0].size_bytes + streams[1].size_bytes > OUTPUT_LIMIT_BYTES:
                     self._give_up(CommandError, "more than 32 MiB of output", command, streams)
                 continue
-            if channel.exit_status_ready() and channel.eof_received:
+            if ended:
                 break
             if time.monotonic() > deadline:
                 self._give_up(CommandTimeout, f"still running after {timeout_s:g} s", command, streams)
-            if not channel.status_event.is_set():
-                # The event is set at exit; data wakes nobody, hence the short interval.
-                channel.status_event.wait(0.005)
+            if channel.eof_received:  # the channel's file stays readable from then on
+                channel.status_event.wait(POLL_S)
             else:
-                time.sleep(0.001)
-        exit_code = channel.recv_exit_status()
-        return exit_code, streams[0].finish(), streams[1].finish()
+                readable.poll(POLL_S * 1000)
+        if channel.exit_status == NO_EXIT_STATUS and not self._is_connected():
+            self._give_up(CommandError, "the connection was lost", command, streams)
+        return channel.exit_status, streams[0].finish(), streams[1].finish()
+
+    def _is_connected(self) -> bool:
+        transport = self._client.get_transport() if self._client is not None else None
+        return transport is not None and transport.is_active()
 
     def _give_up(
         self, error: type[CommandError], reason: str, command: str, streams: tuple[_Stream, _Stream]
@@ -353,6 +365,16 @@ class RemoteHost:
             stdout=self.redact(streams[0].finish()),
             stderr=self.redact(streams[1].finish()),
         )
+
+
+def _feed(channel: paramiko.Channel, streams: tuple[_Stream, _Stream]) -> bool:
+    """Take what has come on stdout and stderr; whether anything had."""
+    received = False
+    if channel.recv_ready():
+        received = streams[0].feed(channel.recv(CHUNK_BYTES))
+    if channel.recv_stderr_ready():
+        received = streams[1].feed(channel.recv_stderr(CHUNK_BYTES)) or received
+    return received
 
 
 class _Stream:

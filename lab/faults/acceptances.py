@@ -6,6 +6,7 @@ exit code, check records, root causes, the end of the output. Forking saves each
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -21,7 +22,8 @@ POLL_S = 0.02
 
 
 def preload() -> None:
-    """What every acceptance imports."""
+    """What every acceptance imports and reads."""
+    import hypothesis  # its plugin comes with every run
     import openstack.connection
     import pandas
     import paramiko
@@ -31,8 +33,15 @@ def preload() -> None:
 
     import provisioning.cloud_file
     import reports.diagnosis
+    import reports.history.loading
+    from probes.references import bands, gpu_models
+    from provisioning.preflight import releases
+    from reports.page import environment
 
-    del openstack, pandas, paramiko, pydantic, pytest, testinfra, provisioning, reports
+    gpu_models(), bands.observations(), releases.parameters()
+    for name in environment().list_templates():
+        environment().get_template(name)
+    del openstack, pandas, paramiko, pydantic, pytest, testinfra, provisioning, reports, hypothesis
 
 
 def accept(arguments: list[str], run: Path, limit_s: float) -> dict[str, Any]:
@@ -104,6 +113,8 @@ def serve() -> None:
     os.dup2(2, 1)
     os.chdir(REPOSITORY)
     preload()
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps(accept(asked["arguments"], Path(asked["run"]), asked["limit_s"])), file=answers)

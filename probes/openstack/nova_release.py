@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from provisioning.data_files import read_data
 from provisioning.errors import ParseError
 from provisioning.openstack.connection import translated
 
-_DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_DATA: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
 
 
 def microversion(connection: Any) -> tuple[int, int]:

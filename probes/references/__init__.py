@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from provisioning.data_files import read_data
 
 NVIDIA_VENDOR_ID = "10de"
 FOLDER = Path(__file__).parent
@@ -112,7 +112,7 @@ def model_named(name: str) -> GpuModel | None:
 
 
 def _read(name: str) -> Any:
-    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    return read_data(FOLDER / name)
 
 
 def _value(value: Any) -> Any:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from probes.references import GpuModel, gpu_models, sources
 from probes.references.links import pcie_gb_per_s
+from provisioning.data_files import read_data
 
 SLACK = 0.85
 """Share of the lowest observed bandwidth that is still accepted: machines in good order differ by about as much."""
@@ -69,7 +68,7 @@ class Band:
 @cache
 def observations() -> tuple[Observation, ...]:
     """All observed runs."""
-    entries = yaml.safe_load((Path(__file__).parent / "observations.yaml").read_text(encoding="utf-8"))
+    entries = read_data(Path(__file__).parent / "observations.yaml")
     return tuple(
         Observation(
             entry["metric"],

@@ -8,11 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from provisioning.data_files import read_data
 from provisioning.preflight.spelling import nearest
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(__file__).parent / "data"
 RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
 """In the order in which they came; TripleO ended with Wallaby."""
@@ -38,7 +36,7 @@ class Lifetime:
 @cache
 def load_data(name: str) -> Any:
     """One file of the data folder."""
-    return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
+    return read_data(DATA / name)
 
 
 @cache

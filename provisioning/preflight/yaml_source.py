@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from provisioning.data_files import LOADER
 from provisioning.preflight.finding import Place
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH = 100
 """Deeper files are refused: no template is, and recursion must end."""
 MAX_NODES = 1_000_000
@@ -125,7 +125,7 @@ def compose(path: Path, text: str) -> Node | None:
         YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
     """
     try:
-        raw = yaml.compose(text, Loader=_LOADER)
+        raw = yaml.compose(text, Loader=LOADER)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise YamlError(_reason(error), _place(path, error)) from error
     if raw is None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from provisioning.cloud_file import Cloud
+from provisioning.data_files import read_data
 
 _FILTERS = Path(__file__).parent.parent / "preflight" / "data" / "filters.yaml"
 NOVA_CONF = "/etc/nova/nova.conf"
@@ -43,7 +42,7 @@ class Release:
 
     def known_filters(self) -> frozenset[str] | None:
         """Scheduler filters that this release's Nova has; None where we do not know the release."""
-        data = yaml.safe_load(_FILTERS.read_text(encoding="utf-8"))
+        data = read_data(_FILTERS)
         order = list(data["sources"])
         if self.name not in order:
             return None
@@ -84,7 +83,7 @@ def _plain() -> Release:
 
 def release(name: str) -> Release:
     """The dialect called `name`, e.g. "ocata"."""
-    data = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    data = read_data(_FOLDER / f"{name}.yaml")
     return Release(
         name=name,
         kernel_arguments=data["kernel_arguments"],

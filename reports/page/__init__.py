@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -45,13 +46,13 @@ def write(run: Path, output: Path | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The page's HTML."""
-    environment = _environment()
+    known = environment()
     causes = diagnose(run.checks)
     devices = tables.device_figures(run.checks)
     matrices, hidden_matrices = matrices_of(devices)
-    style = environment.get_template("page.css").render(simulated=run.simulated)
-    script = environment.get_template("page.js").render(rows_per_chunk=ROWS_PER_CHUNK, static_rows=STATIC_ROWS)
-    return environment.get_template("page.html").render(
+    style = known.get_template("page.css").render(simulated=run.simulated)
+    script = known.get_template("page.js").render(rows_per_chunk=ROWS_PER_CHUNK, static_rows=STATIC_ROWS)
+    return known.get_template("page.html").render(
         run=run,
         head=head_of(run, len(causes)),
         causes=causes[:MOST_CAUSES],
@@ -78,9 +79,10 @@ def _hash(source: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
-def _environment() -> Environment:
-    """Everything is escaped, and a name that is not there is an error."""
-    environment = Environment(
+@cache
+def environment() -> Environment:
+    """Templates of the page. Everything is escaped, and a name that is not there is an error."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -90,7 +92,7 @@ def _environment() -> Environment:
             text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
         ),
     )
-    environment.filters.update(
+    made.filters.update(
         short=text.short,
         listed=text.listed,
         in_order=lambda names: sorted(names, key=text.natural),
@@ -98,5 +100,5 @@ def _environment() -> Environment:
         moment=moment,
         summary=summary_of,
     )
-    environment.globals.update(plural=text.plural, detail=detail_of, source=source_of, where=where_of)
-    return environment
+    made.globals.update(plural=text.plural, detail=detail_of, source=source_of, where=where_of)
+    return made
