@@ -81,34 +81,6 @@ def server(connection: Any, server_id: str) -> Server:
     return Server(found.name, found.status, found.compute_host or found.hypervisor_hostname, fault)
 
 
-@dataclass(frozen=True)
-class Inventory:
-    """What Placement offers of one host."""
-
-    vcpus: int
-    memory_mb: int
-    pci_devices: int | None
-    """Devices of all child providers; None where Nova does not report them."""
-
-
-def inventory(connection: Any, host: str) -> Inventory | None:
-    """Placement's view of a host by its name; None when it has no provider."""
-    with translated(f"read Placement's inventory of {host}"):
-        providers = list(connection.placement.resource_providers())
-        roots = [provider for provider in providers if provider.name.split(".")[0] == host]
-        if not roots:
-            return None
-        offered = _totals(connection, roots[0])
-        children = [_totals(connection, item) for item in providers if item.root_provider_id == roots[0].id]
-    devices = [count for child in children for name, count in child.items() if name.startswith("CUSTOM_PCI_")]
-    return Inventory(offered.get("VCPU", 0), offered.get("MEMORY_MB", 0), sum(devices) if devices else None)
-
-
-def _totals(connection: Any, provider: Any) -> dict[str, int]:
-    items = connection.placement.resource_provider_inventories(provider)
-    return {str(item.resource_class): int(item.total) for item in items}
-
-
 def role_names(connection: Any, project_id: str, user: str) -> tuple[str, ...]:
     """Roles that a user of a name has in a project; empty when there is no such user."""
     with translated(f"read the roles of {user}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +43,9 @@ class Inventory:
         return int((self.total - self.reserved) * self.allocation_ratio) - self.used
 
 
-def _get(connection: Any, path: str) -> dict[str, Any]:
+def _get(connection: Any, path: str, microversion: str | None = None) -> dict[str, Any]:
     with translated(f"read {path} of Placement"):
-        answer = connection.placement.get(path)
+        answer = connection.placement.get(path, microversion=microversion)
     if not answer.ok:
         raise ParseError("Placement", f"{path} gives {answer.status_code}", line=answer.text[:200])
     return dict(answer.json())
@@ -72,6 +73,24 @@ def reported_devices(connection: Any) -> frozenset[tuple[str, str]]:
     """Host and address of each device that has a provider of its own; empty where Nova does not report them."""
     matches = [DEVICE.match(name) for name in providers(connection)]
     return frozenset((match["host"].split(".")[0], match["address"].lower()) for match in matches if match)
+
+
+def offered(connection: Any, host: str) -> dict[str, int] | None:
+    """Total by resource class of a host and of all that belongs to it, e.g. {"VCPU": 48, "CUSTOM_PCI_10DE_15F8": 2}.
+
+    None when no provider is called `host` (short name).
+    """
+    listed = _get(connection, "/resource_providers", "latest")["resource_providers"]
+    root = next((item["uuid"] for item in listed if item["name"].split(".")[0] == host), None)
+    if root is None:
+        return None
+    # before Queens no provider belongs to another, and none is named as a root
+    members = [item["uuid"] for item in listed if root in (item["uuid"], item.get("root_provider_uuid"))]
+    totals: Counter[str] = Counter()
+    for member in members:
+        offers = _get(connection, f"/resource_providers/{member}/inventories")["inventories"]
+        totals.update({resource_class: int(offer["total"]) for resource_class, offer in offers.items()})
+    return dict(totals)
 
 
 def inventory(connection: Any, host: str, resource_class: str) -> Inventory:

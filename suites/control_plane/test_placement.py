@@ -10,8 +10,8 @@ from judging import require
 
 from probes.host import Host
 from probes.nova_conf import NovaConf
-from probes.openstack import nova
-from provisioning.cloud_file import DeclaredHost
+from probes.openstack import placement
+from provisioning.cloud_file import Cloud, DeclaredHost
 from provisioning.environment import Environment
 
 IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement"
@@ -25,24 +25,26 @@ YES = ("true", "1", "yes", "on")
     api=True,
 )
 def test_placement_knows_what_the_host_has(
-    declared_compute: DeclaredHost, admin: Any, environment: Environment
+    declared_compute: DeclaredHost, cloud: Cloud, admin: Any, environment: Environment
 ) -> None:
     """The host's provider offers processors and memory, and, where Nova reports PCI devices, as many cards as declared."""
-    found = nova.inventory(admin, declared_compute.name)
+    found = placement.offered(admin, declared_compute.name) or {}
 
     require(
-        found is not None and found.vcpus > 0 and found.memory_mb > 0,
+        found.get("VCPU", 0) > 0 and found.get("MEMORY_MB", 0) > 0,
         "no-resource-provider",
         "Placement has no provider of this host with VCPU and MEMORY_MB",
         fix="see nova-compute.log for Placement's refusal; is the host's name the one that it had?",
     )
-    cards = sum(gpu.count for gpu in declared_compute.gpus)
-    require(
-        found is None or found.pci_devices is None or found.pci_devices == cards,
-        "placement-counts-other-cards",
-        f"Placement offers {found.pci_devices if found else 0} PCI devices, {cards} cards are declared",
-        fix="compare device_spec with lspci -nn; nova-manage placement heal_allocations; see nova-compute.log",
-    )
+    for expected in declared_compute.gpus:
+        card = cloud.gpu(expected.model)
+        cards = found.get(f"CUSTOM_PCI_{card.vendor_id}_{card.product_id}".upper())
+        require(
+            cards is None or card.device_type == "type-VF" or cards == expected.count,
+            "placement-counts-other-cards",
+            f"Placement offers {cards} {expected.model} ({card.vendor_id}:{card.product_id}), {expected.count} are declared",
+            fix="compare device_spec with lspci -nn; nova-manage placement heal_allocations; see nova-compute.log",
+        )
 
 
 def _is_on(conf: NovaConf, section: str, name: str) -> bool:

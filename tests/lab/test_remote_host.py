@@ -1,0 +1,108 @@
+"""What the suite's own SSH connection gives, over a real sshd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lab_machines import Machines
+
+from provisioning.cloud_file import SshEndpoint
+from provisioning.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError
+from provisioning.ssh import RemoteHost
+
+
+@pytest.fixture
+def endpoint(machines: Machines, compute: str, tmp_path: Path) -> SshEndpoint:
+    """How to reach the machine; its host keys are known."""
+    state = machines.client.state(compute)
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text("".join(f"[{state['addresses'][0]}]:2222 {key}\n" for key in state["host_keys"]))
+    key = machines.paths.secrets / "id_ed25519"
+    return SshEndpoint(
+        address=state["addresses"][0], port=2222, user="heat-admin", key_file=key, known_hosts=known_hosts
+    )
+
+
+@pytest.fixture
+def remote(endpoint: SshEndpoint) -> RemoteHost:
+    """The machine as the suite sees it."""
+    return RemoteHost("compute-0", endpoint)
+
+
+def test_both_streams_and_the_exit_code_come_whole(remote: RemoteHost) -> None:
+    """However much there is, and however it ends."""
+    output = remote.run("seq 200000; seq 100000 >&2; exit 3")
+
+    assert output.exit_code == 3
+    assert output.stdout.split() == [str(number) for number in range(1, 200001)]
+    assert output.stderr.split() == [str(number) for number in range(1, 100001)]
+
+
+def test_what_is_printed_last_is_never_lost(remote: RemoteHost) -> None:
+    """Output that comes together with the end belongs to the command."""
+    assert {remote.run("echo said").stdout for _ in range(100)} == {"said\n"}
+
+
+def test_a_lost_connection_is_told_at_once_and_made_anew(remote: RemoteHost) -> None:
+    """It is no time-out, and the next command works."""
+    with pytest.raises(CommandError, match="the connection was lost") as caught:
+        remote.run("echo before; kill -9 $PPID; sleep 60", timeout_s=50)
+
+    assert not isinstance(caught.value, CommandTimeout)
+    assert remote.run("echo again").stdout == "again\n"
+
+
+def test_a_command_that_does_not_end_is_left(remote: RemoteHost) -> None:
+    """With what it had said."""
+    with pytest.raises(CommandTimeout, match="still running") as caught:
+        remote.run("echo begun; sleep 60", timeout_s=0.3)
+
+    assert "begun" in str(caught.value)
+
+
+def test_a_command_ended_by_a_signal_did_not_succeed(remote: RemoteHost) -> None:
+    """There is no exit code then."""
+    assert remote.run("kill -9 $$").exit_code != 0
+
+
+def test_lines_are_told_as_they_come(remote: RemoteHost) -> None:
+    """Long steps show their progress."""
+    lines: list[str] = []
+
+    remote.run("echo one; echo two >&2; printf three", on_line=lines.append)
+
+    assert sorted(lines) == ["one", "three", "two"]
+
+
+def test_a_secret_goes_by_standard_input(remote: RemoteHost) -> None:
+    """Nobody reads it in a list of processes."""
+    output = remote.run('read -r word; ps -ef | grep -c "$word"; echo ${#word}', stdin="s3cr3t-word\n")
+
+    assert output.stdout.split()[-1] == "11"
+
+
+def _known(endpoint: SshEndpoint, text: str) -> SshEndpoint:
+    assert endpoint.known_hosts is not None
+    endpoint.known_hosts.write_text(text)
+    return endpoint
+
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKqGPqJT0bWu1YqNTpv1eWwQ1hqE0C1Yq0o0m3Q0yqQX"
+WRONG: dict[str, tuple[Callable[[SshEndpoint], SshEndpoint], type[ConnectError], str]] = {
+    "unknown": (lambda known: _known(known, ""), HostKeyError, "ssh-keyscan -p 2222"),
+    "changed": (lambda known: _known(known, f"[{known.address}]:2222 {OTHER_KEY}\n"), HostKeyError, "installed anew"),
+    "user": (lambda known: known.model_copy(update={"user": "nobody-here"}), AuthenticationError, "user and key_file"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_who_cannot_be_trusted_or_refuses_is_told_with_what_to_do(endpoint: SshEndpoint, case: str) -> None:
+    """An unknown or changed host key, a user that is not there: three causes, three remedies."""
+    change, error, remedy = WRONG[case]
+
+    with pytest.raises(error) as caught:
+        RemoteHost("compute-0", change(endpoint)).run("true")
+
+    assert remedy in str(caught.value)
