@@ -65,7 +65,7 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
     named = [_is_named(item, answer) for item in fault.expect]
     extra = [cause for cause in answer.causes if not _is_expected(cause, fault)]
     ruled_out = {name for cause in answer.causes if cause not in extra for name in cause["ruled_out"]}
-    note = "" if all(named) else "said: " + "; ".join(map(_cause_shown, answer.causes))
+    note = "" if all(named) else "said: " + "; ".join(map(_told, answer.causes))
     if not answer.same_twice:
         note = f"the same records gave two diagnoses; {note}"
     fix = next((str(cause.get("fix", "")) for cause in answer.causes if _matches(fault.expect[0], cause)), "")
@@ -99,6 +99,10 @@ def _shown(check: dict[str, Any]) -> str:
 
 def _cause_shown(cause: dict[str, Any]) -> str:
     return f"{cause['check']} [{', '.join(cause['places'])}] {cause['cause']}"
+
+
+def _told(cause: dict[str, Any]) -> str:
+    return f"{_cause_shown(cause)} ({' '.join(str(cause.get('what', '')).split())[:120]})"
 
 
 def _is_found(item: Expected, checks: Iterable[dict[str, Any]]) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from judging import MEND, require, require_agreement, require_cards
+from judging import MEND, require, require_agreement, require_attached, require_cards, require_freed, require_refused
 from lifecycle_fixtures import Cards
 from scenario import Scenario
 
+from probes.openstack.device_views import Views
 from provisioning.cloud_file import Cloud
 from provisioning.errors import ProvisioningError
 from provisioning.openstack import instances
@@ -16,8 +18,25 @@ from provisioning.openstack import instances
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 
 
+NO_HOST = "which filter let it pass? see nova-scheduler.log; is PciPassthroughFilter among the enabled filters?"
+
+
 def _product(cloud: Cloud, alias: str) -> str:
     return cloud.gpu(next(item.gpu for item in cloud.aliases if item.name == alias)).product_id
+
+
+def _require_products(shown: Sequence[str], wanted: Sequence[str]) -> None:
+    require(
+        sorted(shown) == sorted(wanted),
+        "other-cards-than-requested",
+        f"the guest shows the products {sorted(shown)}, its aliases are of {sorted(wanted)}",
+        fix="does another alias or device_spec take cards of this product, too? see lspci -nn on the host",
+    )
+
+
+def _require_no_allocation(seen: Views, server: str, when: str) -> None:
+    left = [item for item in seen.allocations or () if item.consumer_id == server]
+    require(not left, "orphaned-allocation", f"{when} it has {left} in Placement", fix=MEND["orphaned-allocation"])
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -30,8 +49,8 @@ def test_an_instance_gets_exactly_the_cards_of_its_alias(
     standing = scenario.standing(scenario.server(scenario.flavor(count)))
 
     require_cards(standing.gpus, count, "started")
-    assert set(standing.gpus) == {_product(cloud, scenario.alias())}, f"the guest shows {standing.gpus}"
-    assert len(standing.attached) == count, f"its domain has {standing.attached}"
+    _require_products(standing.gpus, [_product(cloud, scenario.alias())] * count)
+    require_attached(standing.attached, count, "started")
     require_agreement(standing.disagreements)
 
 
@@ -44,10 +63,8 @@ def test_two_aliases_in_one_flavor_are_both_served(scenario: Scenario, cards: Ca
     wanted = {scenario.alias(0): 1, scenario.alias(1): 1}
     standing = scenario.standing(scenario.server(scenario.flavor(wanted)))
 
-    assert sorted(standing.gpus) == sorted(_product(cloud, alias) for alias in wanted), (
-        f"the guest shows {standing.gpus}"
-    )
-    assert len(set(standing.attached)) == 2, f"its domain has {standing.attached}"
+    _require_products(standing.gpus, [_product(cloud, alias) for alias in wanted])
+    require_attached(standing.attached, 2, "started")
     require_agreement(standing.disagreements)
 
 
@@ -56,8 +73,8 @@ def test_an_instance_without_an_alias_has_no_card(scenario: Scenario, cards: Car
     """A flavor without an alias claims nothing."""
     standing = scenario.standing(scenario.server(scenario.flavor(0)))
 
-    assert standing.gpus == (), f"the guest shows {standing.gpus}"
-    assert standing.attached == (), f"its domain has {standing.attached}"
+    require_cards(standing.gpus, 0, "started")
+    require_attached(standing.attached, 0, "started")
     require_agreement(standing.disagreements)
 
 
@@ -68,7 +85,8 @@ def test_two_instances_never_share_a_card(scenario: Scenario, cards: Cards) -> N
     flavor = scenario.flavor(1)
     first, second = (scenario.standing(scenario.server(flavor)) for _ in range(2))
 
-    assert not set(first.attached) & set(second.attached), f"both have {set(first.attached) & set(second.attached)}"
+    shared = set(first.attached) & set(second.attached)
+    require(not shared, "double-claim", f"both have {shared}", fix=MEND["double-claim"])
     require_agreement((*first.disagreements, *second.disagreements))
 
 
@@ -79,7 +97,13 @@ def test_more_cards_than_any_host_has_are_refused(scenario: Scenario, cards: Car
 
     refusal = scenario.refusal(scenario.flavor(most + 1))
 
-    assert "No valid host" in refusal, f"{most + 1} cards on hosts with {most} gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        f"{most + 1} cards on hosts with {most}",
+        "No valid host",
+        cause="more-cards-than-a-host-has",
+        fix=NO_HOST,
+    )
 
 
 @pytest.mark.check("lifecycle.claim.unknown_alias", source=NOVA_PCI, api=True)
@@ -87,7 +111,13 @@ def test_an_unknown_alias_is_refused_by_the_api(scenario: Scenario, cards: Cards
     """A flavor with an alias that nova-api does not know is refused at once, by name."""
     refusal = scenario.refusal(scenario.flavor({"no-such-alias": 1}))
 
-    assert "no-such-alias" in refusal, f"a flavor with an unknown alias gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        "a flavor with an unknown alias",
+        "no-such-alias",
+        cause="alias-not-checked",
+        fix="nova-api reads another configuration than its nova.conf: compare [pci] alias where it runs",
+    )
 
 
 @pytest.mark.check("lifecycle.claim.freed", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -98,10 +128,9 @@ def test_a_deleted_instance_frees_its_card_at_once(scenario: Scenario, cards: Ca
     scenario.delete(server)
 
     seen = scenario.views.read()
-    left = [f"{item.host} {item.address}" for item in seen.claims or () if item.instance_id == server]
-    require(not left, "card-stays-claimed", f"Nova still has claimed for it: {left}", fix=MEND["card-stays-claimed"])
+    require_freed(seen.claims or (), server)
     require_agreement(item for item in seen.disagreements() if server in item.instances)
-    assert not [item for item in seen.allocations or () if item.consumer_id == server], "Placement still has it"
+    _require_no_allocation(seen, server, "deleted")
 
 
 @pytest.mark.check("lifecycle.claim.exhausted", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -118,9 +147,15 @@ def test_when_all_cards_are_taken_one_more_is_refused_and_nothing_leaks(scenario
     scenario.delete(servers[0])
     after = scenario.standing(scenario.server(flavor))
 
-    assert "No valid host" in refusal, f"one more than {free} gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        f"one card more than the {free} free ones",
+        "No valid host",
+        cause="more-cards-than-there-are",
+        fix=NO_HOST,
+    )
     require_agreement(leaks)
-    assert len(after.gpus) == 1, "a freed card was not given to the next instance"
+    require_cards(after.gpus, 1, "with a card free again")
 
 
 @pytest.mark.check("lifecycle.claim.race", rests_on=("lifecycle.claim.exhausted",), source=NOVA_PCI, api=True)
@@ -134,7 +169,13 @@ def test_of_one_request_too_many_at_the_same_moment_one_is_refused(scenario: Sce
     served = [server for server in ends if server.status == "ACTIVE"]
     refused = [server for server in ends if server.status == "ERROR"]
     problems = list(scenario.views.read().disagreements())
-    assert len(served) == free, f"{free} cards served {len(served)}: {[instances.fault_of(item) for item in refused]}"
+    faults = [instances.fault_of(item) for item in refused]
+    require(
+        len(served) == free,
+        "free-cards-not-given",
+        f"{free} free cards served {len(served)} instances; refused were {faults}",
+        fix="too few retries for requests at the same moment? [scheduler] max_attempts; see nova-scheduler.log",
+    )
     require_agreement(problems)
 
 
@@ -147,8 +188,10 @@ def test_a_refused_instance_leaves_nothing_when_deleted(scenario: Scenario, card
     scenario.delete(server)
 
     seen = scenario.views.read()
-    assert not before, f"an instance in ERROR has {before}"
-    assert not [item for item in seen.claims or () if item.instance_id == server]
+    require(
+        not before, "orphaned-allocation", f"in ERROR it has {before} in Placement", fix=MEND["orphaned-allocation"]
+    )
+    require_freed(seen.claims or (), server)
 
 
 @pytest.mark.check("lifecycle.claim.flavor_is_private", api=True)

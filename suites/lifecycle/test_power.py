@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import require_agreement, require_cards
+from judging import MEND, require, require_agreement, require_cards, require_freed, require_unchanged
 from lifecycle_fixtures import Cards
 from scenario import Scenario, Standing
 
@@ -13,11 +13,20 @@ SERVERS = "https://docs.openstack.org/api-guide/compute/server_concepts.html"
 COUNTS = pytest.mark.parametrize("count", [1, 2])
 
 
-def _assert_same_cards(before: Standing, after: Standing, count: int) -> None:
-    assert after.status == "ACTIVE"
-    assert after.attached == before.attached, f"the cards were {before.attached}, now they are {after.attached}"
+def _require_same_cards(before: Standing, after: Standing, count: int) -> None:
+    require_unchanged("ACTIVE", after.status, "its status", "at the end")
+    require_unchanged(before.attached, after.attached, "the set of its cards", "at the end")
     require_cards(after.gpus, count, "at the end")
     require_agreement(after.disagreements)
+
+
+def _require_claims_kept(before: Standing, now: Standing, when: str) -> None:
+    require(
+        now.claimed == before.claimed,
+        "claim-lost",
+        f"{when} Nova has claimed {now.claimed} for it, before {before.claimed}: another instance may get the card",
+        fix=MEND["domain-without-claim"],
+    )
 
 
 @COUNTS
@@ -30,7 +39,7 @@ def test_a_reboot_keeps_the_cards(scenario: Scenario, cards: Cards, kind: str, c
     before = scenario.standing(server)
     scenario.reboots(server, lambda: scenario.act("reboot_server", server, "ACTIVE", reboot_type=kind))
 
-    _assert_same_cards(before, scenario.standing(server), count)
+    _require_same_cards(before, scenario.standing(server), count)
 
 
 @pytest.mark.check("lifecycle.power.guest_reboot", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
@@ -42,7 +51,7 @@ def test_a_reboot_from_inside_keeps_the_card(scenario: Scenario, cards: Cards) -
     first = scenario.first_boot(server)
     scenario.boot(server, after=first.boot_id)
 
-    _assert_same_cards(before, scenario.standing(server), 1)
+    _require_same_cards(before, scenario.standing(server), 1)
 
 
 @pytest.mark.check("lifecycle.power.pause", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
@@ -56,10 +65,10 @@ def test_a_paused_instance_keeps_its_card(scenario: Scenario, cards: Cards) -> N
     scenario.act("unpause_server", server, "ACTIVE")
     after = scenario.standing(server)
 
-    assert paused.attached == before.attached, f"paused it has {paused.attached}"
+    require_unchanged(before.attached, paused.attached, "the set of its cards", "paused")
     require_agreement(paused.disagreements)
-    assert after.boot_id == before.boot_id, "the guest booted again"
-    _assert_same_cards(before, after, 1)
+    require_unchanged(before.boot_id, after.boot_id, "the guest's boot", "unpaused")
+    _require_same_cards(before, after, 1)
 
 
 @COUNTS
@@ -73,9 +82,9 @@ def test_a_stopped_instance_keeps_its_claim(scenario: Scenario, cards: Cards, co
     stopped = scenario.standing(server)
     scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
 
-    assert stopped.claimed == before.claimed, f"stopped it has claimed {stopped.claimed}"
+    _require_claims_kept(before, stopped, "stopped")
     require_agreement(stopped.disagreements)
-    _assert_same_cards(before, scenario.standing(server), count)
+    _require_same_cards(before, scenario.standing(server), count)
 
 
 @COUNTS
@@ -88,7 +97,7 @@ def test_a_rebuild_keeps_the_cards(scenario: Scenario, cards: Cards, count: int)
     image = scenario.environment.image_id
     scenario.reboots(server, lambda: scenario.act("rebuild_server", server, "ACTIVE", image=image))
 
-    _assert_same_cards(before, scenario.standing(server), count)
+    _require_same_cards(before, scenario.standing(server), count)
 
 
 @pytest.mark.check("lifecycle.power.suspend", rests_on=("lifecycle.claim.exact",), source=SERVERS, api=True)
@@ -102,9 +111,9 @@ def test_suspend_and_resume_keep_the_claim(scenario: Scenario, cards: Cards) -> 
     scenario.act("resume_server", server, "ACTIVE")
     after = scenario.standing(server)
 
-    assert suspended.claimed == before.claimed, f"suspended it has claimed {suspended.claimed}"
-    assert after.boot_id == before.boot_id, "the guest booted again: its memory was not saved"
-    _assert_same_cards(before, after, 1)
+    _require_claims_kept(before, suspended, "suspended")
+    require_unchanged(before.boot_id, after.boot_id, "the guest's boot", "resumed from its saved memory")
+    _require_same_cards(before, after, 1)
 
 
 @pytest.mark.check("lifecycle.power.delete_stopped", rests_on=("lifecycle.power.stop",), source=SERVERS, api=True)
@@ -116,5 +125,5 @@ def test_a_stopped_instance_gives_its_card_back_when_deleted(scenario: Scenario,
     scenario.delete(server)
 
     seen = scenario.views.read()
-    assert not [item for item in seen.claims or () if item.instance_id == server]
+    require_freed(seen.claims or (), server)
     require_agreement(item for item in seen.disagreements() if server in item.instances)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from judging import MEND, require, require_cards, require_refused
 from lifecycle_fixtures import Cards, host_cards
 from scenario import VCPUS, Scenario
 
@@ -24,7 +25,13 @@ def test_a_flavor_above_the_quota_is_refused_by_the_api(scenario: Scenario, card
         pytest.skip("not verified: the tenant's quota of cores is unlimited")
     refusal = scenario.refusal(scenario.flavor(1, vcpus=limit + 1))
 
-    assert "quota" in refusal.lower(), f"{limit + 1} cores of {limit} gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        f"{limit + 1} cores with a quota of {limit}",
+        "quota",
+        cause="quota-not-kept",
+        fix="which quota driver and limits does nova-api use? [quota] driver, openstack quota show",
+    )
 
 
 @pytest.mark.check("lifecycle.scheduling.unknown_zone", source=FILTERS, api=True)
@@ -32,7 +39,14 @@ def test_an_unknown_availability_zone_is_refused_by_the_api(scenario: Scenario, 
     """A zone that does not exist is refused by name."""
     refusal = scenario.refusal(scenario.flavor(1), availability_zone="no-such-zone")
 
-    assert "no-such-zone" in refusal or "availability zone" in refusal.lower(), f"gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        "a zone that does not exist",
+        "no-such-zone",
+        "availability zone",
+        cause="unknown-zone-accepted",
+        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+    )
 
 
 @pytest.mark.check("lifecycle.scheduling.zone", rests_on=("lifecycle.claim.exact",), source=FILTERS, api=True)
@@ -42,7 +56,12 @@ def test_a_zone_with_gpu_hosts_gives_a_card(scenario: Scenario, cards: Cards, cl
     zone = scenario.zone_of(next(iter(host_cards(cloud))))
     server = scenario.server(scenario.flavor(1), availability_zone=zone)
 
-    assert scenario.zone_of(scenario.host(server)) == zone, f"it runs on {scenario.host(server)}"
+    require(
+        scenario.zone_of(scenario.host(server)) == zone,
+        "placed-in-another-zone",
+        f"asked for in {zone}, it runs on {scenario.host(server)}",
+        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+    )
 
 
 @pytest.mark.disruptive
@@ -62,8 +81,19 @@ def test_a_zone_of_one_host_gives_cards_of_that_host_only(scenario: Scenario, ca
     for server in servers:  # else the host cannot leave the zone
         scenario.delete(server)
 
-    assert places == {host}, f"they run on {places}"
-    assert "No valid host" in refusal, f"one more than {free[host]} gave: {refusal or 'an instance'}"
+    require(
+        places == {host},
+        "placed-in-another-zone",
+        f"asked for on {host} alone, they run on {places}",
+        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+    )
+    require_refused(
+        refusal,
+        f"one card more than the {free[host]} of {host}",
+        "No valid host",
+        cause="more-cards-than-there-are",
+        fix="is PciPassthroughFilter among the enabled filters? see nova-scheduler.log",
+    )
 
 
 @pytest.mark.disruptive
@@ -81,11 +111,17 @@ def test_a_host_filled_without_cards_gives_none_and_none_is_lost(
     fillers = [scenario.server(flavor) for _ in hosts]
     small = scenario.flavor(1, vcpus=VCPUS)
     refusal = scenario.refusal(small)
-    free = [item for item in scenario.views.read().claims or () if item.is_taken]
+    taken = [item for item in scenario.views.read().claims or () if item.is_taken]
     for server in fillers:
         scenario.delete(server)
     standing = scenario.standing(scenario.server(small))
 
-    assert "No valid host" in refusal, f"full hosts gave: {refusal or 'an instance'}"
-    assert not free, f"refused, but claimed: {free}"
-    assert len(standing.gpus) == 1, "with free memory again the card is not given"
+    require_refused(
+        refusal,
+        "an instance on hosts whose memory is full",
+        "No valid host",
+        cause="memory-given-twice",
+        fix="see ram_allocation_ratio and Placement's inventory of the hosts",
+    )
+    require(not taken, "card-stays-claimed", f"refused, but claimed: {taken}", fix=MEND["card-stays-claimed"])
+    require_cards(standing.gpus, 1, "with free memory again")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from judging import require
+from judging import require, require_refused, require_unchanged
 from lifecycle_fixtures import Cards, OtherTenant
 from openstack import exceptions as sdk
 from scenario import Scenario
@@ -14,6 +14,9 @@ from scenario import Scenario
 from provisioning.openstack import instances
 
 POLICY = "https://docs.openstack.org/nova/latest/configuration/policy.html"
+ROLES = (
+    "has its role more rights than member? compare openstack role assignment list with the policy files of the services"
+)
 NEUTRON = "https://docs.openstack.org/neutron/latest/configuration/policy.html"
 
 
@@ -31,7 +34,9 @@ def test_the_tenants_user_is_no_administrator(scenario: Scenario, cards: Cards) 
     """The user that makes and changes GPU instances has no administrator's role: all these tests run as that user."""
     listed = _refused(lambda: list(scenario.tenant.compute.hypervisors(details=True)))
 
-    assert listed.startswith("403"), f"the tenant's user lists hypervisors: {listed or 'allowed'}"
+    require_refused(
+        listed, "a list of hypervisors for the tenant's user", "403", cause="tenant-is-administrator", fix=ROLES
+    )
 
 
 @pytest.mark.check("tenants.other.list", rests_on=("lifecycle.claim.exact",), source=POLICY, api=True)
@@ -42,7 +47,12 @@ def test_another_tenant_does_not_see_the_instance(scenario: Scenario, cards: Car
     instances.wait_for_status(scenario.tenant, server, "ACTIVE")
     seen = [found.id for found in other_tenant.connection.compute.servers()]
 
-    assert server not in seen
+    require(
+        server not in seen,
+        "instance-seen-by-another-tenant",
+        f"the instance {server} is in another tenant's list",
+        fix=ROLES,
+    )
 
 
 @pytest.mark.parametrize("operation", ["get_server", "get_server_console_output", "reboot_server", "delete_server"])
@@ -59,8 +69,10 @@ def test_another_tenant_cannot_reach_the_instance(
     call = getattr(other_tenant.connection.compute, operation)
     refusal = _refused(lambda: call(server, **options.get(operation, {})))
 
-    assert refusal.startswith("404"), f"{operation} by another tenant: {refusal or 'allowed'}"
-    assert scenario.status(server) == "ACTIVE"
+    require_refused(
+        refusal, f"{operation} by another tenant", "404", cause="instance-reached-by-another-tenant", fix=ROLES
+    )
+    require_unchanged("ACTIVE", scenario.status(server), "its status", f"after {operation} by another tenant")
 
 
 @pytest.mark.check("tenants.other.flavor", source=POLICY, api=True)
@@ -74,8 +86,21 @@ def test_another_tenant_cannot_use_the_gpu_flavor(scenario: Scenario, cards: Car
         )
     )
 
-    assert flavor not in listed
-    assert refusal.startswith(("400", "403", "404")), f"another tenant uses the flavor: {refusal or 'allowed'}"
+    require(
+        flavor not in listed,
+        "flavor-for-everybody",
+        "another tenant lists the GPU flavor",
+        fix="make the flavor private and give access to its tenants: openstack flavor set --project",
+    )
+    require_refused(
+        refusal,
+        "an instance of another tenant with the GPU flavor",
+        "400",
+        "403",
+        "404",
+        cause="flavor-for-everybody",
+        fix="make the flavor private and give access to its tenants: openstack flavor set --project",
+    )
 
 
 @pytest.mark.parametrize("what", ["hypervisors", "services", "migrations", "all_projects"])
@@ -91,7 +116,7 @@ def test_a_tenant_sees_no_hosts(other_tenant: OtherTenant, what: str) -> None:
     }
     refusal = _refused(calls[what])
 
-    assert refusal.startswith("403"), f"{what}: {refusal or 'allowed'}"
+    require_refused(refusal, f"{what} for a tenant", "403", cause="tenant-sees-hosts", fix=ROLES)
 
 
 @pytest.mark.check("tenants.host.chosen", source=POLICY, api=True)
@@ -100,8 +125,14 @@ def test_a_tenant_cannot_choose_the_host(scenario: Scenario, cards: Cards) -> No
     host = next(host.name for host in scenario.cloud.computes if host.gpus)
     refusal = scenario.refusal(scenario.flavor(1), availability_zone=f"nova:{host}")
 
-    assert "403" in refusal or "forbidden" in refusal.lower() or "Policy" in refusal, (
-        f"gave: {refusal or 'an instance'}"
+    require_refused(
+        refusal,
+        f"an instance on {host} by its zone's name",
+        "403",
+        "forbidden",
+        "policy",
+        cause="tenant-chooses-the-host",
+        fix="restrict os_compute_api:servers:create:forced_host to administrators in Nova's policy",
     )
 
 
@@ -116,7 +147,8 @@ def test_a_tenant_cannot_migrate(scenario: Scenario, cards: Cards) -> None:
         _refused(lambda: compute.evacuate_server(server)),
     ]
 
-    assert all(text.startswith("403") for text in refusals), f"migrate, live migrate, evacuate: {refusals}"
+    for operation, refusal in zip(("migrate", "live migrate", "evacuate"), refusals, strict=True):
+        require_refused(refusal, f"{operation} by a tenant", "403", cause="tenant-moves-instances", fix=ROLES)
 
 
 @pytest.mark.parametrize(
