@@ -80,6 +80,11 @@ class Fault:
         return any("files" in step for step in self.inject)
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether it is a healthy lab as it comes, which its first acceptance judges."""
+        return not self.inject and not self.expect and self.accept == ("suites/",)
+
+    @property
     def provisions(self) -> bool:
         """Whether the cloud must be provisioned again, before and after."""
         return self.provision or any("cloud" in step for step in self.inject)

@@ -79,7 +79,7 @@ class Runner:
         self.acceptances = acceptances
         self.directory = state.paths.state / "faults"
 
-    def prepare(self) -> None:
+    def prepare(self) -> Answer:
         """Provision and accept the healthy cloud.
 
         Raises:
@@ -91,6 +91,7 @@ class Runner:
         if answer.exit_code != 0:
             bad = [f"{c['id']} [{c['place']}] {c['message'][:300]}" for c in answer.checks if c["verdict"] != "passed"]
             raise LabError("the healthy lab is not accepted: " + ("; ".join(bad[:SHOWN]) or answer.output[-2000:]))
+        return answer
 
     def judge(self, fault: Fault) -> Score:
         """Put a fault in, run the acceptance, take it out."""
@@ -219,6 +220,8 @@ def _work(
                 break
             for score in _group(paths, variant, members, cloud_file, acceptances):
                 scores.put(score)
+            if variant is None and not batches.empty() and (paths.state / "lab.json").exists():
+                control.stop(lab_state.load(paths))  # its services would take time from the labs to come
         scores.put(None)
     except BaseException as error:
         scores.put(error)
@@ -238,22 +241,16 @@ def _group(
     runner = Runner(state, cloud, acceptances)
     try:
         started = time.monotonic()
-        runner.prepare()
+        healthy = runner.prepare()
         seconds = time.monotonic() - started
         for fault in faults:
-            score = runner.judge(fault)
-            yield _with_preparation(score, seconds) if not fault.inject else score
-        runner.finish()
+            is_healthy_variant = variant is not None and fault.is_untouched
+            yield judge(fault, healthy, seconds) if is_healthy_variant else runner.judge(fault)
+        if variant is None:
+            runner.finish()
     finally:
         if variant is not None:
             control.destroy(state.paths)
-
-
-def _with_preparation(score: Score, seconds: float) -> Score:
-    """A healthy variant's time is that of its whole provisioning."""
-    from dataclasses import replace
-
-    return replace(score, seconds=score.seconds + seconds)
 
 
 def _lab(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> LabState:

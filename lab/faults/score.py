@@ -65,7 +65,7 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
     named = [_is_named(item, answer) for item in fault.expect]
     extra = [cause for cause in answer.causes if not _is_expected(cause, fault)]
     ruled_out = {name for cause in answer.causes if cause not in extra for name in cause["ruled_out"]}
-    note = "" if all(named) else "said: " + "; ".join(map(_told, answer.causes))
+    note = "" if all(named) else _what_was_said(fault, answer)
     if not answer.same_twice:
         note = f"the same records gave two diagnoses; {note}"
     fix = next((str(cause.get("fix", "")) for cause in answer.causes if _matches(fault.expect[0], cause)), "")
@@ -99,6 +99,13 @@ def _shown(check: dict[str, Any]) -> str:
 
 def _cause_shown(cause: dict[str, Any]) -> str:
     return f"{cause['check']} [{', '.join(cause['places'])}] {cause['cause']}"
+
+
+def _what_was_said(fault: Fault, answer: Answer) -> str:
+    """Causes that were named, and what became of the checks that should have failed."""
+    expected = {item.check for item in fault.expect}
+    checks = [_shown(check) for check in answer.checks if check["id"] in expected and check["verdict"] != "passed"]
+    return "said: " + "; ".join([*map(_told, answer.causes), *checks])
 
 
 def _told(cause: dict[str, Any]) -> str:
