@@ -168,8 +168,7 @@ def _merge_named(entries: list[dict[str, Any]], changes: list[dict[str, Any]]) -
 def run(paths: LabPaths, faults: list[Fault], cloud_file: Path, jobs: int = 1) -> Iterator[Score]:
     """Judge faults in the labs that they ask for, in `jobs` labs at a time; a lab of a variant is made for them and destroyed.
 
-    Raises:
-        LabError: a healthy lab is not accepted.
+    A fault whose healthy lab is not accepted counts as not injected.
     """
     batches: queue.Queue[tuple[str | None, list[Fault]]] = queue.Queue()
     for batch in _batches(faults, jobs):
@@ -241,7 +240,11 @@ def _group(
     runner = Runner(state, cloud, acceptances)
     try:
         started = time.monotonic()
-        healthy = runner.prepare()
+        try:
+            healthy = runner.prepare()
+        except LabError as error:
+            yield from (not_injected(fault, time.monotonic() - started, str(error)) for fault in faults)
+            return
         seconds = time.monotonic() - started
         for fault in faults:
             is_healthy_variant = variant is not None and fault.is_untouched

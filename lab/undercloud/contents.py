@@ -33,10 +33,11 @@ def populate(state: LabState) -> None:
     _write(
         templates / "environments/host-config-and-reboot.yaml", "resource_registry: {}\n"
     )  # the deploy does its work
-    image = home / "images" / base_images.NAME
-    if not image.exists():
-        image.parent.mkdir(exist_ok=True)
-        base_images.make(state.paths, image)
+    for name in base_images.IMAGES:
+        image = home / "images" / name
+        if not image.exists():
+            image.parent.mkdir(exist_ok=True)
+            base_images.make(state.paths, image, name)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
