@@ -17,6 +17,7 @@ from lab.services import control
 from lab.state import LabState
 
 HOSTDEV = re.compile(r'<address domain="0x(\w+)" bus="0x(\w+)" slot="0x(\w+)" function="0x(\w)"')
+UUID = re.compile(r"<uuid>(.*?)</uuid>")
 SAVED = "/var/tmp/before-fault"
 STEP_LIMIT_S = 300
 ACT = """
@@ -63,6 +64,7 @@ class Injector:
         self._files, self._machines = [], {}
         if any("nova" in step for step in fault.inject):
             self._nova([])
+            self._forget_ghosts()
         for step in fault.mend:
             self._step(step)
         for name in self._rebooted(fault):
@@ -115,6 +117,20 @@ class Injector:
             file.write_text(json.dumps(faults))
         else:
             file.unlink(missing_ok=True)
+
+    def _forget_ghosts(self) -> None:
+        """Undefine domains whose guest is gone: no Nova knows them any more, and their cards stay taken."""
+        machines = {machine["name"] for machine in self.client.list()}
+        for host in machines:
+            directory = MachineDir(self.state.paths, host)
+            for definition in directory.path("/etc/libvirt/qemu").glob("*.xml"):
+                text = definition.read_text()
+                if UUID.findall(text)[0] in machines:
+                    continue
+                for match in HOSTDEV.finditer(text):
+                    sysfs.bind(directory.sys, "{}:{}:{}.{}".format(*match.groups()), None)
+                definition.unlink()
+                (directory.path("/var/lib/libvirt/qemu") / f"{definition.stem}.json").unlink(missing_ok=True)
 
     def _machine(self, name: str) -> str:
         """A machine by its name; an instance also by the end of its host name."""

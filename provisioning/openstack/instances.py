@@ -18,6 +18,8 @@ POLL_S = 0.2
 class InstanceRefused(ProvisioningError):
     """Nova put the instance into ERROR, or an operation on it failed; carries Nova's fault."""
 
+    cause = "instance-refused"
+
 
 def state_of(connection: Any, server_id: str) -> Any:
     """The instance as Nova has it now."""

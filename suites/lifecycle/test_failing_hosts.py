@@ -42,7 +42,7 @@ def test_cards_of_before_a_restart_can_be_given_back_after_it(scenario: Scenario
 @pytest.mark.check("lifecycle.host.evacuate", rests_on=("lifecycle.claim.exact",), source=EVACUATE, api=True)
 def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, cards: Cards) -> None:
     """Evacuated it has a card elsewhere; when its first host comes back, nothing is left there."""
-    cards.all()
+    cards.all(to_move=1)
     server = scenario.server(scenario.flavor(1))
     before = scenario.standing(server)
     with scenario.forced_down(before.host):

@@ -14,13 +14,11 @@ suspend_keeps_the_device     suspend does not detach the device, and libvirt ref
 import json
 
 from nova import context, exception, objects
-from nova.compute import resource_tracker, task_states
+from nova.compute import resource_tracker, vm_states
 from nova.pci import manager
 from nova.pci import request as pci_request
 
 from lab.hosts import sysfs
-
-UNSHELVING = (task_states.UNSHELVING, task_states.SPAWNING)
 
 
 def active(paths):
@@ -79,7 +77,7 @@ def devices(driver, instance, addresses):
     faults = active(driver.paths)
     if "one_device_more" in faults and addresses:
         return [*addresses, *_free(driver, addresses)[:1]]
-    if "unshelved_with_old_device" in faults and addresses and instance.task_state in UNSHELVING:
+    if "unshelved_with_old_device" in faults and addresses and instance.vm_state == vm_states.SHELVED_OFFLOADED:
         return [card for card in _cards(driver) if card not in addresses][: len(addresses)] or addresses
     return addresses
 
