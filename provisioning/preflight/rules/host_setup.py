@@ -18,10 +18,15 @@ OTHER_ROLE = Rule("GP409", "Kernel arguments for another role than the whitelist
 REMOVED_MODULE = Rule("GP410", "A kernel module that newer kernels do not have", Severity.WARNING, "dracut makes an incomplete initramfs, or the boot hangs: vfio_virqfd is part of vfio from Linux 6.2 on", "https://github.com/uwzis/GPU-Passthrough-Manager/issues/40")  # fmt: skip
 LOST_BY_UPDATE = Rule("GP411", "Kernel arguments set before the kernel is updated", Severity.WARNING, f"the new kernel boots without them; {NO_IOMMU}", "https://github.com/rhboot/grubby/issues/55")  # fmt: skip
 NOT_THE_CONTAINERS = Rule("GP412", "/etc/nova/nova.conf is edited on hosts whose Nova runs in containers", Severity.ERROR, "nowhere: the containers read /var/lib/config-data/puppet-generated", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/deployment/tips_tricks.html")  # fmt: skip
+HOST_NAME_TEST = Rule(
+    "GP403", "A first-boot script picks its hosts by their name", Severity.WARNING,
+    f"on a host that is named otherwise the script does nothing, the deploy is green; {NO_IOMMU}",
+    "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html",
+)  # fmt: skip
 NO_SUCH_HOST_NAME = Rule("GP413", "A first-boot script asks for a host name that no compute will have", Severity.ERROR, f"the script does nothing, the deploy is green; {NO_IOMMU}", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html")  # fmt: skip
 VFIO_ALONE = Rule("GP415", "vfio-pci in the initramfs without vfio_iommu_type1", Severity.WARNING, "after a boot the cards cannot be assigned until nova-compute is restarted", "https://bugs.launchpad.net/tripleo/+bug/1905533")  # fmt: skip
 OTHER_CARD_BOUND = Rule("GP416", "vfio-pci is told another card than the whitelist", Severity.ERROR, "at the first GPU instance: the host's driver holds the card, 'device is in use by driver'", KERNEL)  # fmt: skip
-RULES = (NOT_APPLIED, OTHER_ROLE, REMOVED_MODULE, LOST_BY_UPDATE, NOT_THE_CONTAINERS, NO_SUCH_HOST_NAME, VFIO_ALONE, OTHER_CARD_BOUND)  # fmt: skip
+RULES = (NOT_APPLIED, OTHER_ROLE, REMOVED_MODULE, LOST_BY_UPDATE, NOT_THE_CONTAINERS, HOST_NAME_TEST, NO_SUCH_HOST_NAME, VFIO_ALONE, OTHER_CARD_BOUND)  # fmt: skip
 APPLIED_ON_REQUEST = RELEASES[RELEASES.index("ocata") : RELEASES.index("stein")]
 """From Stein on the default roles have the service BootParams; before that an environment file must be given."""
 HOST_CONFIG = re.compile(r"host-config-and-reboot|host-config-pre-network|PreNetworkConfig|BootParams")
@@ -124,10 +129,14 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
     for place, found in script.search(HOST_NAME):
         word = (found["word"] or found["test"] or "").strip("\"'*^$.")
         if names and word and not any(word in name for name in names):
-            yield NO_SUCH_HOST_NAME.at(
-                place, found[0], f"the computes will be called {', '.join(sorted(names))}",
-                "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",
-            )  # fmt: skip
+            rule, why = NO_SUCH_HOST_NAME, f"the computes will be called {', '.join(sorted(names))}"
+        else:
+            rule = HOST_NAME_TEST
+            why = f"roles and host names can be changed; a GPU host without '{word}' in its name is left out"
+        yield rule.at(
+            place, found[0], why,
+            "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",
+        )  # fmt: skip
 
 
 def _compute_host_names(deployment: Deployment) -> set[str]:

@@ -17,11 +17,6 @@ SED_MAY_MISS = Rule(
     "GP402", "A sed on the boot configuration that may match nothing", Severity.ERROR,
     f"the script goes on and reboots, the deploy is green; {NO_IOMMU}", "https://man7.org/linux/man-pages/man1/sed.1.html",
 )  # fmt: skip
-HOST_NAME_TEST = Rule(
-    "GP403", "A first-boot script picks its hosts by their name", Severity.WARNING,
-    f"on a host that is named otherwise the script does nothing, the deploy is green; {NO_IOMMU}",
-    "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html",
-)  # fmt: skip
 BIOS_ONLY = Rule(
     "GP404", "Only the boot configuration of BIOS machines is written", Severity.WARNING,
     f"on a UEFI machine the boot loader reads another file; {NO_IOMMU}",
@@ -34,7 +29,7 @@ BLS_IGNORES = Rule(
     f"with Boot Loader Specification entries the arguments stay as they were; {NO_IOMMU}",
     "https://github.com/rhboot/grub2/pull/126",
 )  # fmt: skip
-RULES = (NO_ARGUMENT, SED_MAY_MISS, HOST_NAME_TEST, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
+RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
 
 GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/default/grub")
 SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")
@@ -52,7 +47,6 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _missing(deployment)
     for script in deployment.files.scripts:
         yield from _sed(script)
-        yield from _host_name(script)
         yield from _boot_configuration(deployment, script)
     yield from _values(deployment)
 
@@ -95,17 +89,6 @@ def _sed(script: Script) -> Iterator[Finding]:
             f"it changes only a line that matches {substitution['old']!r}, and nothing looks whether one did",
             "append inside GRUB_CMDLINE_LINUX=\"…\" whatever the line holds, then "
             "`grep -q intel_iommu=on /etc/default/grub || exit 1` (from Queens on: KernelArgs)",
-        )  # fmt: skip
-
-
-def _host_name(script: Script) -> Iterator[Finding]:
-    if not script.in_template or not BOOT_WORK.search(script.text):
-        return
-    for place, match in script.search(HOST_NAME):
-        word = match["word"] or match["test"]
-        yield HOST_NAME_TEST.at(
-            place, match[0], f"roles and host names can be changed; a GPU host without '{word}' in its name is left out",
-            "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",
         )  # fmt: skip
 
 
