@@ -60,11 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "what runs, what is wrong, where its log is")
     ssh = add("ssh", _ssh, "log in to a host or a guest")
     faults = add("fault", _fault, "put faults into the lab and see whether the acceptance names them")
-    faults.add_argument("action", choices=("run",))
-    faults.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
-    faults.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
-    faults.add_argument("--jobs", type=int, default=1, help="how many labs are broken at a time (default 1)")
-    faults.add_argument("--json", type=Path, help="write the scores to this file")
+    run = faults.add_subparsers(required=True, metavar="run").add_parser("run", help="fault files, one by one")
+    _add_fault_options(run)
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     logs = add("logs", _logs, "print the log of a service")
@@ -77,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_fault_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
+    run.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
+    run.add_argument("--jobs", type=int, default=1, help="how many labs are broken at a time (default 1)")
+    run.add_argument("--json", type=Path, help="write the scores to this file")
+
+
 def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
     """Inject faults one by one; 0 when each is found with its cause and nothing else is blamed."""
     from lab.faults import fault, run, score
@@ -86,12 +90,14 @@ def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
     scores = []
     for item in run.run(paths, faults, options.cloud, max(1, options.jobs)):
         scores.append(item)
+        if options.json:  # a run that is cut off keeps what it has
+            lab_state.write_private(
+                options.json, json.dumps([asdict(item) for item in scores], indent=1, ensure_ascii=False)
+            )
         print(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}", flush=True)
         for line in (item.note, *item.extra):
             if line and not item.is_right:
                 print(f"       {line}", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(item) for item in scores], indent=1, ensure_ascii=False) + "\n")
     print(score.table(scores))
     print(score.summary(scores))
     return 0 if all(item.is_right for item in scores) else FAILED

@@ -1,12 +1,13 @@
 """Writes docs/symptoms.md from the fault catalogue: symptom first, as people search for it.
 
-python scripts/describe_faults.py [SCORE.json]   # with the scores of `python -m lab fault run --json`, fills remedies
+python scripts/describe_faults.py [SCORE.json]   # with the scores of `make faults`: docs/score.md and remedies, too
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -15,8 +16,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lab.faults.fault import CATALOGUE, Fault, load  # noqa: E402
+from lab.faults.score import Score, summary  # noqa: E402
 
 TARGET = ROOT / "docs" / "symptoms.md"
+SCORE = ROOT / "docs" / "score.md"
+SCORE_HEAD = """# The score
+
+Each fault of the catalogue is put into a lab (`make faults`), the acceptance runs, and what it says is judged: found, its root
+cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. Seconds are
+those of injection, acceptance and mending on two processors that two labs shared. Made by `scripts/describe_faults.py`.
+"""
 HEAD = """# Symptoms
 
 What is seen when GPU passthrough does not work, what causes it, which check of this suite finds it, and what to do. Made by
@@ -45,9 +54,29 @@ def _seen(fault: Fault) -> str:
     return "" if fault.variant else f" (seen as: {fault.symptom})"
 
 
-def fill_remedies(scores: Path) -> None:
+def score_text(scores: Sequence[Score]) -> str:
+    """The page of one run's scores."""
+    rows = ["| fault | found | cause | excluded | extra blame | seconds |", "|---|---|---|---|---|---|"]
+    for item in sorted(scores, key=lambda item: (item.is_healthy, item.fault)):
+        found, cause = ("yes" if item.found else "**no**"), ("right" if item.cause_right else "**wrong**")
+        if item.is_healthy:
+            found, cause = "green" if item.is_right else "**false alarm**", ""
+        extra = ", ".join(item.extra)[:120]
+        rows.append(f"| {item.fault} | {found} | {cause} | {item.ruled_out} | {extra} | {item.seconds:.0f} |")
+    figures = [f"- {line}" for line in summary(scores).splitlines()]
+    return "\n".join([SCORE_HEAD, *figures, "", *rows, ""])
+
+
+def read_scores(file: Path) -> list[Score]:
+    """What `python -m lab fault run --json` wrote."""
+    entries = json.loads(file.read_text(encoding="utf-8"))
+    lists = ("extra", "rows")
+    return [Score(**{key: tuple(value) if key in lists else value for key, value in item.items()}) for item in entries]
+
+
+def fill_remedies(scores: Sequence[Score]) -> None:
     """Put what the report told to do into files that say nothing of it themselves."""
-    told = {item["fault"]: item["fix"] for item in json.loads(scores.read_text(encoding="utf-8"))}
+    told = {item.fault: item.fix for item in scores}
     for path in CATALOGUE.glob("*.yaml"):
         content = path.read_text(encoding="utf-8")
         data = yaml.safe_load(content)
@@ -60,5 +89,7 @@ def fill_remedies(scores: Path) -> None:
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        fill_remedies(Path(argument))
+        scores = read_scores(Path(argument))
+        fill_remedies(scores)
+        SCORE.write_text(score_text(scores), encoding="utf-8")
     TARGET.write_text(text(), encoding="utf-8")
