@@ -45,6 +45,13 @@ class LabPaths:
         return self.cache / "userland"
 
     @property
+    def schemas(self) -> Path:
+        """Empty databases as the pinned releases make them."""
+        sources = (REPOSITORY / "requirements" / "lab.txt", REPOSITORY / "lab" / "services" / "schema.py")
+        key = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+        return self.cache / "schemas" / key
+
+    @property
     def etc(self) -> Path:
         """Configuration that the lab adds to the services, beside the emulated hosts' own files."""
         return self.state / "etc"

@@ -87,6 +87,8 @@ def create_databases(state: LabState) -> None:
     while waiting or running:
         while waiting and len(running) < SCHEMA_WORKERS:
             project = waiting.pop(0)
+            if project in schema.ONLY_SCHEMA and schema.copy_templates(state, project):
+                continue
             running[_python(state, f"schema-{project}", "lab.services.schema", project, state.paths.name)] = project
         for process in [process for process in running if process.poll() is not None]:
             project = running.pop(process)

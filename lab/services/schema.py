@@ -1,11 +1,17 @@
-"""Databases from nothing, one process for each project: `python -m lab.services.schema PROJECT --name LAB`."""
+"""Databases from nothing, one process for each project: `python -m lab.services.schema PROJECT --name LAB`.
+
+Empty schemas are the same for every lab: the first one of an installation makes them, later ones copy its files.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 from lab.paths import LabPaths
@@ -21,6 +27,8 @@ DATABASES = {
     "placement": ("placement",),
     "nova": ("nova_api", "nova_cell0", "nova_cell1"),
 }
+ONLY_SCHEMA = ("neutron", "glance", "heat", "placement")
+"""Projects whose databases have no row of a lab's own at its start."""
 SERVICE_USERS = ("nova", "neutron", "glance", "placement", "heat")
 CATALOG = (
     ("nova", "compute", "/v2.1"),
@@ -45,8 +53,40 @@ def main(arguments: list[str]) -> None:
         "nova": _nova,
     }[project](state)
     for database in DATABASES[project]:
-        with sqlite3.connect(state.paths.databases / f"{database}.db") as connection:
+        with sqlite3.connect(_file(state, database)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+        if project in ONLY_SCHEMA:
+            _keep_template(state, database)
+
+
+def _file(state: LabState, database: str) -> Path:
+    return state.paths.databases / f"{database}.db"
+
+
+def copy_templates(state: LabState, project: str) -> bool:
+    """Take the schemas that an earlier lab of this installation made; False when there are none."""
+    templates = {name: state.paths.schemas / f"{name}.db" for name in DATABASES[project]}
+    if not all(template.exists() for template in templates.values()):
+        return False
+    for name, template in templates.items():
+        shutil.copyfile(template, _file(state, name))
+    return True
+
+
+def _keep_template(state: LabState, database: str) -> None:
+    template = state.paths.schemas / f"{database}.db"
+    if template.exists():
+        return
+    template.parent.mkdir(parents=True, exist_ok=True)
+    fresh = template.with_suffix(f".{os.getpid()}")
+    _copy_open(_file(state, database), fresh)
+    fresh.replace(template)
+
+
+def _copy_open(source: Path, target: Path) -> None:
+    """Copy a database that this process may still have open."""
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 def _manage(main_function: Any, program: str, state: LabState, configuration: str, *words: str) -> None:
@@ -89,7 +129,12 @@ def _nova(state: LabState) -> None:
 
     config.parse_args(sys.argv)
     objects.register_all()
-    migration.db_sync(database="api")
+    if not copy_templates(state, "nova"):
+        migration.db_sync(database="api")
+        migration.db_sync(database="main")
+        _copy_open(_file(state, "nova_cell1"), _file(state, "nova_cell0"))
+        for database in DATABASES["nova"]:
+            _keep_template(state, database)
     admin = context.get_admin_context()
     cell0 = objects.CellMapping(
         admin,
@@ -107,9 +152,6 @@ def _nova(state: LabState) -> None:
         database_connection=database_url(state, "nova_cell1"),
     )
     cell1.create()
-    migration.db_sync(database="main")
-    with context.target_cell(admin, cell0) as cell_context:
-        migration.db_sync(database="main", context=cell_context)
 
 
 def _keystone(state: LabState) -> None:
@@ -124,7 +166,9 @@ def _keystone(state: LabState) -> None:
     keystone.conf.set_config_defaults()
     keystone.conf.CONF(["--config-file", str(state.paths.etc / "keystone.conf")], project="keystone")
     keystone.conf.setup_logging()
-    upgrades.offline_sync_database_to_version()
+    if not copy_templates(state, "keystone"):
+        upgrades.offline_sync_database_to_version()
+        _keep_template(state, "keystone")
     bootstrapper = bootstrap.Bootstrapper()
     bootstrapper.immutable_roles = False
     bootstrapper.admin_password = state.secret("admin")
