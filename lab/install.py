@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lab.paths import REPOSITORY, LabPaths
-from lab.userland import build_userland
+from lab.userland import build_userland, compile_python
 
 REQUIREMENTS = REPOSITORY / "requirements" / "lab.txt"
 
@@ -19,6 +19,7 @@ def install(paths: LabPaths) -> int:
     paths.cache.mkdir(parents=True, exist_ok=True)
     _environment(paths)
     build_userland(paths.userland)
+    compile_python(paths.userland, *(REPOSITORY / "lab").glob("*/tools/*/usr/local/lib/lab"))
     return 0
 
 

@@ -15,9 +15,9 @@ import yaml
 from lab.errors import LabError
 from lab.hosts.boot_loader import version_key
 from lab.paths import LabPaths
+from lab.userland import command_of
 
 MODULES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
-LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 
 
 def install(paths: LabPaths, release: str, usr: Path) -> None:
@@ -65,11 +65,7 @@ def _kernel_object() -> ModuleType:
 
 def _depmod(paths: LabPaths, root: Path, release: str) -> None:
     """The userland's own depmod: none need be installed outside."""
-    libraries = f"{paths.userland}/usr/lib/x86_64-linux-gnu"
-    command = [
-        str(paths.userland / LOADER), "--library-path", libraries, "--argv0", "depmod",
-        str(paths.userland / "usr/bin/kmod"), "-b", str(root), release,
-    ]  # fmt: skip
+    command = command_of(paths.userland, "kmod", "-b", str(root), release, called="depmod")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"depmod for the machines' kernel {release} failed: {done.stderr.strip()}")
