@@ -29,7 +29,9 @@ def _shown(views: CloudViews, *sides: str) -> None:
             pytest.skip(f"not verified: {views.hidden[side]}")
 
 
-@pytest.mark.check("lifecycle.reconciliation.devices", source=CLAIMS, api=True)
+@pytest.mark.check(
+    "lifecycle.reconciliation.devices", rests_on=("control_plane.device_spec.*",), source=CLAIMS, api=True
+)
 def test_nova_offers_exactly_the_devices_that_the_hosts_have(seen: Views, views: CloudViews) -> None:
     """Each row of pci_devices is a device in sysfs, each GPU of sysfs is a row."""
     _shown(views, "devices", "claims")
