@@ -78,6 +78,8 @@ class Runner:
         self.cloud = cloud
         self.acceptances = acceptances
         self.directory = state.paths.state / "faults"
+        self.is_broken = False
+        """Whether a fault could not be taken out again: the lab is of no use for others."""
 
     def prepare(self) -> Answer:
         """Provision and accept the healthy cloud.
@@ -107,8 +109,9 @@ class Runner:
         except LabError as error:
             return not_injected(fault, time.monotonic() - started, str(error))
         finally:
-            self._mend(fault, injector)
-            marker.unlink()
+            self.is_broken = not self._is_mended(fault, injector)
+            if not self.is_broken:
+                marker.unlink()
         return judge(fault, answer, time.monotonic() - started)
 
     def _look(self, fault: Fault) -> Answer:
@@ -118,10 +121,12 @@ class Runner:
         name = HEALTHY if changes is None else BROKEN
         return self.accept(name, fault.accept, "--keep" if fault.provisions else "--reuse")
 
-    def _mend(self, fault: Fault, injector: Injector) -> None:
-        injector.mend(fault)
-        if fault.provisions:
-            self.accept(HEALTHY, ("suites/cuda",), "--keep")
+    def _is_mended(self, fault: Fault, injector: Injector) -> bool:
+        try:
+            injector.mend(fault)
+        except LabError:
+            return False
+        return not fault.provisions or self.accept(HEALTHY, ("suites/cuda",), "--keep").exit_code == 0
 
     def finish(self) -> None:
         """Give back what was provisioned."""
@@ -237,23 +242,38 @@ def _group(
         yield from map(runner.judge, faults)
         return
     state = _lab(paths, variant, cloud)
-    runner = Runner(state, cloud, acceptances)
     try:
-        started = time.monotonic()
-        try:
-            healthy = runner.prepare()
-        except LabError as error:
-            yield from (not_injected(fault, time.monotonic() - started, str(error)) for fault in faults)
-            return
-        seconds = time.monotonic() - started
-        for fault in faults:
-            is_healthy_variant = variant is not None and fault.is_untouched
-            yield judge(fault, healthy, seconds) if is_healthy_variant else runner.judge(fault)
-        if variant is None:
-            runner.finish()
+        yield from _in_lab(Runner(state, cloud, acceptances), variant, faults)
     finally:
         if variant is not None:
             control.destroy(state.paths)
+
+
+def _in_lab(runner: Runner, variant: str | None, faults: list[Fault]) -> Iterator[Score]:
+    """Judge faults in one lab; one that could not be mended is made anew for the next fault."""
+    started = time.monotonic()
+    for number, fault in enumerate(faults):
+        if number == 0 or runner.is_broken:
+            try:
+                healthy = _made_again(runner).prepare() if runner.is_broken else runner.prepare()
+            except LabError as error:
+                yield from (not_injected(left, time.monotonic() - started, str(error)) for left in faults[number:])
+                return
+            seconds = time.monotonic() - started
+        is_as_it_comes = variant is not None and fault.is_untouched
+        yield judge(fault, healthy, seconds) if is_as_it_comes else runner.judge(fault)
+    if variant is None and not runner.is_broken:
+        runner.finish()
+
+
+def _made_again(runner: Runner) -> Runner:
+    """The runner with a fresh lab of the same declaration."""
+    paths, declaration = runner.state.paths, runner.state.declaration
+    control.destroy(paths)
+    runner.state = lab_state.create(paths, declaration)
+    control.up(runner.state, lambda text: None)
+    runner.is_broken = False
+    return runner
 
 
 def _lab(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> LabState:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from openstack import exceptions as sdk
 
-from provisioning.errors import StackError
+from provisioning.errors import ProvisioningError, StackError
 from provisioning.ledger import Ledger
 from provisioning.openstack.connection import translated
 from provisioning.progress import Progress
@@ -52,16 +52,15 @@ def make_stack(
         return outputs(connection, found.id)
     if found is not None:
         delete_stack(connection, found.id, timeout_s=timeout_s)
-    _wait_for_the_name(connection, name)
     ledger.intend("stack", name, owner=owner)
-    with translated(f"create the stack {name}"):
-        made = connection.orchestration.create_stack(
-            name=name,
-            template=load_template(template),
-            parameters=parameters,
-            timeout_mins=max(1, int(timeout_s // 60)),
-            is_rollback_disabled=True,
-        )
+    made = _create(
+        connection,
+        name,
+        template=load_template(template),
+        parameters=parameters,
+        timeout_mins=max(1, int(timeout_s // 60)),
+        is_rollback_disabled=True,
+    )
     ledger.made("stack", name, id=made.id, owner=owner)
     stack = wait_for(
         f"the stack {name}",
@@ -77,12 +76,22 @@ def make_stack(
     return outputs(connection, made.id)
 
 
-def _wait_for_the_name(connection: Any, name: str) -> None:
-    """Heat refuses a name (409) until the deleted stack's row is gone from its list, a moment after DELETE_COMPLETE."""
-    wait_for(
-        f"the name {name}",
-        lambda: find(connection, name),
-        lambda found: found is None,
+def _create(connection: Any, name: str, **arguments: Any) -> Any:
+    """Create a stack once its name is free: Heat refuses it (409) a moment longer than it shows the deleted stack."""
+
+    def attempt() -> Any | None:
+        try:
+            with translated(f"create the stack {name}"):
+                return connection.orchestration.create_stack(name=name, **arguments)
+        except ProvisioningError as error:
+            if isinstance(error.__cause__, sdk.ConflictException):
+                return None
+            raise
+
+    return wait_for(
+        f"the name {name} of a stack that was deleted",
+        attempt,
+        lambda made: made is not None,
         timeout_s=NAME_TIMEOUT_S,
         interval_s=0.3,
     )
