@@ -13,6 +13,8 @@ import struct
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -134,16 +136,23 @@ def _content(image: Path) -> bytes:
         if len(head) < HEADER.size or HEADER.unpack(head)[0] != MAGIC:
             raise LabError(f"{image.name} is not a qcow2 image")
         _, _, _, _, bits, size, _, l1_size, l1_at, *_ = HEADER.unpack(head)
-        return b"".join(_clusters(stream, 1 << bits, l1_size, l1_at))[:size]
+        cluster = 1 << bits
+        places = islice(_places(stream, cluster, l1_size, l1_at), -(-size // cluster))
+        return b"".join(_cluster(stream, cluster, place) for place in places)[:size]
 
 
-def _clusters(stream: BinaryIO, cluster: int, l1_size: int, l1_at: int) -> list[bytes]:
-    found = []
+def _places(stream: BinaryIO, cluster: int, l1_size: int, l1_at: int) -> Iterator[int]:
+    """Offset of each cluster of the disk, 0 where it holds zeros; a table has places for far more than the disk."""
+    entries = cluster // 8
     for l2_at in _table(stream, l1_at, l1_size):
-        for data_at in _table(stream, l2_at, cluster // 8) if l2_at else ():
-            stream.seek(data_at)
-            found.append(stream.read(cluster) if data_at else b"\0" * cluster)
-    return found
+        yield from _table(stream, l2_at, entries) if l2_at else repeat(0, entries)
+
+
+def _cluster(stream: BinaryIO, cluster: int, place: int) -> bytes:
+    if not place:
+        return b"\0" * cluster
+    stream.seek(place)
+    return stream.read(cluster)
 
 
 def _table(stream: BinaryIO, offset: int, count: int) -> list[int]:
