@@ -18,6 +18,7 @@ def wait_for(
     *,
     timeout_s: float,
     interval_s: float = 0.5,
+    longest_interval_s: float = 5.0,
     describe: Callable[[Snapshot], str] = str,
     on_change: Callable[[str], None] = lambda state: None,
     clock: Callable[[], float] = time.monotonic,
@@ -25,12 +26,14 @@ def wait_for(
 ) -> Snapshot:
     """Look again and again until the goal is reached; returns the last snapshot.
 
-    `look` raises to give up early. `on_change` gets each new description once.
+    `look` raises to give up early. `on_change` gets each new description once. Between two looks `interval_s` pass,
+    later a tenth of the time waited, at most `longest_interval_s`: a cloud is not asked thousands of times.
 
     Raises:
         WaitTimeout: not reached in `timeout_s`; names the last state seen.
     """
-    deadline = clock() + timeout_s
+    started = clock()
+    deadline = started + timeout_s
     state = "nothing seen yet"
     while True:
         snapshot = look()
@@ -45,4 +48,4 @@ def wait_for(
                 f"waited {timeout_s:g} s for {what}; last state seen: {state}",
                 remedy="look at the state above; if it only needs longer, raise the timeout in the cloud file",
             )
-        sleep(interval_s)
+        sleep(max(interval_s, min(longest_interval_s, (clock() - started) / 10)))
