@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RUN_LIMIT_S = 300
 
 
+def _interruptible() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Run:
     """How one acceptance ended."""
@@ -92,7 +97,7 @@ class WholeLab:
         """Run the suites and send a signal as soon as the progress shows some words."""
         process = subprocess.Popen(
             self.arguments(*options), cwd=REPOSITORY, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_interruptible,
         )  # fmt: skip
         lines = []
         sent = False
