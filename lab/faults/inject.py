@@ -13,11 +13,10 @@ from lab.faults.fault import Fault
 from lab.hosts import sysfs
 from lab.hosts.client import MachinesClient
 from lab.hosts.layout import MachineDir
+from lab.plugins.labcloud.domains import HOLDING, Domains
 from lab.services import control
 from lab.state import LabState
 
-HOSTDEV = re.compile(r'<address domain="0x(\w+)" bus="0x(\w+)" slot="0x(\w+)" function="0x(\w)"')
-UUID = re.compile(r"<uuid>(.*?)</uuid>")
 SAVED = "/var/tmp/before-fault"
 STEP_LIMIT_S = 300
 ACT = """
@@ -82,11 +81,9 @@ class Injector:
     def _hold_again(self, host: str) -> None:
         """The lab's guests outlive their host's reboot: their cards are on vfio-pci again."""
         machine = MachineDir(self.state.paths, host)
-        for definition in machine.path("/etc/libvirt/qemu").glob("*.xml"):
-            state = machine.path("/var/lib/libvirt/qemu") / f"{definition.stem}.json"
-            if state.exists() and json.loads(state.read_text())["state"] in ("running", "paused"):
-                for match in HOSTDEV.finditer(definition.read_text()):
-                    sysfs.bind(machine.sys, "{}:{}:{}.{}".format(*match.groups()), "vfio-pci")
+        for domain in Domains(machine).all():
+            for address in domain.addresses if domain.state in HOLDING else ():
+                sysfs.bind(machine.sys, address, "vfio-pci")
 
     def _step(self, step: dict[str, Any]) -> None:
         host = str(step.get("host", ""))
@@ -122,15 +119,12 @@ class Injector:
         """Undefine domains whose guest is gone: no Nova knows them any more, and their cards stay taken."""
         machines = {machine["name"] for machine in self.client.list()}
         for host in machines:
-            directory = MachineDir(self.state.paths, host)
-            for definition in directory.path("/etc/libvirt/qemu").glob("*.xml"):
-                text = definition.read_text()
-                if UUID.findall(text)[0] in machines:
-                    continue
-                for match in HOSTDEV.finditer(text):
-                    sysfs.bind(directory.sys, "{}:{}:{}.{}".format(*match.groups()), None)
-                definition.unlink()
-                (directory.path("/var/lib/libvirt/qemu") / f"{definition.stem}.json").unlink(missing_ok=True)
+            machine = MachineDir(self.state.paths, host)
+            domains = Domains(machine)
+            for ghost in (domain for domain in domains.all() if domain.uuid not in machines):
+                for address in ghost.addresses:
+                    sysfs.bind(machine.sys, address, None)
+                domains.undefine(ghost.uuid)
 
     def _machine(self, name: str) -> str:
         """A machine by its name; an instance also by the end of its host name."""

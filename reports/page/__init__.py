@@ -46,13 +46,13 @@ def write(run: Path, output: Path | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The page's HTML."""
-    known = environment()
+    templates = environment()
     causes = diagnose(run.checks)
     devices = tables.device_figures(run.checks)
     matrices, hidden_matrices = matrices_of(devices)
-    style = known.get_template("page.css").render(simulated=run.simulated)
-    script = known.get_template("page.js").render(rows_per_chunk=ROWS_PER_CHUNK, static_rows=STATIC_ROWS)
-    return known.get_template("page.html").render(
+    style = templates.get_template("page.css").render(simulated=run.simulated)
+    script = templates.get_template("page.js").render(rows_per_chunk=ROWS_PER_CHUNK, static_rows=STATIC_ROWS)
+    return templates.get_template("page.html").render(
         run=run,
         head=head_of(run, len(causes)),
         causes=causes[:MOST_CAUSES],

@@ -9,6 +9,7 @@ from judging import (
     require_agreement,
     require_attached,
     require_cards,
+    require_not_shared,
     require_unchanged,
 )
 from lifecycle_fixtures import Cards
@@ -207,8 +208,7 @@ def test_a_snapshot_boots_with_a_card_of_its_own(scenario: Scenario, cards: Card
 
     require_unchanged(before.attached, first.attached, "its cards", "after its snapshot booted")
     require_cards(second.gpus, 1, "booted from a snapshot")
-    shared = set(first.attached) & set(second.attached)
-    require(not shared, "double-claim", f"both have {shared}", fix=MEND["double-claim"])
+    require_not_shared(first.attached, second.attached)
     require_agreement((*first.disagreements, *second.disagreements))
 
 

@@ -82,7 +82,11 @@ def test_two_cards_fit_one_node_or_are_refused(
         )
     else:
         require_refused(
-            refusal, f"two cards of two nodes under {policy}", "No valid host", cause="numa-policy-not-kept", fix=FILTER
+            "No valid host" in refusal,
+            refusal,
+            f"two cards of two nodes under {policy}",
+            cause="numa-policy-not-kept",
+            fix=FILTER,
         )
 
 
@@ -107,9 +111,9 @@ def test_an_image_can_ask_for_the_policy(scenario: Scenario, admin: Any, pairs_o
     refusal = scenario.refusal(scenario.flavor(2, extra_specs=NODES), image_id=image)
 
     require_refused(
+        "No valid host" in refusal,
         refusal,
         "two cards of two nodes, the image requires one",
-        "No valid host",
         cause="numa-policy-not-kept",
         fix=FILTER,
     )
@@ -126,9 +130,9 @@ def test_a_conflict_between_flavor_and_image_is_refused_by_the_api(
     refusal = scenario.refusal(flavor, image_id=image)
 
     require_refused(
+        "affinity" in refusal.lower(),
         refusal,
         "a policy on the flavor and another on the image",
-        "affinity",
         cause="policy-conflict-accepted",
         fix="this Nova does not check it: ask for the policy on the flavor only",
     )

@@ -12,6 +12,7 @@ from scenario import VCPUS, Scenario
 from probes.openstack import nova, placement
 from provisioning.cloud_file import Cloud
 
+ZONES = "is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log"
 FILTERS = "https://docs.openstack.org/nova/latest/admin/scheduling.html"
 
 
@@ -26,9 +27,9 @@ def test_a_flavor_above_the_quota_is_refused_by_the_api(scenario: Scenario, card
     refusal = scenario.refusal(scenario.flavor(1, vcpus=limit + 1))
 
     require_refused(
+        "quota" in refusal.lower(),
         refusal,
         f"{limit + 1} cores with a quota of {limit}",
-        "quota",
         cause="quota-not-kept",
         fix="which quota driver and limits does nova-api use? [quota] driver, openstack quota show",
     )
@@ -40,12 +41,11 @@ def test_an_unknown_availability_zone_is_refused_by_the_api(scenario: Scenario, 
     refusal = scenario.refusal(scenario.flavor(1), availability_zone="no-such-zone")
 
     require_refused(
+        "no-such-zone" in refusal or "availability zone" in refusal.lower(),
         refusal,
         "a zone that does not exist",
-        "no-such-zone",
-        "availability zone",
         cause="unknown-zone-accepted",
-        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+        fix=ZONES,
     )
 
 
@@ -60,7 +60,7 @@ def test_a_zone_with_gpu_hosts_gives_a_card(scenario: Scenario, cards: Cards, cl
         scenario.zone_of(scenario.host(server)) == zone,
         "placed-in-another-zone",
         f"asked for in {zone}, it runs on {scenario.host(server)}",
-        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+        fix=ZONES,
     )
 
 
@@ -85,12 +85,12 @@ def test_a_zone_of_one_host_gives_cards_of_that_host_only(scenario: Scenario, ca
         places == {host},
         "placed-in-another-zone",
         f"asked for on {host} alone, they run on {places}",
-        fix="is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log",
+        fix=ZONES,
     )
     require_refused(
+        "No valid host" in refusal,
         refusal,
         f"one card more than the {free[host]} of {host}",
-        "No valid host",
         cause="more-cards-than-there-are",
         fix="is PciPassthroughFilter among the enabled filters? see nova-scheduler.log",
     )
@@ -117,9 +117,9 @@ def test_a_host_filled_without_cards_gives_none_and_none_is_lost(
     standing = scenario.standing(scenario.server(small))
 
     require_refused(
+        "No valid host" in refusal,
         refusal,
         "an instance on hosts whose memory is full",
-        "No valid host",
         cause="memory-given-twice",
         fix="see ram_allocation_ratio and Placement's inventory of the hosts",
     )

@@ -6,6 +6,7 @@ import pytest
 from card_traces import Traces
 from judging import NotVerified, require
 
+OTHER_CARD = "the second instance has another card: keep the other cards taken meanwhile"
 RESET = "https://docs.kernel.org/driver-api/vfio.html"
 
 
@@ -17,7 +18,7 @@ def _require_comparison(good: bool, why: str) -> None:
 @pytest.mark.check("tenants.card.residue", rests_on=("instance.driver.loaded",), source=RESET, api=True)
 def test_the_next_tenant_reads_nothing_of_the_last_one(traces: Traces) -> None:
     """A pattern that one instance wrote into the card's memory is not found by the next instance with that card."""
-    _require_comparison(traces.same_card, "the second instance has another card: keep the other cards taken meanwhile")
+    _require_comparison(traces.same_card, OTHER_CARD)
     _require_comparison(traces.written_then_found, "the pattern was not found by its own writer")
     require(
         not traces.found_by_next,
@@ -30,7 +31,7 @@ def test_the_next_tenant_reads_nothing_of_the_last_one(traces: Traces) -> None:
 @pytest.mark.check("tenants.card.settings", rests_on=("instance.driver.loaded",), source=RESET, api=True)
 def test_the_next_tenant_finds_default_settings(traces: Traces) -> None:
     """A power limit that one instance set is not there for the next one, nor any other setting changed."""
-    _require_comparison(traces.same_card, "the second instance has another card: keep the other cards taken meanwhile")
+    _require_comparison(traces.same_card, OTHER_CARD)
     _require_comparison(traces.settings_changed, "the first instance could not lower the card's power limit")
     require(
         traces.settings_next == traces.settings_before,
@@ -44,7 +45,7 @@ def test_the_next_tenant_finds_default_settings(traces: Traces) -> None:
 @pytest.mark.check("tenants.card.vbios", rests_on=("instance.driver.loaded",), source=RESET, api=True)
 def test_the_cards_firmware_is_the_same_for_the_next_tenant(traces: Traces) -> None:
     """No tenant changed the VBIOS: its version is what the last one saw."""
-    _require_comparison(traces.same_card, "the second instance has another card: keep the other cards taken meanwhile")
+    _require_comparison(traces.same_card, OTHER_CARD)
     require(
         traces.vbios_next == traces.vbios_before,
         "firmware-changed",

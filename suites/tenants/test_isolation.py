@@ -17,6 +17,7 @@ POLICY = "https://docs.openstack.org/nova/latest/configuration/policy.html"
 ROLES = (
     "has its role more rights than member? compare openstack role assignment list with the policy files of the services"
 )
+PRIVATE = "make the flavor private and give access to its tenants: openstack flavor set --project"
 NEUTRON = "https://docs.openstack.org/neutron/latest/configuration/policy.html"
 
 
@@ -35,7 +36,11 @@ def test_the_tenants_user_is_no_administrator(scenario: Scenario, cards: Cards) 
     listed = _refused(lambda: list(scenario.tenant.compute.hypervisors(details=True)))
 
     require_refused(
-        listed, "a list of hypervisors for the tenant's user", "403", cause="tenant-is-administrator", fix=ROLES
+        listed.startswith("403"),
+        listed,
+        "a list of hypervisors for the tenant's user",
+        cause="tenant-is-administrator",
+        fix=ROLES,
     )
 
 
@@ -70,7 +75,11 @@ def test_another_tenant_cannot_reach_the_instance(
     refusal = _refused(lambda: call(server, **options.get(operation, {})))
 
     require_refused(
-        refusal, f"{operation} by another tenant", "404", cause="instance-reached-by-another-tenant", fix=ROLES
+        refusal.startswith("404"),
+        refusal,
+        f"{operation} by another tenant",
+        cause="instance-reached-by-another-tenant",
+        fix=ROLES,
     )
     require_unchanged("ACTIVE", scenario.status(server), "its status", f"after {operation} by another tenant")
 
@@ -90,16 +99,14 @@ def test_another_tenant_cannot_use_the_gpu_flavor(scenario: Scenario, cards: Car
         flavor not in listed,
         "flavor-for-everybody",
         "another tenant lists the GPU flavor",
-        fix="make the flavor private and give access to its tenants: openstack flavor set --project",
+        fix=PRIVATE,
     )
     require_refused(
+        refusal.startswith(("400", "403", "404")),
         refusal,
         "an instance of another tenant with the GPU flavor",
-        "400",
-        "403",
-        "404",
         cause="flavor-for-everybody",
-        fix="make the flavor private and give access to its tenants: openstack flavor set --project",
+        fix=PRIVATE,
     )
 
 
@@ -116,7 +123,7 @@ def test_a_tenant_sees_no_hosts(other_tenant: OtherTenant, what: str) -> None:
     }
     refusal = _refused(calls[what])
 
-    require_refused(refusal, f"{what} for a tenant", "403", cause="tenant-sees-hosts", fix=ROLES)
+    require_refused(refusal.startswith("403"), refusal, f"{what} for a tenant", cause="tenant-sees-hosts", fix=ROLES)
 
 
 @pytest.mark.check("tenants.host.chosen", source=POLICY, api=True)
@@ -126,11 +133,9 @@ def test_a_tenant_cannot_choose_the_host(scenario: Scenario, cards: Cards) -> No
     refusal = scenario.refusal(scenario.flavor(1), availability_zone=f"nova:{host}")
 
     require_refused(
+        "403" in refusal or "forbidden" in refusal.lower() or "Policy" in refusal,
         refusal,
         f"an instance on {host} by its zone's name",
-        "403",
-        "forbidden",
-        "policy",
         cause="tenant-chooses-the-host",
         fix="restrict os_compute_api:servers:create:forced_host to administrators in Nova's policy",
     )
@@ -148,7 +153,9 @@ def test_a_tenant_cannot_migrate(scenario: Scenario, cards: Cards) -> None:
     ]
 
     for operation, refusal in zip(("migrate", "live migrate", "evacuate"), refusals, strict=True):
-        require_refused(refusal, f"{operation} by a tenant", "403", cause="tenant-moves-instances", fix=ROLES)
+        require_refused(
+            refusal.startswith("403"), refusal, f"{operation} by a tenant", cause="tenant-moves-instances", fix=ROLES
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,11 @@ from whole_lab import REPOSITORY, WholeLab
 
 from reports.records import Verdict
 
-PROVISIONED = "test_the_stack_is_complete or gpu_image or test_the_instance_answers or nvidia_smi"
-"""Checks that need all that is provisioned, and little time."""
-
 
 @pytest.fixture
 def existing(lab: WholeLab) -> Iterator[WholeLab]:
     """The lab's cloud, deployed by the main job, seen as a cloud that is only there; gone for the next test."""
-    run = lab.accept("--keep", "-k", PROVISIONED)
+    run = lab.accept("--keep", "-k", "test_the_stack_is_complete")
     assert run.exit_code == 0, run.output
     yield lab
     lab.accept("--cleanup")
@@ -79,5 +76,5 @@ def test_a_cloud_that_was_there_before_is_accepted_and_left_as_it_was(existing: 
     }
     assert not (existing.home / "existing-runs" / "ledger.jsonl").exists()
 
-    again = existing.accept("--reuse", "-k", PROVISIONED)
+    again = existing.accept("--reuse")
     assert again.exit_code == 0, again.output
