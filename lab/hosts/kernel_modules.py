@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -17,7 +18,8 @@ from lab.hosts.boot_loader import version_key
 from lab.paths import LabPaths
 from lab.userland import command_of
 
-MODULES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+_DATA = Path(__file__).with_suffix(".yaml").read_bytes()
+MODULES: dict[str, dict[str, Any]] = yaml.safe_load(_DATA)
 
 
 def install(paths: LabPaths, release: str, usr: Path) -> None:
@@ -26,17 +28,25 @@ def install(paths: LabPaths, release: str, usr: Path) -> None:
 
 
 def _made(paths: LabPaths, release: str) -> Path:
-    """The modules' directory in the cache, made once a release."""
-    root = paths.cache / "kernels" / release
-    target = root / "lib/modules" / release
-    if not target.exists() or root.stat().st_mtime < Path(__file__).with_suffix(".yaml").stat().st_mtime:
-        fresh = root.with_name(f"{release}.{os.getpid()}")
+    """The modules' directory in the cache, made once for a release and these data; several labs may ask at once."""
+    root = paths.cache / "kernels" / f"{release}-{hashlib.sha256(_DATA).hexdigest()[:12]}"
+    if not root.exists():
+        fresh = root.with_name(f"{root.name}.{os.getpid()}")
         shutil.rmtree(fresh, ignore_errors=True)
         _write(fresh / "lib/modules" / release, release)
         _depmod(paths, fresh, release)
-        shutil.rmtree(root, ignore_errors=True)
-        fresh.replace(root)
-    return target
+        _put_in_place(fresh, root)
+    return root / "lib/modules" / release
+
+
+def _put_in_place(fresh: Path, root: Path) -> None:
+    """Another lab may have been quicker: what it made is the same, and may be in use already."""
+    try:
+        fresh.rename(root)
+    except OSError:
+        if not root.exists():
+            raise
+        shutil.rmtree(fresh)
 
 
 def _write(target: Path, release: str) -> None:
