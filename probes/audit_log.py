@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.reading import bounded
 
 COMMAND = (
     "{ cat /var/log/audit/audit.log 2>/dev/null; dmesg; } | grep -E 'avc: +denied|apparmor=\"DENIED\"' | grep -i vfio"
@@ -29,7 +30,7 @@ def parse(text: str) -> tuple[Denial, ...]:
     """Read lines of an audit log; others than refusals are passed over."""
     return tuple(
         Denial((match[1] or match[2]).strip(), line.strip())
-        for line in text.splitlines()
+        for line in bounded("audit log", text).splitlines()
         if "vfio" in line.lower() and (match := DENIED.search(line))
     )
 

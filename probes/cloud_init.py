@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.host import COMMAND_NOT_FOUND, Host
-from probes.reading import LIMIT_CHARS, transcript_of
+from probes.reading import bounded, transcript_of
 from provisioning.errors import CommandError, ParseError, ToolMissing
 
 TOOL = "cloud-init status"
@@ -101,10 +101,8 @@ def _items(parts: list[str]) -> list[str]:
 
 
 def _from_json(text: str) -> CloudInitStatus:
-    if len(text) > LIMIT_CHARS:
-        raise ParseError(TOOL, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
     try:
-        data: Any = json.loads(text.strip("\ufeff"))
+        data: Any = json.loads(bounded(TOOL, text).strip("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise ParseError(TOOL, f"no JSON: {str(error)[:120]}", line=text.strip()[-200:]) from error
     if not isinstance(data, dict) or not all(isinstance(data.get(key, []), list) for key in ("errors",)):

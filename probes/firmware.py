@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.reading import bounded
 from provisioning.errors import ParseError
 
 COMMAND = "ls /sys/firmware/acpi/tables 2>/dev/null; [ -d /sys/firmware/efi ] && echo UEFI || echo BIOS"
@@ -30,7 +31,7 @@ def parse(text: str) -> Firmware:
     Raises:
         ParseError: the last line is neither UEFI nor BIOS.
     """
-    lines = text.split()
+    lines = bounded("ACPI tables", text).split()
     if not lines or lines[-1] not in ("UEFI", "BIOS"):
         raise ParseError("ACPI tables", "the answer is cut off", line=lines[-1] if lines else "")
     return Firmware(lines[-1], tuple(lines[:-1]))

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from probes.pci_devices import GPU_CLASSES
+from probes.reading import bounded
 
 NVIDIA = "10de"
 USER_DATA = """#cloud-config
@@ -39,10 +40,14 @@ class BootReport:
 
 
 def parse(text: str) -> tuple[BootReport, ...]:
-    """Every complete report of a console, oldest first; kernel messages between its lines do not matter."""
+    """Every complete report of a console, oldest first; kernel messages between its lines do not matter.
+
+    Raises:
+        ParseError: it is longer than any console that Nova gives.
+    """
     found: list[BootReport] = []
     boot_id, gpus = "", list[str]()
-    for kind, rest in WORD.findall(text):
+    for kind, rest in WORD.findall(bounded("guest console", text)):
         words = rest.split()
         if kind == "BEGIN":
             boot_id, gpus = words[0] if words else "", []

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.reading import lines_of
 from provisioning.errors import ParseError
 
 FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
@@ -59,7 +60,7 @@ def parse(text: str) -> HostInventory:
     """
     facts: dict[str, str] = {}
     cards = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of("inventory", text), start=1):
         name, equals, value = line.partition("=")
         if not equals:
             raise ParseError("inventory", "no NAME=VALUE", line=line, line_number=number)

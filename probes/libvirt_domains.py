@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from probes.host import Host, output_of
+from probes.pci_address import PciAddress
+from probes.reading import bounded
 from provisioning.errors import ParseError
 
 COMMAND = r"""
@@ -35,8 +37,8 @@ class Domain:
     """The instance's id."""
     state: str
     """As virsh domstate says, e.g. "running", "shut off"."""
-    addresses: tuple[str, ...]
-    """PCI addresses on the host, e.g. 0000:04:00.0, in the order of the definition."""
+    addresses: tuple[PciAddress, ...]
+    """On the host, in the order of the definition."""
 
     @property
     def holds_devices(self) -> bool:
@@ -50,7 +52,7 @@ def parse(text: str) -> tuple[Domain, ...]:
     Raises:
         ParseError: another shape, or a cut-off answer.
     """
-    blocks = re.split(r"^(?==== )", text.strip(), flags=re.M)
+    blocks = re.split(r"^(?==== )", bounded("virsh", text).strip(), flags=re.M)
     if blocks[-1].strip() != "=== end":
         raise ParseError("virsh", "the answer is cut off", line=text[-200:])
     return tuple(_domain(block) for block in blocks[:-1] if block.strip())
@@ -71,12 +73,12 @@ def _domain(block: str) -> Domain:
     return Domain(header[1], header[2], tuple(_address(source) for source in sources))
 
 
-def _address(element: ElementTree.Element) -> str:
+def _address(element: ElementTree.Element) -> PciAddress:
     try:
         numbers = [int(str(element.get(key)), 16) for key in ("domain", "bus", "slot", "function")]
     except ValueError:
         raise ParseError("virsh dumpxml", "not a PCI address", line=str(element.attrib)) from None
-    return f"{numbers[0]:04x}:{numbers[1]:02x}:{numbers[2]:02x}.{numbers[3]:x}"
+    return PciAddress.of(*numbers)
 
 
 def read(host: Host) -> tuple[Domain, ...]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from probes.cuda_samples import run_sample
 from probes.host import Host
 from probes.pci_address import PciAddress
-from probes.reading import LIMIT_CHARS, number_of, transcript_of
+from probes.reading import bounded, number_of, transcript_of
 from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "nvbandwidth"
@@ -312,10 +312,8 @@ def parse_json(text: str) -> NvBandwidth:
 
 
 def _load(text: str) -> dict[str, Any]:
-    if len(text) > LIMIT_CHARS:
-        raise ParseError(TOOL, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
     try:
-        data = json.loads(text.strip("\ufeff"))
+        data = json.loads(bounded(TOOL, text).strip("\ufeff"))
     except ValueError as error:
         at = getattr(error, "pos", 0)
         raise ParseError(TOOL, f"no JSON: {error}"[:200], line=text[max(0, at - 80) : at + 80]) from error

@@ -23,14 +23,24 @@ NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?
 WHOLE = re.compile(r"[0-9]{1,18}")
 
 
+def bounded(tool: str, text: str) -> str:
+    """The answer itself, when it is of a size that is read.
+
+    Raises:
+        ParseError: it is longer than LIMIT_CHARS.
+    """
+    if len(text) > LIMIT_CHARS:
+        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
+    return text
+
+
 def lines_of(tool: str, text: str, *, limit_line_chars: int = LIMIT_LINE_CHARS) -> list[str]:
     """Lines of a non-empty answer, whatever system's line ends it has, without colours and blank ends of lines.
 
     Raises:
         ParseError: the answer is empty, longer than LIMIT_CHARS, or a line of it longer than `limit_line_chars`.
     """
-    if len(text) > LIMIT_CHARS:
-        raise ParseError(tool, f"the answer is longer than {LIMIT_CHARS} characters", line=text)
+    text = bounded(tool, text)
     if not text.strip().strip("\ufeff"):
         raise ParseError(tool, "the answer is empty")
     lines = [line.rstrip() for line in LINE_END.split(TERMINAL_CONTROL.sub("", text.removeprefix("\ufeff")))]

@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 
 from probes.host import Host, output_of
+from probes.reading import bounded
 from provisioning.errors import ParseError
 
 STACKRC = ". ~/stackrc && "
@@ -20,9 +21,9 @@ def parse_rows(text: str) -> list[dict[str, Any]]:
         ParseError: no list of objects.
     """
     try:
-        data = json.loads(text.strip() or "[]")
-    except ValueError as error:
-        raise ParseError("openstack", f"no JSON: {error}", line=text[:200]) from error
+        data = json.loads(bounded("openstack", text).strip() or "[]")
+    except (ValueError, RecursionError) as error:
+        raise ParseError("openstack", f"no JSON: {str(error)[:120]}", line=text[:200]) from error
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise ParseError("openstack", "not a list of objects", line=text[:200])
     return data

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.reading import bounded
 
 RESET = re.compile(
     r"(?:vfio-pci|pci|pcieport) (\S+): (?:not ready \d+ms after [^;]+; giving up|timed out waiting for pending)"
@@ -31,7 +32,7 @@ class VfioLog:
 
 def parse(text: str) -> VfioLog:
     """Read a kernel log; an empty one tells of nothing."""
-    resets = dict.fromkeys(match[1] for match in RESET.finditer(text))
+    resets = dict.fromkeys(match[1] for match in RESET.finditer(bounded("kernel log", text)))
     killed = [line.strip() for line in text.splitlines() if KILLED.search(line)]
     return VfioLog(tuple(resets)[:LIMIT], tuple(killed)[:LIMIT])
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from probes.libvirt_domains import Domain
 from probes.openstack.pci_claims import PciClaim
 from probes.openstack.placement import Allocation
+from probes.pci_address import PciAddress
 from probes.pci_devices import VFIO_DRIVERS, PciDevice
 
 
@@ -80,7 +81,7 @@ class Views:
         if self.domains is None:
             return
         for host, domains in self.domains.items():
-            holders: dict[str, list[Domain]] = defaultdict(list)
+            holders: dict[PciAddress, list[Domain]] = defaultdict(list)
             for domain in domains:
                 for address in domain.addresses:
                     holders[address].append(domain)
@@ -97,7 +98,7 @@ class Views:
                     )
             yield from self._not_on_vfio(host, holders)
 
-    def _not_on_vfio(self, host: str, holders: Mapping[str, list[Domain]]) -> Iterator[Disagreement]:
+    def _not_on_vfio(self, host: str, holders: Mapping[PciAddress, list[Domain]]) -> Iterator[Disagreement]:
         if self.devices is None or host not in self.devices:
             return
         present: dict[str, PciDevice] = {device.address: device for device in self.devices[host]}

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from probes.reading import bounded
 from provisioning.openstack.connection import translated
 
 PANIC = re.compile(r"Kernel panic - not syncing: ?(.{0,200})")
@@ -25,7 +26,7 @@ class Panic:
 def parse(text: str) -> Panic | None:
     """Read a console; None when its kernel did not panic, or booted again since."""
     found = None
-    for line in text.splitlines():
+    for line in bounded("guest console", text).splitlines():
         if "Linux version" in line:
             found = None
         elif PANIC.search(line):

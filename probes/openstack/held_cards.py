@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from probes.reading import WHOLE, bounded
+from provisioning.errors import ParseError
 from provisioning.openstack.connection import translated
 
 ALIAS = "pci_passthrough:alias"
@@ -21,8 +23,15 @@ class Holder:
 
 
 def parse(spec: str) -> int:
-    """Cards of an extra spec: 3 of "a1:2,a2"."""
-    return sum(int(word.partition(":")[2] or 1) for word in spec.split(",") if word.strip())
+    """Cards of an extra spec: 3 of "a1:2,a2".
+
+    Raises:
+        ParseError: a count is no number.
+    """
+    counts = [word.partition(":")[2].strip() or "1" for word in bounded(ALIAS, spec).split(",") if word.strip()]
+    if not all(WHOLE.fullmatch(count) for count in counts):
+        raise ParseError(ALIAS, "a count is no number", line=spec)
+    return sum(int(count) for count in counts)
 
 
 def read(connection: Any) -> tuple[Holder, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
+from probes.pci_address import PciAddress
+from probes.reading import WHOLE, bounded
 from provisioning.errors import ParseError
 
 COLUMNS = ("hypervisor_hostname", "address", "status", "instance_uuid", "vendor_id", "product_id", "numa_node")
@@ -19,7 +20,6 @@ engine=$(command -v podman || command -v docker) || {{ echo "neither mysql nor a
 exec $engine exec -u root "$($engine ps -q -f name=galera-bundle | head -n 1)" mysql -B nova -e "{STATEMENT}"
 """
 STATUSES = ("available", "claimed", "allocated", "removed", "deleted", "unclaimable", "unavailable")
-ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PciClaim:
 
     host: str
     """Short name of the hypervisor."""
-    address: str
+    address: PciAddress
     status: str
     instance_id: str | None
     vendor_id: str
@@ -47,7 +47,7 @@ def parse(text: str) -> tuple[PciClaim, ...]:
     Raises:
         ParseError: other columns, or a row that is no device.
     """
-    lines = text.splitlines()
+    lines = bounded("mysql", text).splitlines()
     if not lines:
         return ()
     if tuple(lines[0].split("\t")) != COLUMNS:
@@ -57,11 +57,13 @@ def parse(text: str) -> tuple[PciClaim, ...]:
 
 def _claim(line: str, number: int) -> PciClaim:
     fields: list[str | None] = [None if field == "NULL" else field for field in line.split("\t")]
-    if len(fields) != len(COLUMNS) or fields[2] not in STATUSES or not ADDRESS.fullmatch(str(fields[1])):
+    if len(fields) != len(COLUMNS) or fields[2] not in STATUSES:
         raise ParseError("mysql", "not a PCI device", line=line, line_number=number)
     host, address, status, instance, vendor, product, node = fields
+    if node is not None and not WHOLE.fullmatch(node):
+        raise ParseError("mysql", "no NUMA node", line=line, line_number=number)
     return PciClaim(
-        str(host).split(".")[0], str(address), str(status), instance, str(vendor), str(product),
+        str(host).split(".")[0], PciAddress(str(address)), str(status), instance, str(vendor), str(product),
         None if node is None else int(node),
     )  # fmt: skip
 

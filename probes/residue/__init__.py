@@ -12,7 +12,7 @@ from provisioning.errors import ParseError
 FOLDER = "gpu-acceptance-residue"
 FILES = ("memory_residue.cu", "Makefile")
 BUILD_S, RUN_S = 300.0, 300.0
-COUNTED = re.compile(r"words (\d+) found (\d+)")
+COUNTED = re.compile(r"words ([0-9]{1,18}) found ([0-9]{1,18})")
 FIELDS = ("uuid", "vbios_version", "power.limit", "power.default_limit", "compute_mode", "ecc.mode.current")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from probes import (
+    audit_log,
     bandwidth_test,
     cloud_init,
     device_query,
@@ -30,9 +31,13 @@ from probes import (
     nvidia_module,
     p2p_test,
     pci_devices,
+    residue,
     rpm,
+    undercloud,
+    vfio_log,
 )
 from probes.nvidia_smi import csv, failures, query, topology
+from probes.openstack import guest_panic, held_cards, pci_claims
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -72,14 +77,22 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 """Each has samples."""
 
 FURTHER: dict[str, Callable[[str], Any]] = {
+    "audit_log": audit_log.parse,
     "failures": failures.parse,
     "firmware": firmware.parse,
     "grubenv": grub.parse_environment,
     "guest_console": guest_console.parse,
+    "guest_panic": guest_panic.parse,
+    "held_cards": held_cards.parse,
     "host_inventory": host_inventory.parse,
     "kernel_release": kernel_release.parse,
     "libvirt_domains": libvirt_domains.parse,
+    "memory_residue": residue.parse,
+    "memory_residue_state": residue.parse_state,
     "module_parameters": module_parameters.parse,
+    "pci_claims": pci_claims.parse,
+    "undercloud_rows": undercloud.parse_rows,
+    "vfio_log": vfio_log.parse,
 }
 """Parsers of what our own commands print, without samples."""
 

@@ -85,10 +85,15 @@ def _damage(random: Random, text: str, other: str) -> str:
 
 
 EXAMPLES = {
+    "audit_log": [
+        'type=AVC msg=audit(1511.1:5): avc: denied { read } for pid=9 comm="qemu-kvm" path="/dev/vfio/5" tclass=chr_file\n'
+    ],
     "failures": ["Failed to initialize NVML: Driver/library version mismatch\n"],
     "firmware": ["APIC\nDMAR\nUEFI\n"],
     "grubenv": ["# GRUB Environment Block\nsaved_entry=abc-5.14\nkernelopts=ro quiet\n####\n"],
     "guest_console": ["GPUACC-BEGIN a-1\nGPUACC-PCI 0000:00:05.0 0x10de 0x15f8 0x030200\nGPUACC-END a-1\n"],
+    "guest_panic": ["Linux version 5.14\nKernel panic - not syncing: Out of memory\n"],
+    "held_cards": ["a1:2,a2"],
     "host_inventory": [
         "kernel=3.10.0\ndriver=NVRM version: 384.81\ncard=0, Tesla P100, GPU-1, 3, 0000:04:00.0, 86.00\n"
     ],
@@ -97,7 +102,15 @@ EXAMPLES = {
         "=== 11111111-2222-3333-4444-555555555555 running\n<domain><devices><hostdev type='pci'><source><address "
         "domain='0x0000' bus='0x04' slot='0x00' function='0x0'/></source></hostdev></devices></domain>\n=== end\n"
     ],
+    "memory_residue": ["words 4096 found 0\n"],
+    "memory_residue_state": ["GPU-1, 86.00.26.00.02, 250.00, 250.00, Default, Enabled\n"],
     "module_parameters": ["allow_unsafe_interrupts:N\nend:\n"],
+    "pci_claims": [
+        "hypervisor_hostname\taddress\tstatus\tinstance_uuid\tvendor_id\tproduct_id\tnuma_node\n"
+        "compute-0.localdomain\t0000:04:00.0\tallocated\t1-2\t10de\t15f8\tNULL\n"
+    ],
+    "undercloud_rows": ['[{"Name": "compute-0", "Provisioning State": "active"}]\n'],
+    "vfio_log": ["vfio-pci 0000:04:00.0: not ready 1023ms after FLR; giving up\n"],
 }
 
 
@@ -149,6 +162,10 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
         assert answer(tool, unix.replace("\n", "\r")) == answer(tool, unix)
 
 
+MAY_BE_SILENT = {
+    "audit_log", "failures", "grubenv", "guest_console", "guest_panic", "held_cards", "pci_claims", "undercloud_rows", "vfio_log",
+}  # fmt: skip
+"""An empty log, table or list is an answer."""
 REPEATED = (
     " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
     "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
@@ -170,18 +187,17 @@ def test_long_repetitions_take_bounded_time(tool: str, length: int):
             assert time.process_time() - started < LIMIT_S, unit
 
 
-@pytest.mark.parametrize("tool", sorted(ALL))
+@pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures"}))  # it reads lines that others have bounded
 def test_an_answer_without_end_is_refused(tool: str):
     started = time.process_time()
 
-    if tool not in ("failures", "firmware", "guest_console", "host_inventory", "libvirt_domains"):
-        with pytest.raises(ParseError):
-            ALL[tool]("x" * 6_000_000)
+    with pytest.raises(ParseError):
+        ALL[tool]("x" * 6_000_000)
 
     assert time.process_time() - started < LIMIT_S
 
 
-@pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures", "guest_console", "grubenv"}))
+@pytest.mark.parametrize("tool", sorted(set(ALL) - MAY_BE_SILENT))
 @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff"])
 def test_nothing_is_a_parse_error(tool: str, text: str):
     with pytest.raises(ParseError):
