@@ -19,15 +19,25 @@ LINUX = re.compile(r"\s*linux(?:16|efi)?\s+(\S+)\s*(.*)")
 SET = re.compile(r"\s*set\s+([A-Za-z_]\w*)=(.*)")
 MENU_ENTRY = re.compile(r"\s*(menuentry|submenu)\s+(.*)")
 IDENTIFIER = re.compile(r"(?:--id[= ]|\$menuentry_id_option\s+|\$\{menuentry_id_option\}\s+)[\"']?([^\s\"'{]{1,400})")
+DEBIAN_CONFIG = "/boot/grub/grub.cfg"
+"""Debian and Ubuntu start from this file with either firmware: the one on the EFI partition only points to it."""
+DEFAULTS_FILES = f"""
+echo {DEFAULTS}
+if grep -qs default/grub.d /usr/sbin/grub-mkconfig; then ls /etc/default/grub.d/*.cfg 2>/dev/null; fi; true
+"""
+"""Debian's grub-mkconfig reads a folder as well; Red Hat's does not."""
 OTHER_FILES = "ls /boot/grub2/grub.cfg /boot/efi/EFI/*/grub.cfg /boot/loader/entries/*.conf 2>/dev/null || true"
-FIRMWARE_FILES = "if [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlink -f /etc/grub2.cfg; fi"
+FIRMWARE_FILES = f"""
+if [ -e {DEBIAN_CONFIG} ] && [ ! -d /boot/grub2 ]; then echo {DEBIAN_CONFIG}
+elif [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlink -f /etc/grub2.cfg; fi
+"""
 SAVED = "saved_entry"
 LOOK_BACK_LINES = 400
 
 
 @dataclass(frozen=True)
 class GrubDefaults:
-    """Variables of /etc/default/grub."""
+    """Variables of /etc/default/grub and of the files that are read after it."""
 
     variables: dict[str, str]
 
@@ -68,18 +78,23 @@ def parse_defaults(text: str) -> GrubDefaults:
         ParseError: a line that is no assignment, or a quote that is not closed.
     """
     variables: dict[str, str] = {}
-    for number, line in _joined(transcript_of(DEFAULTS, text, DEFAULTS)):
+    _assign(variables, text, DEFAULTS)
+    if not variables:
+        raise ParseError(DEFAULTS, "no assignment in it", line=text.strip()[-200:])
+    return GrubDefaults(variables)
+
+
+def _assign(variables: dict[str, str], text: str, source: str) -> None:
+    """Carry out the assignments of a shell fragment."""
+    for number, line in _joined(transcript_of(source, text, source)):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = ASSIGNMENT.fullmatch(line)
         if match is None:
-            raise ParseError(DEFAULTS, "not an assignment", line=line, line_number=number)
+            raise ParseError(source, "not an assignment", line=line, line_number=number)
         name, plus, raw = match.groups()
         value = _value(raw, variables, line, number)
         variables[name] = variables.get(name, "") + value if plus else value
-    if not variables:
-        raise ParseError(DEFAULTS, "no assignment in it", line=text.strip()[-200:])
-    return GrubDefaults(variables)
 
 
 def _joined(lines: list[str]) -> list[tuple[int, str]]:
@@ -226,13 +241,20 @@ def chosen(entries: tuple[BootEntry, ...], default: str) -> BootEntry | None:
 
 
 def read_defaults(host: Host) -> GrubDefaults:
-    """/etc/default/grub of `host`."""
-    return parse_defaults(read_file(host, DEFAULTS, as_root=True))
+    """/etc/default/grub of `host`, and on Debian and Ubuntu what /etc/default/grub.d adds."""
+    first, *more = output_of(host, DEFAULTS_FILES, as_root=True).stdout.split()
+    variables = dict(parse_defaults(read_file(host, first, as_root=True)).variables)
+    for file in more:
+        if text := read_file(host, file, as_root=True).strip():
+            _assign(variables, text, file)
+    return GrubDefaults(variables)
 
 
 def _environment_text(host: Host) -> str:
     """grubenv of `host`; empty where there is none."""
-    return output_of(host, "cat /boot/grub2/grubenv 2>/dev/null || true", as_root=True).stdout
+    return output_of(
+        host, "cat /boot/grub2/grubenv 2>/dev/null || cat /boot/grub/grubenv 2>/dev/null || true", as_root=True
+    ).stdout
 
 
 def read_boot_entry(host: Host) -> BootEntry:

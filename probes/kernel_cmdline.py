@@ -22,10 +22,6 @@ class KernelCmdline:
 
     arguments: tuple[str, ...]
 
-    def turns_iommu_on(self, cpu_vendor: str) -> bool:
-        """Intel's IOMMU is off unless asked for, AMD's on unless refused."""
-        return turns_iommu_on(self.arguments, cpu_vendor)
-
     def values(self, name: str) -> tuple[str, ...]:
         """Values of every `name=…`, in their order, e.g. values("iommu") == ("pt",)."""
         return values(self.arguments, name)
@@ -43,8 +39,10 @@ def values(arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(value.strip('"') for key, equals, value in found if equals and key.strip('"') == name)
 
 
-def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str) -> bool:
+def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str, *, on_by_default: bool = False) -> bool:
     """Whether kernel arguments leave the IOMMU of a vendor's processor on; the last of two wins.
+
+    AMD's is on unless refused; Intel's is off unless asked for, or `on_by_default` by the kernel's configuration.
 
     https://docs.kernel.org/admin-guide/kernel-parameters.html
     """
@@ -53,7 +51,7 @@ def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str) -> bool:
     if cpu_vendor == "amd":
         return "off" not in _options(arguments, "amd_iommu")
     switches = [option for option in _options(arguments, "intel_iommu") if option in ("on", "off")]
-    return switches[-1:] == ["on"]
+    return switches[-1] == "on" if switches else on_by_default
 
 
 def _options(arguments: tuple[str, ...], name: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from judging import require
 
-from probes import firmware, grub, kernel_cmdline, pci_devices
+from probes import firmware, grub, kernel_cmdline, kernel_config, pci_devices
 from probes.host import Host
 from provisioning.cloud_file import DeclaredHost
 
@@ -13,11 +13,20 @@ IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
 ACS = "https://docs.kernel.org/PCI/pciebus-howto.html"
 LOADER = "/loader/entries/"
+SET_BY_LOADER = ("BOOT_IMAGE=", "vt.handoff=")
 WANTED = {"intel": "intel_iommu=on", "amd": "amd_iommu=on"}
 
 
 def _vendor(declared: DeclaredHost) -> str:
     return declared.cpu_vendor or "intel"
+
+
+def _turns_iommu_on(host: Host, declared: DeclaredHost, arguments: tuple[str, ...]) -> bool:
+    """Debian and Ubuntu have kernels that need no argument for Intel's IOMMU."""
+    if kernel_cmdline.turns_iommu_on(arguments, _vendor(declared)):
+        return True
+    on_by_default = kernel_config.read(host).intel_iommu_on_by_default
+    return kernel_cmdline.turns_iommu_on(arguments, _vendor(declared), on_by_default=on_by_default)
 
 
 @pytest.mark.check("host.iommu.firmware", source=IOMMU_DOC)
@@ -39,7 +48,7 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
     arguments = grub.read_defaults(gpu_host).arguments
 
     require(
-        kernel_cmdline.turns_iommu_on(arguments, _vendor(declared_gpu_host)),
+        _turns_iommu_on(gpu_host, declared_gpu_host, arguments),
         "kernel-argument-missing",
         f"GRUB_CMDLINE_LINUX lacks {WANTED[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs did not "
         "reach this host",
@@ -52,7 +61,7 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
 def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """The configuration that this firmware starts from has the argument: the next boot will have it."""
     entry, vendor = grub.read_boot_entry(gpu_host), _vendor(declared_gpu_host)
-    is_on = kernel_cmdline.turns_iommu_on(entry.arguments, vendor)
+    is_on = _turns_iommu_on(gpu_host, declared_gpu_host, entry.arguments)
     others = () if is_on else grub.read_other_entries(gpu_host, entry)
     elsewhere = [other.source for other in others if kernel_cmdline.turns_iommu_on(other.arguments, vendor)]
     cause, fix = _why_not(entry.source, elsewhere)
@@ -80,20 +89,22 @@ def _why_not(source: str, elsewhere: list[str]) -> tuple[str, str]:
     if elsewhere:
         return (
             "written-to-the-wrong-grub-cfg",
-            f"grub2-mkconfig -o {source}: the file of this firmware type; then reboot",
+            f"{_generate(source)}: the file of this firmware type; then reboot",
         )
-    return "boot-configuration-not-generated", f"grub2-mkconfig -o {source}, then reboot"
+    return "boot-configuration-not-generated", f"{_generate(source)}, then reboot"
+
+
+def _generate(source: str) -> str:
+    return "update-grub" if source == grub.DEBIAN_CONFIG else f"grub2-mkconfig -o {source}"
 
 
 @pytest.mark.check("host.iommu.cmdline", rests_on=("host.iommu.boot_entry",), source=KERNEL_DOC)
 def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """/proc/cmdline has the argument: files alone change nothing before a reboot."""
-    vendor = _vendor(declared_gpu_host)
-
     require(
-        kernel_cmdline.read(gpu_host).turns_iommu_on(vendor),
+        _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
-        f"/proc/cmdline lacks {WANTED[vendor]}: the host runs since before its boot configuration was changed",
+        f"/proc/cmdline lacks {WANTED[_vendor(declared_gpu_host)]}: the host runs since before its boot configuration was changed",
         fix="reboot the host",
         file="/proc/cmdline",
     )
@@ -107,7 +118,7 @@ def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_ho
     running = set(kernel_cmdline.read(gpu_host).arguments)
     entry = grub.read_boot_entry(gpu_host)
 
-    different = {word for word in running ^ set(entry.arguments) if not word.startswith("BOOT_IMAGE=")}
+    different = {word for word in running ^ set(entry.arguments) if not word.startswith(SET_BY_LOADER)}
 
     require(
         not different,

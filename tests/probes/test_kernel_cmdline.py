@@ -28,7 +28,7 @@ from provisioning.errors import ParseError
     ],
 )
 def test_iommu(text: str, vendor: str, is_on: bool):
-    assert kernel_cmdline.parse(text).turns_iommu_on(vendor) is is_on
+    assert kernel_cmdline.turns_iommu_on(kernel_cmdline.parse(text).arguments, vendor) is is_on
 
 
 def test_blanks_within_quotes_do_not_separate():

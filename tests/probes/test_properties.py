@@ -97,6 +97,7 @@ EXAMPLES = {
     "host_inventory": [
         "kernel=3.10.0\ndriver=NVRM version: 384.81\ncard=0, Tesla P100, GPU-1, 3, 0000:04:00.0, 86.00\n"
     ],
+    "kernel_config": ['# CONFIG_X is not set\nCONFIG_INTEL_IOMMU=y\nCONFIG_LOCALVERSION="-1"\n'],
     "kernel_release": ["3.10.0-693.el7.x86_64\n"],
     "libvirt_domains": [
         "=== 11111111-2222-3333-4444-555555555555 running\n<domain><devices><hostdev type='pci'><source><address "

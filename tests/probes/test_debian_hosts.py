@@ -1,0 +1,84 @@
+"""Hosts of Debian and Ubuntu: their boot loader has other files, their kernels other defaults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from probes import grub, kernel_cmdline, kernel_config
+from probes.host import CommandOutput
+from provisioning.local_host import LocalHost
+
+MENU = "menuentry 'Ubuntu' --id simple {\n linux /vmlinuz-5.15.0-91-generic root=/dev/sda1 ro intel_iommu=on\n}\n"
+
+
+class HostBelow:
+    """A host whose system files lie below a folder."""
+
+    name = "compute-0"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._host = LocalHost("here")
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        for top in ("/etc/", "/boot/", "/usr/sbin/", "/sys/"):
+            command = command.replace(top, f"{self.root}{top}")
+        answer = self._host.run(command, timeout_s=timeout_s)
+        return replace(answer, stdout=answer.stdout.replace(str(self.root), ""))
+
+    def has(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostBelow:
+    """A Debian host with an argument in a file of its own."""
+    found = HostBelow(tmp_path)
+    found.has("usr/sbin/grub-mkconfig", 'for x in "${sysconfdir}"/default/grub.d/*.cfg ; do\n')
+    found.has("etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    found.has("etc/default/grub.d/50-maas.cfg", "# only a comment\n")
+    found.has(
+        "etc/default/grub.d/60-gpu.cfg", 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT intel_iommu=on"\n'
+    )
+    found.has("boot/grub/grub.cfg", MENU)
+    found.has("sys/firmware/efi/fw_platform_size", "64\n")
+    return found
+
+
+def test_an_argument_in_a_file_of_its_own_counts(host: HostBelow):
+    assert grub.read_defaults(host).arguments == ("quiet", "intel_iommu=on")
+
+
+def test_red_hats_mkconfig_does_not_read_that_folder(host: HostBelow):
+    host.has("usr/sbin/grub-mkconfig", ". ${sysconfdir}/default/grub\n")
+
+    assert grub.read_defaults(host).arguments == ("quiet",)
+
+
+def test_the_menu_is_the_same_for_both_firmwares(host: HostBelow):
+    entry = grub.read_boot_entry(host)
+
+    assert entry.source == grub.DEBIAN_CONFIG
+    assert "intel_iommu=on" in entry.arguments
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments", "is_on"),
+    [
+        ("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", (), True),
+        ("CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y", ("quiet",), True),
+        ("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", ("intel_iommu=off",), False),
+        ("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", ("intel_iommu=on", "intel_iommu=off"), False),
+        ("# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set", (), False),
+    ],
+)
+def test_a_kernel_may_need_no_argument(option: str, arguments: tuple[str, ...], is_on: bool):
+    config = kernel_config.parse(f"CONFIG_INTEL_IOMMU=y\n{option}\n")
+
+    on = kernel_cmdline.turns_iommu_on(arguments, "intel", on_by_default=config.intel_iommu_on_by_default)
+
+    assert on is is_on
