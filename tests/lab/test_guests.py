@@ -222,6 +222,19 @@ def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
     assert peers.unidirectional_gb_per_s[0][1] == pytest.approx(10.2, rel=0.05)
 
 
+def test_reads_between_peers_are_measured_when_asked_for(cuda_guest: Guest) -> None:
+    program = f"{SAMPLES}/1_Utilities/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"
+    with cuda_guest.state(machine={"p2p_exposed": True}, host_numa_node=1):
+        peers = p2p_test.parse(cuda_guest.sh(f"{program} --p2p_read"))
+
+    assert peers.can_access == {(0, 1), (1, 0)}
+    assert peers.unidirectional_reads_gb_per_s is not None
+    assert peers.unidirectional_reads_gb_per_s[0][1] == pytest.approx(peers.unidirectional_gb_per_s[0][1], rel=0.05)
+    assert peers.latency_reads_us is not None
+    assert peers.latency_reads_us[0][1] > 3 * peers.latency_us[0][1]
+    assert peers.cpu_latency_reads_us is not None
+
+
 def test_a_narrow_link_halves_the_copies_over_it_and_nothing_else(cuda_guest: Guest) -> None:
     full = cuda_guest.bandwidth()
     with cuda_guest.state(link={"generation": 3, "width": 8}):

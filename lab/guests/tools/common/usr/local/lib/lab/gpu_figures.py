@@ -95,12 +95,12 @@ def peer_copies_arrive(machine):
     return not machine.get("acs_redirect")
 
 
-def peer_latency(machine, one, other, enabled):
+def peer_latency(machine, one, other, enabled, reads=False):
     """Latency between two cards in microseconds."""
     if one is other:
         return 1.84 * _noise(one, "self latency")
     if enabled and has_peer_access(machine, one, other):
-        return 1.36 * _noise(one, "peer latency")
+        return (7.8 if reads else 1.36) * _noise(one, "peer latency")  # a read waits for the answer, a write does not
     return 11.9 * (1 + (_noise(one, "latency") - 1) * 6)
 
 
