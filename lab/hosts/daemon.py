@@ -6,7 +6,6 @@ calls, and opens and closes floating IPs as Neutron's database says. Standard li
 
 from __future__ import annotations
 
-import array
 import base64
 import contextlib
 import json
@@ -26,6 +25,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.hosts import boot, card_memory, contents, hardware
+from lab.hosts.host_calls import HostCalls
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from lab.services.files import remove_tree
@@ -57,7 +57,7 @@ class Machines:
         self.lock = threading.RLock()
         self.selector = selectors.DefaultSelector()
         self.listeners: dict[str, socket.socket] = {}
-        self.call_listeners: dict[str, socket.socket] = {}
+        self.host_calls = HostCalls(state.paths, self.pids, self._power)
         self.children: set[subprocess.Popen[bytes]] = set()
 
     # ---- what a client may ask for
@@ -145,7 +145,7 @@ class Machines:
             return
         call_socket = directory.root / "hostcall.sock"
         if not call_socket.exists():
-            self._open_host_calls(name)
+            self.host_calls.open(name)
         lower = ":".join(str(path) for path in [*directory.usr_layers(), self.paths.userland / "usr"])
         title = f"{self.state.marker}:machine:{name}"
         command = [sys.executable, "-S", "-m", "lab.hosts.namespaces", str(directory.root), lower, title]
@@ -227,7 +227,7 @@ class Machines:
             for address in self.machine(name)["addresses"]:
                 self.unlisten(address)
             self._stop(name)
-        self._close_host_calls(name)
+        self.host_calls.close(name)
         remove_tree(directory.root)
 
     def console(self, name: str) -> str:
@@ -401,83 +401,6 @@ class Machines:
         with contextlib.closing(sqlite3.connect(self.paths.databases / "neutron.db", timeout=5)) as connection:
             return bool(connection.execute(SSH_ALLOWED_QUERY, (address,)).fetchone()[0])
 
-    # ---- host calls: a program in a machine that the lab carries out outside
-
-    def _open_host_calls(self, name: str) -> None:
-        # the machine's directory may be too deep for a socket's name: bind it through a short one
-        path = self.paths.machines / name / "hostcall.sock"
-        short = self._call_socket(name)
-        short.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(short))
-        os.chmod(short, 0o666)  # any user of the machine may call; the directory is 0700 outside
-        os.link(short, path) if _same_device(short, path.parent) else _bind_in(listener, short, path)
-        listener.listen(16)
-        self.call_listeners[name] = listener
-        threading.Thread(target=self._serve_host_calls, args=(name, listener), daemon=True).start()
-
-    def _call_socket(self, name: str) -> Path:
-        return self.paths.sockets / f"call-{name[:40]}.sock"
-
-    def _close_host_calls(self, name: str) -> None:
-        listener = self.call_listeners.pop(name, None)
-        if listener is not None:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-            listener.close()
-        self._call_socket(name).unlink(missing_ok=True)
-
-    def _serve_host_calls(self, name: str, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._host_call, args=(name, connection), daemon=True).start()
-
-    def _host_call(self, name: str, connection: socket.socket) -> None:
-        with connection:
-            data, descriptors = _receive(connection)
-            try:
-                request = json.loads(data)
-                code = self._carry_out(name, request, descriptors, connection)
-            except Exception as error:
-                traceback.print_exc()
-                with contextlib.suppress(OSError):
-                    os.write(descriptors[2], f"{error}\n".encode())
-                code = 1
-            finally:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-            with contextlib.suppress(OSError):
-                connection.sendall(json.dumps({"code": code}).encode() + b"\n")
-
-    def _carry_out(self, name: str, request: dict[str, Any], descriptors: list[int], connection: socket.socket) -> int:
-        if request["argv"][0] == "power":
-            threading.Thread(target=self._power, args=(name, request["argv"][1]), daemon=True).start()
-            return 0
-        variables = {**os.environ, **{key: value for key, value in request["env"].items() if key.startswith("OS_")}}
-        variables |= {
-            "LAB_NAME": self.paths.name,
-            "LAB_MACHINE": name,
-            "LAB_CWD": request["cwd"],
-            "LAB_USER": request["user"],
-            "LAB_UID": str(os.getuid()),
-        }
-        process = subprocess.Popen(
-            [*self._as_root_of(name), sys.executable, "-m", "lab.hostcalls", *request["argv"]],
-            stdin=descriptors[0], stdout=descriptors[1], stderr=descriptors[2], env=variables, start_new_session=True,
-        )  # fmt: skip
-        watcher = threading.Thread(target=_end_with_caller, args=(connection, process), daemon=True)
-        watcher.start()
-        return process.wait()
-
-    def _as_root_of(self, name: str) -> list[str]:
-        """What makes a program root over the files of all users of a machine: only its user namespace can."""
-        if os.getuid() == 0:
-            return []
-        return ["nsenter", "-t", str(self.pids[name]), "-U", "-S", "0", "-G", "0", "--"]
-
     def _power(self, name: str, action: str) -> None:
         time.sleep(0.05)  # let the caller's program end first
         try:
@@ -564,47 +487,6 @@ def _is_alive(pid: int, marker: str) -> bool:
         return marker in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
         return False
-
-
-def _same_device(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
-
-
-def _bind_in(listener: socket.socket, short: Path, path: Path) -> None:
-    """Bind again through /proc/self/fd of the directory, whose name is short."""
-    short.unlink()
-    directory = os.open(path.parent, os.O_DIRECTORY)
-    try:
-        fresh = socket.socket(socket.AF_UNIX)
-        fresh.bind(f"/proc/self/fd/{directory}/{path.name}")
-        os.chmod(path, 0o666)
-        os.dup2(fresh.fileno(), listener.fileno())
-        fresh.close()
-    finally:
-        os.close(directory)
-
-
-def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    data, ancillary, _, _ = connection.recvmsg(1 << 20, socket.CMSG_SPACE(3 * array.array("i").itemsize))
-    descriptors: list[int] = []
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            numbers = array.array("i")
-            numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
-            descriptors.extend(numbers)
-    while not data.endswith(b"\n"):
-        more = connection.recv(1 << 20)
-        if not more:
-            break
-        data += more
-    return data, descriptors
-
-
-def _end_with_caller(connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
-    """A call ends when the program in the machine does: a dropped SSH session must not leave work behind."""
-    with contextlib.suppress(OSError):
-        if connection.recv(1) == b"" and process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> None:
