@@ -209,13 +209,13 @@ def _plausible(run: _Run, last: str, number: int) -> None:
         )
 
 
-def read(host: Host, device: int) -> BandwidthTest:
-    """Measure one device of `host` in quick mode.
+def read(host: Host, device: int, *, path: str = "") -> BandwidthTest:
+    """Measure one device of `host` in quick mode; `path` is the program's, where it is known.
 
     Raises:
         ParseError: also where a direction is missing, or another device was measured.
     """
-    found = parse(run_sample(host, TOOL, f"--device={device}").stdout)
+    found = parse(run_sample(host, TOOL, f"--device={device}", path=path).stdout)
     missing = set(DIRECTION.values()) - set(found.series)
     if missing:
         raise ParseError(TOOL, f"no figure for {', '.join(sorted(missing))}")

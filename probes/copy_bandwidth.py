@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probes import bandwidth_test, nvbandwidth
-from probes.cuda_samples import run_sample
+from probes.cuda_samples import path_of, run_sample
 from probes.host import Host
 from provisioning.errors import ParseError, ToolMissing
 
@@ -38,17 +38,19 @@ def read(host: Host, devices: int) -> CopyBandwidth:
         ParseError: also where a device or direction has no figure.
     """
     try:
-        return CopyBandwidth(bandwidth_test.TOOL, tuple(_by_bandwidth_test(host, device) for device in range(devices)))
+        path = path_of(host, bandwidth_test.TOOL)
     except ToolMissing:
         return from_nvbandwidth(nvbandwidth.read(host, NVBANDWIDTH_TESTS), devices)
+    figures = tuple(_by_bandwidth_test(host, device, path) for device in range(devices))
+    return CopyBandwidth(bandwidth_test.TOOL, figures)
 
 
-def _by_bandwidth_test(host: Host, device: int) -> dict[str, float]:
+def _by_bandwidth_test(host: Host, device: int, path: str) -> dict[str, float]:
     """The 32 MB of quick mode stay in newer cards' L2: D2D is measured again beyond it."""
-    figures = dict(bandwidth_test.read(host, device).gb_per_s)
+    figures = dict(bandwidth_test.read(host, device, path=path).gb_per_s)
     size = BEYOND_CACHES_BYTES
     options = f"--device={device} --dtod --mode=range --start={size} --end={size} --increment={size}"
-    figures |= bandwidth_test.parse(run_sample(host, bandwidth_test.TOOL, options).stdout).gb_per_s
+    figures |= bandwidth_test.parse(run_sample(host, bandwidth_test.TOOL, options, path=path).stdout).gb_per_s
     return figures
 
 

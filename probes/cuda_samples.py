@@ -99,15 +99,17 @@ def path_of(host: Host, name: str) -> str:
     return shlex.quote(path)
 
 
-def run_sample(host: Host, name: str, arguments: str = "", *, timeout_s: float = 300.0) -> CommandOutput:
-    """Run a sample, its devices in the order of their addresses.
+def run_sample(
+    host: Host, name: str, arguments: str = "", *, timeout_s: float = 300.0, path: str = ""
+) -> CommandOutput:
+    """Run a sample, its devices in the order of their addresses; `path` is what `path_of` gave before.
 
     Raises:
         ToolMissing: no executable of that name.
         CommandTimeout: it hangs.
         CommandError: another exit code than 0; carries what it said.
     """
-    output = host.run(f"{IN_BUS_ORDER} {path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
+    output = host.run(f"{IN_BUS_ORDER} {path or path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
     if output.exit_code != 0:
         raise CommandError(
             f"{name} failed",

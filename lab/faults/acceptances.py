@@ -7,8 +7,10 @@ exit code, check records, root causes, the end of the output. Forking saves each
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -25,15 +27,18 @@ def preload() -> None:
     """What every acceptance imports and reads."""
     import hypothesis  # its plugin comes with every run
     import openstack.connection
-    import pandas
     import paramiko
-    import pydantic
     import pytest
-    import testinfra.host
+    import testinfra.modules.package
 
-    import provisioning.cloud_file
-    import reports.diagnosis
-    import reports.history.loading
+    import probes
+    import provisioning
+    import reports
+
+    for package in (probes, provisioning, reports):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     from probes.references import bands, gpu_models
     from provisioning.preflight import releases
     from reports.page import environment
@@ -41,7 +46,7 @@ def preload() -> None:
     gpu_models(), bands.observations(), releases.parameters()
     for name in environment().list_templates():
         environment().get_template(name)
-    del openstack, pandas, paramiko, pydantic, pytest, testinfra, provisioning, reports, hypothesis
+    del hypothesis, openstack, paramiko, pytest, testinfra
 
 
 def accept(arguments: list[str], run: Path, limit_s: float) -> dict[str, Any]:
