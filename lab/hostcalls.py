@@ -5,6 +5,7 @@ Each call runs in a fork of this process, which has imported all of them already
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -36,7 +37,9 @@ CLONE_NEWUSER = 0x10000000
 
 def serve(requests: socket.socket) -> None:
     """Carry out requests `{"argv", "env", "root_of": PID or null}` until the other end closes."""
-    tools = {name: _tool(place) for name, place in TOOLS.items()}
+    for tool in TOOLS:
+        with contextlib.suppress(ImportError):  # machines without a control plane have no use for all of them
+            _function(tool)
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a call's process: its pipe tells its end
@@ -46,20 +49,18 @@ def serve(requests: socket.socket) -> None:
             return
         if os.fork() == 0:
             requests.close()
-            _carry_out(tools, json.loads(data), descriptors)
+            _carry_out(json.loads(data), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _tool(place: str) -> Callable[[list[str]], int]:
-    module, _, function = place.partition(":")
-    found: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
+def _function(tool: str) -> Callable[[list[str]], int]:
+    module, _, name = TOOLS[tool].partition(":")
+    found: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
     return found
 
 
-def _carry_out(
-    tools: dict[str, Callable[[list[str]], int]], request: dict[str, Any], descriptors: list[int]
-) -> NoReturn:
+def _carry_out(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Run one tool with the caller's stdio in this process, and end it."""
     *stdio, result = descriptors
     code = 1
@@ -74,15 +75,16 @@ def _carry_out(
         os.environ.update(request["env"])
         if request["root_of"] is not None:
             _become_root_of(request["root_of"])
-        code = int(tools[request["argv"][0]](request["argv"][1:]))
+        code = int(_function(request["argv"][0])(request["argv"][1:]))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else _said(ended.code)
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(result, f"{code}\n".encode())
+        with contextlib.suppress(OSError):  # the caller may be gone
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.write(result, f"{code}\n".encode())
         os._exit(code)
 
 

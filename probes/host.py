@@ -50,7 +50,15 @@ def output_of(host: Host, command: str, *, timeout_s: float = 60.0, as_root: boo
         ToolMissing: the program is not there (exit code 127).
         CommandError: any other exit code than 0.
     """
-    output = host.run(command, timeout_s=timeout_s, as_root=as_root)
+    return succeeded(host.run(command, timeout_s=timeout_s, as_root=as_root))
+
+
+def succeeded(output: CommandOutput) -> CommandOutput:
+    """The same output, when its command ended with exit code 0.
+
+    Raises:
+        ToolMissing, CommandError: as `output_of`.
+    """
     if output.exit_code == 0:
         return output
     missing = output.exit_code == COMMAND_NOT_FOUND

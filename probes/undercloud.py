@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
-from probes.host import Host, output_of
+from probes.host import Host, output_of, succeeded
 from probes.reading import bounded
 from provisioning.errors import ParseError
 
 STACKRC = ". ~/stackrc && "
 TIMEOUT_S = 120.0
+NO_CONTAINER = re.compile(r"Container .{0,80}not found|404 Not Found")
+"""swift's words for a container that nobody made; without them, it could not look."""
 
 
 def parse_rows(text: str) -> list[dict[str, Any]]:
@@ -45,9 +48,15 @@ def stack_status(host: Host, name: str) -> str | None:
 
 
 def artifacts(host: Host) -> tuple[str, ...]:
-    """Objects in the container that deploy artifacts are uploaded to; none where there is no container."""
+    """Objects in the container that deploy artifacts are uploaded to; none where there is no container.
+
+    Raises:
+        CommandError: swift could not look.
+    """
     answer = host.run(f"{STACKRC}swift list overcloud-artifacts", timeout_s=TIMEOUT_S)
-    return tuple(answer.stdout.split()) if answer.exit_code == 0 else ()
+    if answer.exit_code != 0 and NO_CONTAINER.search(answer.stderr):
+        return ()
+    return tuple(succeeded(answer).stdout.split())
 
 
 def files_in(host: Host, folder: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ SCORE_HEAD = """# The score
 
 Each fault of the catalogue is put into a lab (`make faults`), the acceptance runs, and what it says is judged: found, its root
 cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. Seconds are
-those of injection, acceptance and mending on two processors that two labs shared. Made by `scripts/describe_faults.py`.
+those of injection, acceptance and mending on two processors that three labs shared. Made by `scripts/describe_faults.py`.
 """
 HEAD = """# Symptoms
 

@@ -12,7 +12,8 @@ from provisioning.openstack.connection import translated
 from provisioning.waiting import wait_for
 
 STATE_TIMEOUT_S = 600.0
-POLL_S = 0.2
+POLL_S = 0.5
+"""Each look at an instance asks Neutron as well."""
 
 
 class InstanceRefused(ProvisioningError):

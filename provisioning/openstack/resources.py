@@ -28,7 +28,8 @@ class Kind:
 
 
 def _server(admin: Any, name: str) -> Any:
-    return next((found for found in admin.compute.servers(all_projects=True, name=name) if found.name == name), None)
+    found = admin.compute.servers(details=False, all_projects=True, name=name)  # details would ask Neutron for each
+    return next((server for server in found if server.name == name), None)
 
 
 def _delete_server(admin: Any, server: Any) -> None:
@@ -116,6 +117,6 @@ def remove(admin: Any, kind: str, name: str) -> None:
         lambda: exists(admin, kind, name),
         lambda there: not there,
         timeout_s=GONE_TIMEOUT_S,
-        interval_s=0.2,
+        interval_s=0.3,
         describe=lambda there: "still there" if there else "gone",
     )

@@ -25,6 +25,7 @@ from probes import (
     p2p_test,
     pci_devices,
     rpm,
+    undercloud,
 )
 from probes.cuda_samples import run_sample
 from probes.nvidia_smi import csv, query, topology
@@ -209,3 +210,21 @@ def test_cloud_init_that_failed_is_an_answer(machine: Machine):
     machine.has("cloud-init", text="", exit_code=2)
     with pytest.raises(CommandError):
         cloud_init.read(machine.host)
+
+
+@pytest.fixture
+def stackrc(machine: Machine) -> None:
+    (machine.folder / "stackrc").write_text("")
+
+
+@pytest.mark.usefixtures("stackrc")
+def test_no_artifacts_is_another_answer_than_no_answer(machine: Machine):
+    machine.has("swift", text="puppet-modules.tar.gz\n")
+    assert undercloud.artifacts(machine.host) == ("puppet-modules.tar.gz",)
+
+    machine.has("swift", exit_code=1, error="Container 'overcloud-artifacts' not found")
+    assert undercloud.artifacts(machine.host) == ()
+
+    machine.has("swift", exit_code=1, error="Unable to establish connection to http://192.168.24.1:5000/v3")
+    with pytest.raises(CommandError, match="Unable to establish connection"):
+        undercloud.artifacts(machine.host)
