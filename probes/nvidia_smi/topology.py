@@ -15,6 +15,8 @@ DEVICE = re.compile(
     r"GPU[0-9]{1,3}|NIC[0-9]{1,3}|(?:mlx|bnxt|hfi|efa|rocep|ibp|roce|qedr|irdma|mana|siw|ib)[A-Za-z0-9_]{0,30}"
 )
 AFFINITIES = ("CPU Affinity", "NUMA Affinity", "GPU NUMA ID")
+AFFINITY = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:, ?[0-9]{1,5}(?:-[0-9]{1,5})?){0,4096}|N/A|")
+"""CPUs or nodes, e.g. 0-23,48-71."""
 WAY = re.compile(r"X|SYS|NODE|PHB|PXB|PIX|PSB|SOC|QPI|C2C|INT|NV[0-9]{1,3}")
 STATUS = re.compile(r"X|OK|CNS|GNS|TNS|NS|DR|U|N/A|DISABLED")
 NIC = re.compile(r"\s*(NIC[0-9]{1,3}): (\S+)")
@@ -71,6 +73,10 @@ def parse(text: str) -> Topology:
         words, rest = _words(line, name, len(devices), columns, number + 1)
         _take(ways, devices, name, words, WAY, line, number + 1)
         affinities[name] = rest
+    last, *others = (affinities[name] for name in reversed(devices))
+    ends_there = len(lines) == start + 1 + len(devices)
+    if ends_there and devices[-1].startswith("GPU") and not any(last.values()) and any(any(o.values()) for o in others):
+        raise ParseError(TOOL, f"cut off in the row of {devices[-1]}", line=lines[-1], line_number=len(lines))
     _symmetric(ways)
     _only_a_legend(lines, start + 1 + len(devices))
     nics = {match[1]: match[2] for line in lines if (match := NIC.fullmatch(line))}
@@ -148,6 +154,9 @@ def _columns(
         raise ParseError(
             TOOL, f"{len(filled)} values for {', '.join(columns) or 'no column'}", line=line, line_number=number
         )
+    unknown = [cell for cell in filled if AFFINITY.fullmatch(cell) is None]
+    if unknown:
+        raise ParseError(TOOL, f"{unknown[0][:20]!r} is no list of CPUs or nodes", line=line, line_number=number)
     return {name: None if cell in ("", "N/A") else cell for name, cell in zip(columns, filled, strict=True)}
 
 
