@@ -6,7 +6,6 @@ Each call runs in a fork of this process, which has imported all of them already
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -17,6 +16,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+from lab.hosts import namespaces
 
 TOOLS = {
     "openstack": "lab.undercloud.commands:openstack",
@@ -32,7 +33,6 @@ TOOLS = {
 REQUEST_LIMIT_BYTES = 128 * 1024
 DESCRIPTORS = 4
 """The caller's stdin, stdout and stderr, and a pipe for the pid and the exit code, a line each."""
-CLONE_NEWUSER = 0x10000000
 
 
 def serve(requests: socket.socket) -> None:
@@ -74,7 +74,7 @@ def _carry_out(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["env"])
         if request["root_of"] is not None:
-            _become_root_of(request["root_of"])
+            namespaces.become_root_of(request["root_of"])
         code = int(_function(request["argv"][0])(request["argv"][1:]))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else _said(ended.code)
@@ -93,17 +93,6 @@ def _said(message: object) -> int:
     if message is not None:
         print(message, file=sys.stderr)
     return int(message is not None)
-
-
-def _become_root_of(pid: int) -> None:
-    """Become root over the files of all users of a machine: only its user namespace can."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open(f"/proc/{pid}/ns/user") as namespace:
-        if libc.setns(namespace.fileno(), CLONE_NEWUSER) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"enter the machine's user namespace: {os.strerror(number)}")
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
 
 
 if __name__ == "__main__":

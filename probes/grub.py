@@ -21,10 +21,9 @@ MENU_ENTRY = re.compile(r"\s*(menuentry|submenu)\s+(.*)")
 IDENTIFIER = re.compile(r"(?:--id[= ]|\$menuentry_id_option\s+|\$\{menuentry_id_option\}\s+)[\"']?([^\s\"'{]{1,400})")
 DEBIAN_CONFIG = "/boot/grub/grub.cfg"
 """Debian and Ubuntu start from this file with either firmware: the one on the EFI partition only points to it."""
-DEFAULTS_FILES = f"""
-echo {DEFAULTS}
-if grep -qs default/grub.d /usr/sbin/grub-mkconfig; then ls /etc/default/grub.d/*.cfg 2>/dev/null; fi; true
-"""
+MORE_DEFAULTS = (
+    "if grep -qs default/grub.d /usr/sbin/grub-mkconfig; then ls /etc/default/grub.d/*.cfg 2>/dev/null; fi; true"
+)
 """Debian's grub-mkconfig reads a folder as well; Red Hat's does not."""
 OTHER_FILES = "ls /boot/grub2/grub.cfg /boot/efi/EFI/*/grub.cfg /boot/loader/entries/*.conf 2>/dev/null || true"
 FIRMWARE_FILES = f"""
@@ -93,7 +92,7 @@ def _assign(variables: dict[str, str], text: str, source: str) -> None:
         if match is None:
             raise ParseError(source, "not an assignment", line=line, line_number=number)
         name, plus, raw = match.groups()
-        value = _value(raw, variables, line, number)
+        value = _value(raw, variables, source, line, number)
         variables[name] = variables.get(name, "") + value if plus else value
 
 
@@ -111,16 +110,16 @@ def _joined(lines: list[str]) -> list[tuple[int, str]]:
     return found
 
 
-def _value(raw: str, variables: dict[str, str], line: str, number: int) -> str:
+def _value(raw: str, variables: dict[str, str], source: str, line: str, number: int) -> str:
     if COMMAND_SUBSTITUTION.search(raw):  # what it will print is not known here
         return raw.strip().strip("\"'")
     is_literal = raw.lstrip().startswith("'")
     try:
         words = shlex.split(raw, comments=True)
     except ValueError as error:
-        raise ParseError(DEFAULTS, str(error), line=line, line_number=number) from error
+        raise ParseError(source, str(error), line=line, line_number=number) from error
     if len(words) > 1:
-        raise ParseError(DEFAULTS, "more than one word without quotes", line=line, line_number=number)
+        raise ParseError(source, "more than one word without quotes", line=line, line_number=number)
     value = words[0] if words else ""
     return value if is_literal else _expanded(value, variables)
 
@@ -242,9 +241,8 @@ def chosen(entries: tuple[BootEntry, ...], default: str) -> BootEntry | None:
 
 def read_defaults(host: Host) -> GrubDefaults:
     """/etc/default/grub of `host`, and on Debian and Ubuntu what /etc/default/grub.d adds."""
-    first, *more = output_of(host, DEFAULTS_FILES, as_root=True).stdout.split()
-    variables = dict(parse_defaults(read_file(host, first, as_root=True)).variables)
-    for file in more:
+    variables = dict(parse_defaults(read_file(host, DEFAULTS, as_root=True)).variables)
+    for file in output_of(host, MORE_DEFAULTS, as_root=True).stdout.split():
         if text := read_file(host, file, as_root=True).strip():
             _assign(variables, text, file)
     return GrubDefaults(variables)

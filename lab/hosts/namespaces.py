@@ -75,14 +75,25 @@ def start(machine: Path, usr_lower: str, title: str) -> int:
     return int(first.split()[1])
 
 
+def become_root_of(pid: int) -> None:
+    """Let this process be root over the files of all users of the machine with the init `pid`: only its namespace can."""
+    with open(f"/proc/{pid}/ns/user") as namespace:
+        _check(_libc.setns(namespace.fileno(), CLONE_NEWUSER), "enter the machine's user namespace")
+    _become_root()
+
+
+def _become_root() -> None:
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+
+
 def _in_child(machine: Path, usr_lower: str, title: str, from_parent: int, to_parent: int) -> None:
     try:
         os.setsid()
         _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC), "unshare")
         os.write(to_parent, b"u")
         os.read(from_parent, 1)
-        os.setresgid(0, 0, 0)
-        os.setresuid(0, 0, 0)
+        _become_root()
         _start_clock()
         init = os.fork()
         if init == 0:

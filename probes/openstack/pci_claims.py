@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from probes.host import Host, output_of
@@ -20,6 +21,7 @@ engine=$(command -v podman || command -v docker) || {{ echo "neither mysql nor a
 exec $engine exec -u root "$($engine ps -q -f name=galera-bundle | head -n 1)" mysql -B nova -e "{STATEMENT}"
 """
 STATUSES = ("available", "claimed", "allocated", "removed", "deleted", "unclaimable", "unavailable")
+ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def parse(text: str) -> tuple[PciClaim, ...]:
 
 def _claim(line: str, number: int) -> PciClaim:
     fields: list[str | None] = [None if field == "NULL" else field for field in line.split("\t")]
-    if len(fields) != len(COLUMNS) or fields[2] not in STATUSES:
+    if len(fields) != len(COLUMNS) or fields[2] not in STATUSES or not ADDRESS.fullmatch(str(fields[1])):
         raise ParseError("mysql", "not a PCI device", line=line, line_number=number)
     host, address, status, instance, vendor, product, node = fields
     if node is not None and not WHOLE.fullmatch(node):
