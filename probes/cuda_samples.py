@@ -20,7 +20,9 @@ ROOTS = (
 )
 """Where the programs were in every version: 1_Utilities, since CUDA 12.9 5_Domain_Specific, or bin beside them."""
 FIND = (
-    "command -v {name} || for root in " + " ".join(ROOTS) + '; do test -d "$root" && find "$root" -xdev -name {name} '
+    "command -v {names} || for root in "
+    + " ".join(ROOTS)
+    + '; do test -d "$root" && find "$root" -xdev \\( -name {either} \\) '
     "-type f -perm -u+x 2>/dev/null | head -n 1; done | head -n 1"
 )
 IN_BUS_ORDER = "CUDA_DEVICE_ORDER=PCI_BUS_ID"
@@ -29,11 +31,12 @@ IN_BUS_ORDER = "CUDA_DEVICE_ORDER=PCI_BUS_ID"
 https://docs.nvidia.com/cuda/cuda-c-programming-guide/index.html#env-vars
 """
 SAMPLES = "https://github.com/NVIDIA/cuda-samples, https://github.com/NVIDIA/nvbandwidth"
-SAFE_NAME = re.compile(r"[A-Za-z0-9_]+")
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 RETURNED = re.compile(r"\s*cuda\w{1,60} returned ([0-9]{1,4})")
 EXPLAINED = re.compile(r"\s*-> (.{1,200})")
 CODE = re.compile(r"\s*CUDA error at [^ ]{1,200}:[0-9]+ code=([0-9]{1,4})\((\w{1,80})\)")
 OLD_CODE = re.compile(r".{0,300}CUDA (?:Runtime|Driver) API error (?:= ?)?([0-9]{1,4})\b:?(.{0,200})")
+LIBRARY = re.compile(r".{1,300}: error while loading shared libraries: (.{1,200}): cannot open shared object file.*")
 FAILURE = re.compile(r"\s*Cuda failure [^ ]{1,200}:[0-9]+: '(.{1,200})'")
 SAID = re.compile(
     r"\s*(?:There (?:are|is) no (?:available )?device.*|!!!!!No devices found!!!!!|no CUDA-capable devices? (?:is|are|were) .*"
@@ -43,11 +46,12 @@ REMEDIES = {
     "cuda-3": "the driver could not start: see dmesg (NVRM, Xid) and nvidia-smi",
     "cuda-35": "the driver is older than this CUDA: install a newer driver, or an older CUDA",
     "cuda-38": "no driver, or no card: see lspci, lsmod and /dev/nvidia*",
-    "cuda-100": "no driver, or no card: see lspci, lsmod and /dev/nvidia*",
+    "cuda-100": "no driver, or no card: see lspci, lsmod and /dev/nvidia*; CUDA_VISIBLE_DEVICES hides cards",
     "cuda-802": "a machine with NVSwitch: start nvidia-fabricmanager of exactly the driver's version",
     "cuda-803": "library and module of the driver differ: reboot, or remove a foreign libcuda (cuda-compat)",
     "cuda-804": "the forward compatibility package does not support this card: remove cuda-compat",
     "cuda-999": "see dmesg (NVRM, Xid); reboot the machine",
+    "library-missing": "install the package that brings the library, or name its folder in /etc/ld.so.conf.d and run ldconfig",
 }
 
 
@@ -74,24 +78,26 @@ def _failure(line: str, explanation: str) -> tuple[str, str]:
         return f"cuda-{int(match[1])}", match[2]
     if match := OLD_CODE.match(line):
         return f"cuda-{int(match[1])}", match[2].strip() or "CUDA refuses"
+    if match := LIBRARY.match(line):
+        return "library-missing", f"{match[1]} is missing"
     if match := FAILURE.match(line):
         return "failed", match[1]
     return ("failed", "it says that it failed") if SAID.fullmatch(line) else ("", "")
 
 
-def path_of(host: Host, name: str) -> str:
-    """Path of a sample, or of another program that is built in the same way, e.g. nvbandwidth.
+def path_of(host: Host, *names: str) -> str:
+    """Path of a sample, or of another program that is built in the same way, e.g. nvbandwidth, under one of its names.
 
     Raises:
-        ToolMissing: no executable of that name.
+        ToolMissing: no executable of these names.
     """
-    if not SAFE_NAME.fullmatch(name):
-        raise ValueError(name)
-    command = FIND.format(name=name)
+    if not all(SAFE_NAME.fullmatch(name) for name in names):
+        raise ValueError(names)
+    command = FIND.format(names=" || command -v ".join(names), either=" -o -name ".join(names))
     path = host.run(command, timeout_s=60).stdout.strip()
     if not path:
         raise ToolMissing(
-            f"no program {name} of the CUDA samples",
+            f"no program {' or '.join(names)} of the CUDA samples",
             command=command,
             host=host.name,
             remedy=f"build it, in the home of the login user, below /usr/local or /opt: {SAMPLES}",
@@ -100,32 +106,38 @@ def path_of(host: Host, name: str) -> str:
 
 
 def run_sample(
-    host: Host, name: str, arguments: str = "", *, timeout_s: float = 300.0, path: str = ""
+    host: Host, name: str, arguments: str = "", *, timeout_s: float = 300.0, path: str = "", folder: str = ""
 ) -> CommandOutput:
     """Run a sample, its devices in the order of their addresses; `path` is what `path_of` gave before.
+
+    `folder` is where it runs, as the shell reads it; without it, in the login user's home.
 
     Raises:
         ToolMissing: no executable of that name.
         CommandTimeout: it hangs.
         CommandError: another exit code than 0; carries what it said.
     """
-    output = host.run(f"{IN_BUS_ORDER} {path or path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
+    enter = f"cd {folder} && " if folder else ""
+    output = host.run(f"{enter}{IN_BUS_ORDER} {path or path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
     if output.exit_code != 0:
-        raise CommandError(
+        error = CommandError(
             f"{name} failed",
             command=output.command,
             host=output.host,
             exit_code=output.exit_code,
             stdout=output.stdout,
             stderr=output.stderr,
-            remedy=_remedy(output.stdout + output.stderr),
         )
+        said = failure_in(error)
+        error.remedy = said.remedy if said else ""
+        raise error
     return output
 
 
-def _remedy(text: str) -> str:
+def failure_in(error: CommandError) -> ToolFailure | None:
+    """What a program that ended with another exit code than 0 says of its failure; None when it says nothing."""
     try:
-        refuse_failures("", text.splitlines())
+        refuse_failures("", (error.stdout + error.stderr).splitlines())
     except ToolFailure as failure:
-        return failure.remedy
-    return ""
+        return failure
+    return None

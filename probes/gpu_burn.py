@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.cuda_samples import run_sample
+from probes.cuda_samples import path_of, run_sample
 from probes.host import Host
 from probes.reading import transcript_of
 from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "gpu_burn"
+NAMES = (TOOL, "gpu-burn")
+"""Upstream's name and Debian's."""
 MARGIN_S = 300.0
 """Initialising and ending take time beside the burning itself."""
 GPU = re.compile(r"\s*GPU ([0-9]{1,2}): (.{1,200}) \(UUID: (GPU-[0-9a-f-]{1,40})\)")
@@ -84,7 +86,8 @@ def parse(text: str) -> GpuBurn:
     """Read a run that came to its end; progress may be separated by carriage returns.
 
     Raises:
-        ToolFailure: it could not start, or no GPU was left.
+        ToolFailure: it could not start, or no GPU was left; of kind nothing-computed when it came to its end before a
+            GPU had filled its memory with products once (on large cards ten seconds and more).
         ParseError: cut off, a line of another shape, or verdicts that contradict the errors.
     """
     lines = transcript_of(TOOL, text, TOOL)
@@ -123,9 +126,12 @@ def _result(lines: list[str], steps: list[_Step]) -> GpuBurn:
     tested = [int(match[1]) for line in lines if (match := TESTED.fullmatch(line))]
     verdicts = [(int(match[1]), match[2]) for line in lines if (match := VERDICT.fullmatch(line))]
     last = lines[-1]
-    if len(durations) > 1 or len(tested) != 1 or not steps:
-        raise ParseError(
-            TOOL, "cut off, or two runs: not one verdict, or no progress", line=last, line_number=len(lines)
+    if len(set(durations)) > 1 or len(tested) != 1:
+        raise ParseError(TOOL, "cut off, or two runs: not one verdict", line=last, line_number=len(lines))
+    if not steps:
+        reason = "it ended before it had computed anything, and OK means nothing"
+        raise ToolFailure(
+            TOOL, "nothing-computed", reason, line=last, line_number=len(lines), remedy="let it run longer"
         )
     if tested[0] != len(verdicts) or len({index for index, _ in verdicts}) != len(verdicts):
         raise ParseError(TOOL, f"{tested[0]} GPUs tested, {len(verdicts)} verdicts", line=last, line_number=len(lines))
@@ -159,5 +165,9 @@ def _gpu(place: int, index: int, verdict: str, named: re.Match[str] | None, step
 
 
 def read(host: Host, duration_s: int = 60) -> GpuBurn:
-    """Burn all GPUs of `host`."""
-    return parse(run_sample(host, TOOL, str(duration_s), timeout_s=duration_s + MARGIN_S).stdout)
+    """Burn all GPUs of `host`, from the program's own folder: upstream's looks there for its compare.ptx."""
+    path = path_of(host, *NAMES)
+    run = run_sample(
+        host, TOOL, str(duration_s), timeout_s=duration_s + MARGIN_S, path=path, folder=f'"$(dirname {path})"'
+    )
+    return parse(run.stdout)

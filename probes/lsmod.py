@@ -25,12 +25,17 @@ class Module:
     name: str
     size_bytes: int
     use_count: int
-    """-1 where the kernel cannot unload modules and counts nothing."""
+    """Negative where the kernel cannot unload modules: it counts no users and names none."""
     used_by: tuple[str, ...]
     state: str | None = None
     """Live, Loading or Unloading; None in lsmod's answer."""
     taints: str | None = None
     """Letters such as POE (proprietary, out of tree, unsigned); None in lsmod's answer, or without."""
+
+    @property
+    def tells_users(self) -> bool:
+        """Whether an empty `used_by` means that nothing uses it."""
+        return self.use_count >= 0
 
 
 def parse(text: str) -> dict[str, Module]:

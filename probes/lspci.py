@@ -20,7 +20,10 @@ WITH_IDS = re.compile(
 )
 NUMERIC = re.compile(rf"{ADDRESS} (?:Class )?([0-9a-f]{{4}}): ([0-9a-f]{{4}}):([0-9a-f]{{4}}){TAIL}")
 CLASS_IN_BRACKETS = re.compile(rf"{ADDRESS} [^:]{{1,80}} \[[0-9a-f]{{4}}\]:")
-HEX_DUMP = re.compile(r"\s*[0-9a-f]{2,3}:(?: [0-9a-f]{2}){1,16}")
+PASSED_OVER = re.compile(
+    r"\s*[0-9a-f]{2,3}:(?: [0-9a-f]{2}){1,16}|lspci: Unable to load libkmod resources: error -[0-9]{1,3}"
+)
+"""A dump of the configuration space; and what -k says where there is no index of modules: drivers are told all the same."""
 DETAIL = re.compile(r"\s+(\S[^:]{1,40}?):\s+(\S.*)")
 SPEED, WIDTH = re.compile(r"\bSpeed ([0-9]{1,3}(?:\.[0-9])?)GT/s"), re.compile(r"\bWidth x([0-9]{1,2})\b")
 LINK = re.compile(r"\s+(LnkCap|LnkSta):\s+(.*)")
@@ -102,7 +105,7 @@ def parse(text: str) -> tuple[LspciDevice, ...]:
     found: list[LspciDevice] = []
     indent = next((len(line) - len(line.lstrip()) for line in lines if line.strip()), 0)
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or is_call(line, TOOL) or HEX_DUMP.fullmatch(line):
+        if not line.strip() or is_call(line, TOOL) or PASSED_OVER.fullmatch(line):
             continue
         if found and (len(line) - len(line.lstrip()) > indent or UNREACHABLE.fullmatch(line)):
             found[-1] = _with_detail(found[-1], line, number)

@@ -16,7 +16,9 @@ PROPRIETARY = re.compile(rf"\s*NVRM version: NVIDIA UNIX (\w+)\s+Kernel Module\s
 OPEN = re.compile(rf"\s*NVRM version: NVIDIA UNIX Open Kernel Module for (\w+)\s+{VERSION}\s+(\S.*)")
 COMPILER = re.compile(r"\s*GCC version:\s*(.*)")
 BUILT = re.compile(r".*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .* [0-9]{4}")
-"""Both forms end with the build's date."""
+"""Both forms end with the build's date…"""
+BUILDER = re.compile(r"\w+ Build\s+\(\S{1,200}\)\s*")
+"""…which distributions leave out that build the open module reproducibly: then the line is whole if another follows."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def parse(text: str) -> NvidiaModule:
         if not line.strip():
             continue
         if found is None:
-            found = _module(line, number)
+            found = _module(line, number, is_last=number == len(lines))
         elif (match := COMPILER.fullmatch(line)) and compiler is None:
             compiler = match[1].strip()
         elif compiler is None:
@@ -59,10 +61,11 @@ def parse(text: str) -> NvidiaModule:
     return NvidiaModule(found.version, found.flavour, found.architecture, None if is_error else compiler)
 
 
-def _module(line: str, number: int) -> NvidiaModule:
+def _module(line: str, number: int, *, is_last: bool) -> NvidiaModule:
     free, closed = OPEN.fullmatch(line), PROPRIETARY.fullmatch(line)
     match = free or closed
-    if match is None or BUILT.fullmatch(match[3]) is None:
+    is_undated = free is not None and not is_last and BUILDER.fullmatch(free[3]) is not None
+    if match is None or not (is_undated or BUILT.fullmatch(match[3])):
         raise ParseError(TOOL, "unknown form, or cut off", line=line, line_number=number)
     return NvidiaModule(match[2], "open" if free else "proprietary", match[1])
 

@@ -135,7 +135,8 @@ def _reference(source: str) -> str:
 
 
 def _linked(source: Source) -> str:
-    return f"[{source.title}]({source.address})"
+    """A page, or a sample of this project by its path from docs/."""
+    return f"[{source.title}]({source.address if '://' in source.address else f'../{source.address}'})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

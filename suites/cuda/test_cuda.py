@@ -25,9 +25,10 @@ from pair_judging import refuse_impossible as refuse_impossible_pairs
 from pair_judging import unknown_bands as unknown_pair_bands
 from record_fixtures import Notes
 
-from probes import device_query
+from probes import cuda_samples, device_query
 from probes.host import Host
 from provisioning.cloud_file import Cloud, DeclaredGuest
+from provisioning.errors import CommandError, Rejected
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
@@ -39,7 +40,7 @@ SAY_IT = "set thresholds in the cloud file, with the reason, or add an observati
 @pytest.mark.check("cuda.device_query", rests_on=("instance.gpu.exact", "instance.driver.*"), source=SAMPLES)
 def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """deviceQuery passes and shows number, model, compute capability and memory of the declared cards."""
-    devices = device_query.read(guest).devices
+    devices = _devices(guest)
     models = models_of(devices, expected_models(cloud, declared_guest))
 
     for device, model in zip(devices, models, strict=True):
@@ -59,6 +60,17 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
     unknown = sorted({f"{figure} of {m.model}" for m in models for figure in ("compute_capability", "memory_gib")
                       if getattr(m, figure) is None})  # fmt: skip
     require_known(unknown, remedy="add the figure with its source to probes/references/models")
+
+
+def _devices(guest: Host) -> tuple[device_query.Device, ...]:
+    """What deviceQuery shows; an error of CUDA that it reports is a finding, for the program itself worked."""
+    try:
+        return device_query.read(guest).devices
+    except CommandError as error:
+        said = cuda_samples.failure_in(error)
+        if said is None or not said.kind.startswith("cuda-"):
+            raise
+        raise Rejected(said.kind, f"deviceQuery: {said.reason}", fix=said.remedy or "see dmesg") from error
 
 
 @pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES)

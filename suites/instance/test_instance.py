@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from probes import cuda_log, kernel_log, kernel_release, lsmod, lspci, nvidia_mo
 from probes.host import Host
 from probes.nvidia_smi import failures, query
 from probes.openstack import guest_panic, nova
-from probes.references import gpu_models
+from probes.references import NVIDIA_VENDOR_ID, gpu_models
 from provisioning.cloud_file import Cloud, DeclaredGuest
 from provisioning.environment import Environment, Guest
 from provisioning.errors import Rejected, ToolFailure
@@ -63,9 +64,12 @@ SMI_CAUSES = {"version-mismatch": "driver-library-mismatch"}
 NVIDIA = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 
 
-def _cards(cloud: Cloud, guest: DeclaredGuest) -> dict[str, int]:
+def _cards(cloud: Cloud, guest: DeclaredGuest) -> Counter[str]:
     """Expected cards by product id."""
-    return {cloud.gpu(expected.model).product_id: expected.count for expected in cloud.gpus_of(guest.flavor)}
+    cards: Counter[str] = Counter()
+    for expected in cloud.gpus_of(guest.flavor):
+        cards[cloud.gpu(expected.model).product_id] += expected.count
+    return cards
 
 
 @pytest.mark.check(
@@ -188,19 +192,25 @@ def test_the_image_brought_what_the_driver_is_built_with(guest: Host, declared_g
 
 @pytest.mark.check("instance.gpu.exact", rests_on=("instance.server.reachable",), source=NOVA_PCI)
 def test_the_instance_has_exactly_the_requested_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
-    """lspci shows as many cards as the flavor asks for, not fewer and not more."""
-    found: dict[str, int] = {}
-    for device in lspci.read(guest):
-        if device.is_nvidia_gpu:
-            found[device.product_id] = found.get(device.product_id, 0) + 1
+    """lspci shows as many cards as the flavor asks for (or as are declared of a host), not fewer and not more."""
+    found = Counter(device.product_id for device in lspci.read(guest) if device.is_nvidia_gpu)
 
-    wanted = _cards(cloud, declared_guest)
     require(
-        found == wanted,
+        found == _cards(cloud, declared_guest),
         "other-cards-than-requested",
-        f"lspci shows {found}, the flavor asks for {wanted}",
-        fix="compare the instance's PCI requests with its host's pci_devices; see nova-compute.log there",
+        f"lspci shows {_told(found)}, {'the flavor asks for' if cloud.has_openstack else 'declared are'} "
+        f"{_told(_cards(cloud, declared_guest))}",
+        fix="compare the instance's PCI requests with its host's pci_devices; see nova-compute.log there"
+        if cloud.has_openstack
+        else "correct the cloud file; or is a card missing: seated, powered, seen by the BIOS?",
     )
+
+
+def _told(cards: Counter[str]) -> str:
+    """E.g. "2x P100-PCIE-16GB [10de:15f8]"."""
+    models = {product_id: model.model for model in gpu_models().values() for product_id in model.product_ids}
+    told = [f"{count}x {models.get(key, 'a card')} [{NVIDIA_VENDOR_ID}:{key}]" for key, count in sorted(cards.items())]
+    return ", ".join(told) or "no card of NVIDIA's"
 
 
 @pytest.mark.check("instance.driver.loaded", rests_on=("instance.gpu.exact", "instance.packages"), source=NVIDIA)
@@ -225,10 +235,11 @@ def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_
         "the nvidia module is not loaded",
         fix="modprobe nvidia says why; see /var/log/install-cuda.log and dkms status",
     )
-    require(modules["nvidia"].used_by, "module-unused", "nothing uses the nvidia module", fix="modprobe nvidia-uvm")
+    is_used = modules["nvidia"].used_by if modules["nvidia"].tells_users else "nvidia_uvm" in modules
+    require(is_used, "module-unused", "nothing uses the nvidia module", fix="modprobe nvidia-uvm")
 
 
-@pytest.mark.check("instance.driver.fits", rests_on=("instance.driver.loaded",), source=NVIDIA)
+@pytest.mark.check("instance.driver.fits", rests_on=("instance.gpu.exact", "instance.driver.loaded"), source=NVIDIA)
 def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """Branch and flavour of the loaded module are ones that still take this architecture."""
     module = nvidia_module.read(guest)

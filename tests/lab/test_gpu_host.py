@@ -40,7 +40,7 @@ BUILD = (
     f"chown -R heat-admin {HOME}"
 )
 EPEL = "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm"
-HEALTHY = ("instance.driver.", "cuda.", "instance.gpu.health")
+HEALTHY = ("instance.driver.", "cuda.", "instance.gpu.exact", "instance.gpu.health")
 
 
 class GpuHost:

@@ -40,18 +40,35 @@ class Machine:
         self.folder = folder
         self.host = LocalHost("here")
 
-    def has(self, program: str, sample: str = "", *, text: str = "", exit_code: int = 0, error: str = "") -> None:
-        """Install a program that answers with a sample (TOOL/NAME) or a text."""
+    def has(
+        self, program: str, sample: str = "", *, text: str = "", exit_code: int = 0, error: str = "", needs: str = ""
+    ) -> None:
+        """Install a program that answers with a sample (TOOL/NAME) or a text; it fails where it misses what it `needs`."""
         answer = self.folder / f"{program}.answer"
         answer.write_bytes((SAMPLES / f"{sample}.txt").read_bytes() if sample else text.encode())
         path = self.folder / program
-        path.write_text(f"#!/bin/sh\ncat '{answer}'\nprintf '%s' '{error}' >&2\nexit {exit_code}\n")
+        condition = f"[ -e {needs} ] || exit 9\n" if needs else ""
+        path.write_text(f"#!/bin/sh\n{condition}cat '{answer}'\nprintf '%s' '{error}' >&2\nexit {exit_code}\n")
         path.chmod(0o755)
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for program in ("sh", "cat", "find", "head", "printf", "od", "tr", "basename", "readlink", "uname", "grep", "sort"):
+    for program in (
+        "sh",
+        "cat",
+        "find",
+        "head",
+        "printf",
+        "od",
+        "tr",
+        "basename",
+        "readlink",
+        "uname",
+        "grep",
+        "sort",
+        "dirname",
+    ):
         (tmp_path / program).symlink_to(shutil.which(program) or f"/bin/{program}")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -122,6 +139,26 @@ def test_burned_and_idle(machine: Machine):
     machine.has("gpu_burn", "gpu_burn/b300-x7-idle-but-ok")
 
     assert [gpu.is_sound for gpu in gpu_burn.read(machine.host, 1).gpus].count(True) == 1
+
+
+def test_debians_gpu_burn_has_another_name_and_runs_in_its_own_folder(machine: Machine):
+    """Upstream's program looks for compare.ptx where it is called."""
+    (machine.folder / "compare.ptx").touch()
+    machine.has("gpu-burn", "gpu_burn/h200-tensor-cores", needs="compare.ptx")
+
+    assert [gpu.products for gpu in gpu_burn.read(machine.host, 1).gpus] == [1996]
+
+
+def test_a_library_that_a_program_misses_is_told_with_what_to_do(machine: Machine):
+    said = (
+        "gpu_burn: error while loading shared libraries: libcublas.so.12: cannot open shared object file: No such file"
+    )
+    machine.has("gpu_burn", text="", error=said, exit_code=127)
+
+    with pytest.raises(CommandError, match="libcublas") as caught:
+        gpu_burn.read(machine.host, 1)
+
+    assert "ldconfig" in caught.value.remedy
 
 
 def test_nvidia_smi_is_missing(machine: Machine):
