@@ -81,6 +81,7 @@ def test_a_certificate_says_what_was_certified(genuine, key, capsys):
     assert facts["requirements"]["LIFE-1"]["status"] == "not tested"
     for text in (FACTS["bios_version"], "PowerEdge C4130", UUIDS[0], "0324617000", "11.90", "ocata", "CUDA-2"):
         assert text in page
+    assert "Measured and certified: 3 of 4 cards" in page
     assert "REHEARSAL" not in page
     assert (genuine / "certificate.pdf").read_bytes().startswith(b"%PDF-")
 
