@@ -19,6 +19,7 @@ def wait_for(
     timeout_s: float,
     interval_s: float = 0.5,
     longest_interval_s: float = 5.0,
+    first_after_s: float = 0.0,
     describe: Callable[[Snapshot], str] = str,
     on_change: Callable[[str], None] = lambda state: None,
     clock: Callable[[], float] = time.monotonic,
@@ -26,8 +27,8 @@ def wait_for(
 ) -> Snapshot:
     """Look again and again until the goal is reached; returns the last snapshot.
 
-    `look` raises to give up early. `on_change` gets each new description once. Between two looks `interval_s` pass,
-    later a tenth of the time waited, at most `longest_interval_s`: a cloud is not asked thousands of times.
+    `look` raises to give up early. `on_change` gets each new description once. The first look comes after
+    `first_after_s`, for what is never reached at once. Between two looks `interval_s` pass, later a tenth of the time waited, at most `longest_interval_s`: a cloud is not asked thousands of times.
 
     Raises:
         WaitTimeout: not reached in `timeout_s`; names the last state seen.
@@ -35,6 +36,8 @@ def wait_for(
     started = clock()
     deadline = started + timeout_s
     state = "nothing seen yet"
+    if first_after_s:
+        sleep(first_after_s)
     while True:
         snapshot = look()
         described = describe(snapshot)

@@ -56,23 +56,27 @@ def providers(connection: Any) -> dict[str, str]:
     return {item["name"]: item["uuid"] for item in _get(connection, "/resource_providers")["resource_providers"]}
 
 
-def allocations(connection: Any) -> tuple[Allocation, ...]:
-    """All allocations of the cloud."""
-    found = []
+@dataclass(frozen=True)
+class Allocated:
+    """All that Placement has given away, and the devices that it knows one by one."""
+
+    allocations: tuple[Allocation, ...]
+    reported: frozenset[tuple[str, str]]
+    """Host and address of each device that has a provider of its own; empty where Nova does not report them."""
+
+
+def allocated(connection: Any) -> Allocated:
+    """All allocations of the cloud, provider by provider."""
+    found, reported = [], set()
     for name, provider_id in providers(connection).items():
         device = DEVICE.match(name)
         host = (device["host"] if device else name).split(".")[0]
+        address = device["address"].lower() if device else None
+        if address is not None:
+            reported.add((host, address))
         answer = _get(connection, f"/resource_providers/{provider_id}/allocations")["allocations"]
-        for consumer, data in answer.items():
-            address = device["address"].lower() if device else None
-            found.append(Allocation(consumer, host, address, dict(data["resources"])))
-    return tuple(found)
-
-
-def reported_devices(connection: Any) -> frozenset[tuple[str, str]]:
-    """Host and address of each device that has a provider of its own; empty where Nova does not report them."""
-    matches = [DEVICE.match(name) for name in providers(connection)]
-    return frozenset((match["host"].split(".")[0], match["address"].lower()) for match in matches if match)
+        found += [Allocation(consumer, host, address, dict(data["resources"])) for consumer, data in answer.items()]
+    return Allocated(tuple(found), frozenset(reported))
 
 
 def offered(connection: Any, host: str) -> dict[str, int] | None:
