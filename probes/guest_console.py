@@ -15,11 +15,13 @@ bootcmd:
     - -c
     - |
       report() {
-        echo "GPUACC-BEGIN $(cat /proc/sys/kernel/random/boot_id)"
+        read -r boot </proc/sys/kernel/random/boot_id
+        echo "GPUACC-BEGIN $boot"
         for d in /sys/bus/pci/devices/*; do
-          echo "GPUACC-PCI $(basename "$d") $(cat "$d/vendor") $(cat "$d/device") $(cat "$d/class")"
+          read -r vendor <"$d/vendor"; read -r device <"$d/device"; read -r class <"$d/class"
+          echo "GPUACC-PCI ${d##*/} $vendor $device $class"
         done
-        echo "GPUACC-END $(cat /proc/sys/kernel/random/boot_id)"
+        echo "GPUACC-END $boot"
       }
       if [ -w /dev/console ]; then report >/dev/console; else report; fi
 """
