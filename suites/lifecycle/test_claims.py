@@ -146,9 +146,7 @@ def test_when_all_cards_are_taken_one_more_is_refused_and_nothing_leaks(scenario
     """N cards serve N instances; the next is refused with a reason; one freed, it works."""
     free = sum(cards.all().values())
     flavor = scenario.flavor(1)
-    servers = [scenario.request(flavor) for _ in range(free)]
-    for server in servers:
-        instances.wait_for_status(scenario.tenant, server, "ACTIVE")
+    servers = scenario.several(flavor, free)
 
     refusal = scenario.refusal(flavor)
     leaks = list(scenario.views.read().disagreements())

@@ -99,7 +99,7 @@ def test_a_migration_without_a_free_card_elsewhere_is_refused(scenario: Scenario
     """With every card taken nothing can move: it is refused, and the instance goes on with its card."""
     free = sum(cards.all().values())
     flavor = scenario.flavor(1)
-    servers = [scenario.server(flavor) for _ in range(free)]
+    servers = scenario.several(flavor, free)
     before = scenario.standing(servers[0])
     try:
         scenario.act("migrate_server", servers[0], "VERIFY_RESIZE", as_admin=True)
@@ -176,9 +176,7 @@ def test_an_instance_stays_shelved_while_no_card_is_free(scenario: Scenario, car
     flavor = scenario.flavor(1)
     shelved = scenario.server(flavor)
     _offload(scenario, shelved)
-    others = [scenario.request(flavor) for _ in range(free)]
-    for server in others:
-        instances.wait_for_status(scenario.tenant, server, "ACTIVE")
+    others = scenario.several(flavor, free)
 
     scenario.ask("unshelve_server", shelved)
     refused = instances.wait_for_status(scenario.tenant, shelved, "SHELVED_OFFLOADED", "ERROR", "ACTIVE").status

@@ -75,7 +75,7 @@ def test_a_zone_of_one_host_gives_cards_of_that_host_only(scenario: Scenario, ca
         pytest.skip(f"not verified: {host} has instances, so Nova does not move it to another zone; empty it first")
     scenario.aggregate([host], {"availability_zone": zone})
     flavor = scenario.flavor(1)
-    servers = [scenario.server(flavor, availability_zone=zone) for _ in range(free[host])]
+    servers = scenario.several(flavor, free[host], availability_zone=zone)
     refusal = scenario.refusal(flavor, availability_zone=zone)
     places = {scenario.host(server) for server in servers}
     for server in servers:  # else the host cannot leave the zone
