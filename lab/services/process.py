@@ -230,7 +230,9 @@ def _heat_engine(state: LabState) -> None:
 
 def _nova_manager(state: LabState, service: str) -> None:
     from nova import service as nova_service
+    from nova.servicegroup import api as servicegroup
 
+    servicegroup.INITIAL_REPORTING_DELAY = 1  # five seconds in life, which every restart would wait for
     serve = nova_service.serve
     nova_service.serve = lambda server, workers=None, no_fork=True: serve(server, workers=1, no_fork=True)
     which = service.split("-")[1]
