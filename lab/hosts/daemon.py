@@ -472,13 +472,15 @@ class Machines:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(data, indent=1))
-    # the file is mounted into a running machine: keep its inode when there is one
+    text = json.dumps(data, indent=1).encode()
     if path.exists():
-        path.write_text(fresh.read_text())
-        fresh.unlink()
+        # the file is mounted into a running machine, so its inode stays: written over at once, blanks at the end
+        # instead of a shorter file, for others read it meanwhile
+        with path.open("r+b", buffering=0) as stream:
+            stream.write(text.ljust(path.stat().st_size))
     else:
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(text)
         fresh.replace(path)
 
 

@@ -5,6 +5,7 @@ what libvirt would know: running, paused, shut off, or shut off with a saved mem
 """
 
 import json
+import threading
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -33,10 +34,9 @@ class Domains:
         self.states = directory.path(STATES)
 
     def all(self):
-        """Every defined domain."""
-        if not self.definitions.exists():
-            return []
-        return [self._read(file) for file in sorted(self.definitions.glob("*.xml"))]
+        """Every defined domain; other threads define and undefine some meanwhile."""
+        found = [self._read(file) for file in sorted(self.definitions.glob("*.xml"))]
+        return [domain for domain in found if domain is not None]
 
     def find(self, uuid):
         """The domain of an instance; None when it is not defined here."""
@@ -46,11 +46,8 @@ class Domains:
         """Write the definition anew."""
         self.definitions.mkdir(parents=True, exist_ok=True)
         self.states.mkdir(parents=True, exist_ok=True)
-        file = self.definitions / f"{instance.name}.xml"
-        fresh = file.with_suffix(".new")
-        fresh.write_text(_xml(instance, addresses))
-        fresh.replace(file)
         self._set_state(instance.name, state)
+        _write(self.definitions / f"{instance.name}.xml", _xml(instance, addresses))
 
     def set_state(self, uuid, state):
         """Remember what became of a domain; one that is not there stays so."""
@@ -62,7 +59,7 @@ class Domains:
         """Forget a domain; absent is fine."""
         domain = self.find(uuid)
         if domain is not None:
-            (self.definitions / f"{domain.name}.xml").unlink()
+            (self.definitions / f"{domain.name}.xml").unlink(missing_ok=True)
             (self.states / f"{domain.name}.json").unlink(missing_ok=True)
 
     def holder_of(self, address, besides):
@@ -71,17 +68,35 @@ class Domains:
         return next((domain for domain in holders if domain.uuid != besides), None)
 
     def _set_state(self, name, state):
-        (self.states / f"{name}.json").write_text(json.dumps({"state": state}))
+        _write(self.states / f"{name}.json", json.dumps({"state": state}))
 
     def _read(self, file):
-        root = ElementTree.fromstring(file.read_text())  # noqa: S314  the lab wrote it
-        state = self.states / f"{file.stem}.json"
+        """The domain of a definition; None when it is gone meanwhile."""
+        definition = _text_of(file)
+        if definition is None:
+            return None
+        root = ElementTree.fromstring(definition)  # noqa: S314  the lab wrote it
+        state = _text_of(self.states / f"{file.stem}.json")
         return Domain(
             file.stem,
             root.findtext("uuid"),
             tuple(_address(source) for source in root.iterfind("devices/hostdev/source/address")),
-            json.loads(state.read_text())["state"] if state.exists() else SHUT_OFF,
+            SHUT_OFF if state is None else json.loads(state)["state"],
         )
+
+
+def _write(file, text):
+    """Whole or not at all: others read it while it is written."""
+    fresh = file.with_name(f"{file.name}.{threading.get_ident()}")
+    fresh.write_text(text)
+    fresh.replace(file)
+
+
+def _text_of(file):
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return None
 
 
 def _address(element):

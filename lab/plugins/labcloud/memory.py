@@ -32,6 +32,9 @@ def kill_if_short(driver):
 
 
 def _size_mb(driver, domain):
-    guest = json.loads(driver.guest_file(domain.uuid).read_text())
+    try:
+        guest = json.loads(driver.guest_file(domain.uuid).read_text())
+    except FileNotFoundError:  # another thread has just removed it
+        return 0
     cards = len(domain.addresses)
     return guest["memory_mb"] + PER_GUEST_MB + PER_CARD_MB * cards
