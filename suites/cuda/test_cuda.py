@@ -73,7 +73,7 @@ def _devices(guest: Host) -> tuple[device_query.Device, ...]:
         raise Rejected(said.kind, f"deviceQuery: {said.reason}", fix=said.remedy or "see dmesg") from error
 
 
-@pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES)
+@pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES, alone=True)
 def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:

@@ -60,13 +60,13 @@ def install(folder: Path, recorded: list[Answer]) -> None:
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """Accept the recorded machine, with other answers or other cards declared: exit code, output, records."""
 
-    def judged(*others: Answer, gpus: Answer = H200) -> tuple[int, str, Run]:
+    def judged(*others: Answer, gpus: Answer = H200, options: tuple[str, ...] = ()) -> tuple[int, str, Run]:
         programs = tmp_path / "programs"
         programs.mkdir()
         install(programs, answers(*others))
         monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
         cloud = written(tmp_path, hosts=[{**LOCAL, "gpus": [gpus]}])
-        done = pytest_run(cloud, "--run-dir", str(tmp_path / "run"))
+        done = pytest_run(cloud, "--run-dir", str(tmp_path / "run"), *options)
         return done.returncode, done.stdout + done.stderr, read(tmp_path / "run")
 
     return judged
@@ -84,6 +84,18 @@ def test_a_machine_with_an_h200_is_accepted(judge: Judge) -> None:
     assert {"instance.gpu.exact", "instance.driver.fits", "cuda.bandwidth", "cuda.p2p"} <= {c.id for c in run.checks}
     figures = {m.metric: m.value for check in run.checks for m in check.measurements}
     assert figures == {"bandwidth.h2d": 54.6, "bandwidth.d2h": 55.1, "bandwidth.d2d": 4176.2}
+
+
+def test_two_workers_give_the_same_verdicts_and_reports(judge: Judge, tmp_path: Path) -> None:
+    """What measures alone begins first there, so that the other worker does the rest meanwhile."""
+    code, output, run = judge(options=("-n", "2"))
+
+    assert code == 0, output
+    assert {check.verdict for check in run.checks} == {Verdict.PASSED}
+    assert {check.worker for check in run.checks} == {"gw0", "gw1"}
+    by_start = sorted(run.checks, key=lambda check: check.started)
+    assert "cuda.bandwidth" in [next(c.id for c in by_start if c.worker == worker) for worker in ("gw0", "gw1")]
+    assert {file.name for file in (tmp_path / "run").iterdir()} >= {"acceptance.html", "report.html", "junit.xml"}
 
 
 def test_another_card_than_declared_is_named_before_its_driver_is_blamed(judge: Judge) -> None:
