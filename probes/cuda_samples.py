@@ -120,24 +120,23 @@ def run_sample(
     enter = f"cd {folder} && " if folder else ""
     output = host.run(f"{enter}{IN_BUS_ORDER} {path or path_of(host, name)} {arguments}".strip(), timeout_s=timeout_s)
     if output.exit_code != 0:
-        error = CommandError(
+        said = failure_in(output.stdout + output.stderr)
+        raise CommandError(
             f"{name} failed",
             command=output.command,
             host=output.host,
             exit_code=output.exit_code,
             stdout=output.stdout,
             stderr=output.stderr,
+            remedy=said.remedy if said else "",
         )
-        said = failure_in(error)
-        error.remedy = said.remedy if said else ""
-        raise error
     return output
 
 
-def failure_in(error: CommandError) -> ToolFailure | None:
-    """What a program that ended with another exit code than 0 says of its failure; None when it says nothing."""
+def failure_in(text: str) -> ToolFailure | None:
+    """What a program says of its own failure; None when it says nothing."""
     try:
-        refuse_failures("", (error.stdout + error.stderr).splitlines())
+        refuse_failures("", text.splitlines())
     except ToolFailure as failure:
         return failure
     return None

@@ -28,7 +28,8 @@ def wait_for(
     """Look again and again until the goal is reached; returns the last snapshot.
 
     `look` raises to give up early. `on_change` gets each new description once. The first look comes after
-    `first_after_s`, for what is never reached at once. Between two looks `interval_s` pass, later a tenth of the time waited, at most `longest_interval_s`: a cloud is not asked thousands of times.
+    `first_after_s`, for what is never reached at once. Between two looks `interval_s` pass, later a tenth of the time
+    waited, at most `longest_interval_s`: a cloud is not asked thousands of times.
 
     Raises:
         WaitTimeout: not reached in `timeout_s`; names the last state seen.

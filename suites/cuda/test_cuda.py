@@ -67,7 +67,7 @@ def _devices(guest: Host) -> tuple[device_query.Device, ...]:
     try:
         return device_query.read(guest).devices
     except CommandError as error:
-        said = cuda_samples.failure_in(error)
+        said = cuda_samples.failure_in(error.stdout + error.stderr)
         if said is None or not said.kind.startswith("cuda-"):
             raise
         raise Rejected(said.kind, f"deviceQuery: {said.reason}", fix=said.remedy or "see dmesg") from error

@@ -19,7 +19,6 @@ def instance(number: int) -> SimpleNamespace:
 
 def test_domains_are_read_while_others_come_and_go(tmp_path: Path) -> None:
     domains = Domains(SimpleNamespace(path=lambda name: tmp_path / name.lstrip("/")))
-    over = threading.Event()
 
     def come_and_go(number: int) -> None:
         for _ in range(ROUNDS):
@@ -32,13 +31,11 @@ def test_domains_are_read_while_others_come_and_go(tmp_path: Path) -> None:
     for writer in writers:
         writer.start()
     looks = 0
-    while not over.is_set():
+    while any(writer.is_alive() for writer in writers):
         seen = {domain.uuid: domain for domain in domains.all()}
         assert (seen["uuid-3"].state, seen["uuid-3"].addresses) == (RUNNING, ("0000:03:00.0",))
         assert {domain.state for domain in seen.values()} <= {RUNNING, PAUSED, SHUT_OFF}
         looks += 1
-        if not any(writer.is_alive() for writer in writers):
-            over.set()
 
     assert looks > 1
     assert [domain.uuid for domain in domains.all()] == ["uuid-3"]

@@ -32,6 +32,10 @@ from probes.nvidia_smi import csv, query, topology
 from provisioning.errors import CommandError, CommandTimeout, ParseError, ToolFailure, ToolMissing
 from provisioning.local_host import LocalHost
 
+PROGRAMS = (
+    "sh", "cat", "find", "head", "printf", "od", "tr", "basename", "dirname", "readlink", "uname", "grep", "sort",
+)  # fmt: skip
+
 
 class Machine:
     """This machine with programs of our own in front: each prints a sample and exits as told."""
@@ -54,21 +58,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for program in (
-        "sh",
-        "cat",
-        "find",
-        "head",
-        "printf",
-        "od",
-        "tr",
-        "basename",
-        "readlink",
-        "uname",
-        "grep",
-        "sort",
-        "dirname",
-    ):
+    for program in PROGRAMS:
         (tmp_path / program).symlink_to(shutil.which(program) or f"/bin/{program}")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
