@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from probes.cuda_samples import refuse_failures, run_sample
 from probes.host import Host
 from probes.pci_address import PciAddress
-from probes.reading import number_of, transcript_of
+from probes.reading import transcript_of
 from provisioning.errors import ParseError
 
 TOOL = "p2pBandwidthLatencyTest"
@@ -22,6 +22,9 @@ BANDWIDTH = re.compile(
     r"\s*(Unidirectional|Bidirectional) P2P=(Enabled|Disabled) Bandwidth(?: \(P2P (Writes|Reads)\))? Matrix \(GB/s\)"
 )
 LATENCY = re.compile(r"\s*P2P=(Enabled|Disabled) Latency(?: \(P2P (Writes|Reads)\))? Matrix \(us\)")
+MEASUREMENT = re.compile(r"[0-9]{1,9}\.[0-9]{2}")
+"""Always printed with two decimals: fewer are the beginning of a cell."""
+REACHES = re.compile(r"[01]")
 HEADER = re.compile(r"\s*(D\\D|GPU|CPU)((?:\s+[0-9]{1,2})+)\s*")
 PASSED_OVER = re.compile(
     r"\s*(?:\*\*\*NOTE: In case a device .*|So you can see lesser Bandwidth .*|NOTE: The CUDA Samples .*|P2P Cliques: ?"
@@ -172,19 +175,23 @@ def _take(found: dict[str, Matrix], lines: list[str], start: int, name: str) -> 
     size = len(header[2].split())
     if [int(word) for word in header[2].split()] != list(range(size)):
         raise ParseError(TOOL, "columns are not 0, 1, 2…", line=lines[start], line_number=start + 1)
-    rows = [_row(lines, start + 1 + index, index, size) for index in range(size)]
+    cell = REACHES if name == "Connectivity" else MEASUREMENT
+    rows = [_row(lines, start + 1 + index, index, size, cell) for index in range(size)]
     found[name] = tuple(rows)
     return start + 1 + size
 
 
-def _row(lines: list[str], place: int, index: int, size: int) -> tuple[float, ...]:
+def _row(lines: list[str], place: int, index: int, size: int, cell: re.Pattern[str]) -> tuple[float, ...]:
     line = lines[place] if place < len(lines) else ""
     words = line.split()
     if len(words) != size + 1 or words[0] != str(index):
         raise ParseError(
             TOOL, f"not row {index} of a matrix with {size} columns", line=line or lines[-1], line_number=place + 1
         )
-    return tuple(number_of(TOOL, word, line, place + 1) for word in words[1:])
+    odd = next((word for word in words[1:] if cell.fullmatch(word) is None), None)
+    if odd is not None:
+        raise ParseError(TOOL, f"{odd[:40]!r} is no whole cell of a matrix", line=line, line_number=place + 1)
+    return tuple(float(word) for word in words[1:])
 
 
 def _complete(matrices: dict[str, Matrix], last: str) -> None:

@@ -19,6 +19,10 @@ QUANTITY = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?) ?(x|%|C|W|MHz|MiB|MB|KB
 UNCORRECTABLE = re.compile(r"Uncorrectable|Double Bit")
 LAST_SECTIONS = ("Processes", "Compute Processes")
 """A whole answer ends each GPU with its processes; newer drivers add sections below."""
+WHOLE_VALUE = re.compile(
+    r"None|N/A|Yes|Active|Not Active|[Ee]nabled|[Dd]isabled|-?[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:x|%|C|W|MHz|MiB|MB|KB/s|mV|us)"
+)
+"""What is no beginning of another value: "62" may be one of "62 C", "No" one of "None"."""
 REASONS = ("Clocks Event Reasons", "Clocks Throttle Reasons")
 
 
@@ -228,6 +232,7 @@ def parse(text: str, *, selected: bool = False) -> Query:
     gpus = tuple(_gpu(found[start:end]) for start, end in zip(starts, ends, strict=False))
     if not gpus or (not selected and count != str(len(gpus))):
         raise ParseError(TOOL, f"{len(gpus)} GPUs in the answer", line=f"Attached GPUs : {count}")
+    _ended(text, found[-1])
     _consistent(gpus, lines[-1])
     cuda = head["CUDA Version"].value if "CUDA Version" in head else None
     return Query(driver, None if cuda in failures.ABSENT else cuda, gpus, warnings)
@@ -280,6 +285,13 @@ def _whole(address: PciAddress, fields: dict[str, str | None], last: _Line) -> N
     inside = fields.get("PCI/Bus Id")
     if inside is not None and PciAddress(inside) != address:
         raise ParseError(TOOL, f"GPU {address} tells another address", line=inside)
+
+
+def _ended(text: str, last: _Line) -> None:
+    """Where the last line has no end, its value must show that it is whole."""
+    is_ended = not text.rstrip(" \t").endswith(last.raw.strip())
+    if not is_ended and WHOLE_VALUE.fullmatch(last.value or "") is None:
+        raise ParseError(TOOL, "cut off within a line", line=last.raw, line_number=last.number)
 
 
 def _consistent(gpus: tuple[Gpu, ...], last: str) -> None:

@@ -73,9 +73,10 @@ def parse(text: str) -> Topology:
         words, rest = _words(line, name, len(devices), columns, number + 1)
         _take(ways, devices, name, words, WAY, line, number + 1)
         affinities[name] = rest
-    last, *others = (affinities[name] for name in reversed(devices))
-    ends_there = len(lines) == start + 1 + len(devices)
-    if ends_there and devices[-1].startswith("GPU") and not any(last.values()) and any(any(o.values()) for o in others):
+    others = [affinities[name] for name in devices[:-1]]
+    ends_bare = len(lines) == start + 1 + len(devices) and len(lines[-1].split()) == 1 + len(devices)
+    is_told = not others or any(any(other.values()) for other in others)
+    if ends_bare and columns and devices[-1].startswith("GPU") and is_told:
         raise ParseError(TOOL, f"cut off in the row of {devices[-1]}", line=lines[-1], line_number=len(lines))
     _symmetric(ways)
     _only_a_legend(lines, start + 1 + len(devices))
