@@ -80,6 +80,7 @@ def test_two_aliases_in_one_flavor_are_both_served(scenario: Scenario, cards: Ca
 @pytest.mark.check("lifecycle.claim.none", source=NOVA_PCI, api=True)
 def test_an_instance_without_an_alias_has_no_card(scenario: Scenario, cards: Cards) -> None:
     """A flavor without an alias claims nothing."""
+    cards.none()
     standing = scenario.standing(scenario.server(scenario.flavor(0)))
 
     require_cards(standing.gpus, 0, "started")

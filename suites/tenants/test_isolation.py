@@ -66,6 +66,7 @@ def test_another_tenant_cannot_reach_the_instance(
     scenario: Scenario, cards: Cards, other_tenant: OtherTenant, operation: str
 ) -> None:
     """With its id another tenant can neither read it nor its console, nor reboot or delete it: it does not exist."""
+    cards.none()
     server = scenario.server(scenario.flavor(0))
     options: dict[str, dict[str, Any]] = {
         "reboot_server": {"reboot_type": "HARD"},
@@ -144,6 +145,7 @@ def test_a_tenant_cannot_choose_the_host(scenario: Scenario, cards: Cards) -> No
 @pytest.mark.check("tenants.host.moves", source=POLICY, api=True)
 def test_a_tenant_cannot_migrate(scenario: Scenario, cards: Cards) -> None:
     """Cold migration, live migration and evacuation are the administrator's."""
+    cards.none()
     server = scenario.server(scenario.flavor(0))
     compute = scenario.tenant.compute
     refusals = [

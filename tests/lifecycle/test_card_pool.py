@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from card_pool import CardPool, Need, everything, move, one, some, together
+from card_pool import CardPool, Need, everything, move, nothing, one, some, together
 
 TWO_BY_TWO = {"compute-0": 2, "compute-1": 2}
 CLOUDS = (TWO_BY_TWO, {"a": 4, "b": 4}, {"a": 1, "b": 2, "c": 3}, {"a": 2}, {"a": 1, "b": 1, "c": 1}, {"a": 0, "b": 3})
@@ -66,6 +66,14 @@ def test_two_moves_of_one_card_go_on_side_by_side() -> None:
     assert not need.is_met_beside([need, need])
     assert not need.is_met_beside([together(TWO_BY_TWO, 2)])
     assert not need.is_met_beside([everything(TWO_BY_TWO)])
+
+
+def test_who_has_the_cloud_alone_waits_for_those_without_cards_and_they_for_it() -> None:
+    bare = nothing(TWO_BY_TWO)
+
+    assert bare.is_met_beside([bare, move(TWO_BY_TWO, 1), some(TWO_BY_TWO, 2)])
+    assert not everything(TWO_BY_TWO).is_met_beside([bare])
+    assert all(need.is_met_beside([bare]) for need in (one(TWO_BY_TWO), move(TWO_BY_TWO, 2), bare))
 
 
 def test_leases_wait_their_turn_and_are_given_back(tmp_path: Path) -> None:

@@ -29,6 +29,13 @@ def test_a_healthy_cloud_agrees_from_all_sides(provisioned: WholeLab):
     assert len(run.verdicts) == 5
 
 
+def test_hosts_with_unequal_room_are_filled(provisioned: WholeLab):
+    """The declared instances have two cards of one host and one of the other, and the memory that goes with them."""
+    run = provisioned.accept("--lifecycle", "--keep", "-k", "test_a_host_filled_without_cards")
+
+    assert list(run.verdicts.values()) == [Verdict.PASSED], run.output
+
+
 def test_nothing_is_left_after_a_kill(provisioned: WholeLab):
     """A run that is killed while it has an instance is cleaned up by the ledger alone."""
     words = provisioned.arguments("--lifecycle", "--keep", "-q", "-k", "test_suspend_and_resume")
