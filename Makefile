@@ -37,7 +37,7 @@ system: setup  ## run whole acceptances: bad input, interruptions, faults (about
 faults: setup  ## put every fault of the catalogue into labs and print what was found (about 25 minutes)
 	.venv/bin/python -m lab --name faults fault run --jobs 3 --json .lab/faults-score.json
 
-nightly: setup  ## the property tests with 100,000 examples each
+nightly: setup  ## the property tests with 100,000 examples each (about fifty minutes)
 	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly
 
 bench: setup  ## measure times and memory of the main job and of a large report
