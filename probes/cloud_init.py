@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from probes.host import COMMAND_NOT_FOUND, Host
+from probes.host import Host, failure_of
 from probes.reading import bounded, transcript_of
-from provisioning.errors import CommandError, ParseError, ToolMissing
+from provisioning.errors import ParseError
 
 TOOL = "cloud-init status"
 COMMAND = "cloud-init status --long"
@@ -147,9 +147,4 @@ def read(host: Host) -> CloudInitStatus:
     output = host.run(COMMAND)
     if output.exit_code in EXIT_CODES and output.stdout.strip():
         return parse(output.stdout)
-    error = ToolMissing if output.exit_code == COMMAND_NOT_FOUND else CommandError
-    raise error(
-        "cloud-init did not answer",
-        command=output.command, host=output.host, exit_code=output.exit_code,
-        stdout=output.stdout, stderr=output.stderr,
-    )  # fmt: skip
+    raise failure_of(output, "cloud-init did not answer")

@@ -6,9 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from probes.host import COMMAND_NOT_FOUND, Host
+from probes.host import Host, failure_of
+from probes.package_answer import PackageAnswer
 from probes.reading import transcript_of
-from provisioning.errors import CommandError, ParseError, ToolFailure, ToolMissing
+from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "dpkg -l"
 FORMAT = "${db:Status-Abbrev}\\t${binary:Package}\\t${Version}\\t${Architecture}\\n"
@@ -38,20 +39,7 @@ class Package:
     is_held: bool
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What was found and what was not."""
-
-    packages: tuple[Package, ...]
-    missing: tuple[str, ...]
-    """Names that were asked for and that dpkg does not know."""
-
-    def named(self, name: str) -> tuple[Package, ...]:
-        """Packages of a name, one for each architecture."""
-        return tuple(package for package in self.packages if package.name == name)
-
-
-def parse(text: str) -> Answer:
+def parse(text: str) -> PackageAnswer[Package]:
     """Read the table of `dpkg -l`, whole or some of its rows, or the rows of FORMAT.
 
     Raises:
@@ -74,7 +62,7 @@ def parse(text: str) -> Answer:
             found[package.name, package.architecture] = package
     if not found and not missing:
         raise ParseError(TOOL, "no package", line=text.strip()[-200:])
-    return Answer(tuple(found.values()), tuple(missing))
+    return PackageAnswer(tuple(found.values()), tuple(missing))
 
 
 def _package(line: str, number: int) -> Package:
@@ -88,7 +76,7 @@ def _package(line: str, number: int) -> Package:
     )
 
 
-def read(host: Host, *names: str) -> Answer:
+def read(host: Host, *names: str) -> PackageAnswer[Package]:
     """Packages of `host`, or those of `names` (patterns are allowed).
 
     Raises:
@@ -99,8 +87,4 @@ def read(host: Host, *names: str) -> Answer:
     output = host.run(f"dpkg-query -W -f={shlex.quote(FORMAT)} {quoted} 2>&1".rstrip())
     if output.exit_code == 0 or (output.exit_code == 1 and NOT_FOUND.search(output.stdout)):
         return parse(output.stdout)
-    error = ToolMissing if output.exit_code == COMMAND_NOT_FOUND else CommandError
-    raise error(
-        "dpkg did not answer", command=output.command, host=output.host, exit_code=output.exit_code,
-        stdout=output.stdout, stderr=output.stderr,
-    )  # fmt: skip
+    raise failure_of(output, "dpkg did not answer")

@@ -62,12 +62,18 @@ def succeeded(output: CommandOutput) -> CommandOutput:
     if output.exit_code == 0:
         return output
     missing = output.exit_code == COMMAND_NOT_FOUND
-    error = ToolMissing if missing else CommandError
-    raise error(
-        "the program is not installed" if missing else "the command failed",
+    raise failure_of(output, "the program is not installed" if missing else "the command failed")
+
+
+def failure_of(output: CommandOutput, reason: str, remedy: str = "") -> CommandError:
+    """The error for a command that did not give what it should: ToolMissing when its program is not there."""
+    error = ToolMissing if output.exit_code == COMMAND_NOT_FOUND else CommandError
+    return error(
+        reason,
         command=output.command,
         host=output.host,
         exit_code=output.exit_code,
         stdout=output.stdout,
         stderr=output.stderr,
+        remedy=remedy,
     )

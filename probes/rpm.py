@@ -6,9 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from probes.host import COMMAND_NOT_FOUND, Host
+from probes.host import Host, failure_of
+from probes.package_answer import PackageAnswer
 from probes.reading import transcript_of
-from provisioning.errors import CommandError, ParseError, ToolFailure, ToolMissing
+from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "rpm -q"
 PACKAGE = re.compile(
@@ -32,20 +33,7 @@ class Package:
     """None for a key, which rpm lists among packages."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What was found and what was not."""
-
-    packages: tuple[Package, ...]
-    missing: tuple[str, ...]
-    """Names that were asked for and are not installed."""
-
-    def named(self, name: str) -> tuple[Package, ...]:
-        """Installed versions of a package: of a kernel there may be several."""
-        return tuple(package for package in self.packages if package.name == name)
-
-
-def parse(text: str) -> Answer:
+def parse(text: str) -> PackageAnswer[Package]:
     """Read lines NAME-[EPOCH:]VERSION-RELEASE.ARCHITECTURE, and those of packages that are not there.
 
     Raises:
@@ -66,7 +54,7 @@ def parse(text: str) -> Answer:
         if package is None:
             raise ParseError(TOOL, "not a package, or cut off", line=line, line_number=number)
         packages[package] = None
-    return Answer(tuple(packages), tuple(missing))
+    return PackageAnswer(tuple(packages), tuple(missing))
 
 
 def _package(line: str) -> Package | None:
@@ -79,7 +67,7 @@ def _package(line: str) -> Package | None:
     return Package(match[1], epoch, match[3], match[4], None if match[5] == "(none)" else match[5])
 
 
-def read(host: Host, *names: str) -> Answer:
+def read(host: Host, *names: str) -> PackageAnswer[Package]:
     """Packages of `host`, or those of `names` (patterns are allowed).
 
     Raises:
@@ -90,8 +78,4 @@ def read(host: Host, *names: str) -> Answer:
     output = host.run(command)
     if output.exit_code == 0 or (output.exit_code <= len(names) and MISSING.search(output.stdout)):
         return parse(output.stdout)
-    error = ToolMissing if output.exit_code == COMMAND_NOT_FOUND else CommandError
-    raise error(
-        "rpm did not answer", command=output.command, host=output.host, exit_code=output.exit_code,
-        stdout=output.stdout, stderr=output.stderr,
-    )  # fmt: skip
+    raise failure_of(output, "rpm did not answer")

@@ -118,7 +118,9 @@ class HostCalls:
             if self._requests is None or self._server is None or self._server.poll() is not None:
                 self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
-                    self._server = subprocess.Popen([sys.executable, "-m", "lab.hostcalls"], stdin=theirs.fileno())
+                    self._server = subprocess.Popen(
+                        [sys.executable, "-m", "lab.host_call_server"], stdin=theirs.fileno()
+                    )
             socket.send_fds(self._requests, [asked], descriptors)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import COMMAND_NOT_FOUND, Host
+from probes.host import Host, failure_of
 from probes.pci_address import PciAddress
-from provisioning.errors import CommandError, ToolFailure, ToolMissing
+from provisioning.errors import ToolFailure
 
 TOOL = "nvidia-smi"
 TIMEOUT_S = 120.0
@@ -135,12 +135,8 @@ def run(host: Host, arguments: str) -> str:
     if output.exit_code == 0:
         return output.stdout
     failure = parse(f"{output.stdout}\n{output.stderr}")
-    error = ToolMissing if output.exit_code == COMMAND_NOT_FOUND else CommandError
-    raise error(
-        f"nvidia-smi failed: {failure.kind}" if failure else "nvidia-smi failed",
-        command=output.command, host=output.host, exit_code=output.exit_code,
-        stdout=output.stdout, stderr=output.stderr, remedy=failure.remedy if failure else "",
-    )  # fmt: skip
+    reason = f"nvidia-smi failed: {failure.kind}" if failure else "nvidia-smi failed"
+    raise failure_of(output, reason, failure.remedy if failure else "")
 
 
 def read(host: Host) -> Failure | None:
