@@ -20,6 +20,7 @@ AFFINITY = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:, ?[0-9]{1,5}(?:-[0-9]{1,5}
 WAY = re.compile(r"X|SYS|NODE|PHB|PXB|PIX|PSB|SOC|QPI|C2C|INT|NV[0-9]{1,3}")
 STATUS = re.compile(r"X|OK|CNS|GNS|TNS|NS|DR|U|N/A|DISABLED")
 NIC = re.compile(r"\s*(NIC[0-9]{1,3}): (\S+)")
+TAB_CHARS = 8
 CAPABILITIES = ("r", "w", "n", "a", "p")
 
 
@@ -70,7 +71,7 @@ def parse(text: str) -> Topology:
     affinities: dict[str, dict[str, str | None]] = {}
     for name, number in zip(devices, range(start + 1, start + 1 + len(devices)), strict=True):
         line = lines[number] if number < len(lines) else ""
-        words, rest = _words(line, name, len(devices), columns, number + 1)
+        words, rest = _words(line, name, len(devices), columns, lines[start], number + 1)
         _take(ways, devices, name, words, WAY, line, number + 1)
         affinities[name] = rest
     others = [affinities[name] for name in devices[:-1]]
@@ -109,7 +110,7 @@ def parse_peers(text: str) -> PeerStatus:
     status: dict[tuple[str, str], str] = {}
     for name, number in zip(gpus, range(start + 1, start + 1 + len(gpus)), strict=True):
         line = lines[number] if number < len(lines) else ""
-        words, _ = _words(line, name, len(gpus), columns, number + 1)
+        words, _ = _words(line, name, len(gpus), columns, lines[start], number + 1)
         _take(status, gpus, name, words, STATUS, line, number + 1)
     _only_a_legend(lines, start + 1 + len(gpus))
     return PeerStatus(gpus, status)
@@ -130,7 +131,7 @@ def _header(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], int]:
 
 
 def _words(
-    line: str, name: str, count: int, columns: tuple[str, ...], number: int
+    line: str, name: str, count: int, columns: tuple[str, ...], header: str, number: int
 ) -> tuple[list[str], dict[str, str | None]]:
     """The row's ways, and its further columns."""
     by_tabs = line.count("\t") >= count
@@ -139,17 +140,27 @@ def _words(
         cells.pop(0)
     if not cells or cells[0] != name or len(cells) < count + 1 or not all(cells[: count + 1]):
         raise ParseError(TOOL, f"not a whole row of {name}", line=line, line_number=number)
-    return cells[1 : count + 1], _columns(cells[count + 1 :], columns, by_tabs, line, number)
+    further = cells[count + 1 :]
+    if not by_tabs and columns and _lacks_the_first(line, count + 1, header.find(columns[0])):
+        further.insert(0, "")
+    return cells[1 : count + 1], _columns(further, columns, line, number)
 
 
-def _columns(
-    cells: list[str], columns: tuple[str, ...], by_tabs: bool, line: str, number: int
-) -> dict[str, str | None]:
-    """Tabs pad short values, so that empty cells mean nothing, but for the first one: no CPU affinity is known."""
+def _lacks_the_first(line: str, place: int, column: int) -> bool:
+    """By spaces, whether the word at `place` stands where one behind an empty cell does: at the next stop of a terminal."""
+    words = list(re.finditer(r"\S+", line))
+    return column == TAB_CHARS * place and len(words) > place and words[place].start() == column + TAB_CHARS
+
+
+def _columns(cells: list[str], columns: tuple[str, ...], line: str, number: int) -> dict[str, str | None]:
+    """Tabs pad short values, so that empty cells mean nothing, but for the first one: no CPU affinity is known.
+
+    By spaces, the place of the next word says the same.
+    """
     if not any(cells):
         return dict.fromkeys(columns)
     filled = [cell for cell in cells if cell]
-    if by_tabs and not cells[0]:
+    if not cells[0]:
         filled.insert(0, "")
     if len(filled) != len(columns):
         raise ParseError(

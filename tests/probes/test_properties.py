@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_parsers import FURTHER, PARSERS, WHOLE, texts_of
 
+from probes.nvidia_smi import topology
 from probes.nvidia_smi.query import Query
 from probes.nvidia_smi.topology import Topology
+from probes.reading import TERMINAL_CONTROL
 from provisioning.errors import ParseError
 
 ALL = PARSERS | FURTHER
@@ -177,6 +179,14 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
 
         assert answer(tool, unix.replace("\n", "\r\n")) == answer(tool, unix)
         assert answer(tool, unix.replace("\n", "\r")) == answer(tool, unix)
+
+
+def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
+    texts = [TERMINAL_CONTROL.sub("", text) for text in texts_of("nvidia_smi_topo") if "\t" in text]
+
+    assert any("\t\t" in text for text in texts), "no sample with an empty cell"
+    for text in texts:
+        assert answer("nvidia_smi_topo", text.expandtabs(8)) == topology.parse(text)
 
 
 MAY_BE_SILENT = {
