@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,26 @@ REQUIREMENTS = REPOSITORY / "requirements" / "lab.txt"
 
 def install(paths: LabPaths) -> int:
     """Bring environment and userland up to date; says what it does. Returns the exit code."""
-    paths.cache.mkdir(parents=True, exist_ok=True)
+    make_cache(paths.cache)
     _environment(paths)
     build_userland(paths.userland)
     compile_python(paths.userland, *(REPOSITORY / "lab").glob("*/tools/*/usr/local/lib/lab"))
     return 0
+
+
+def make_cache(cache: Path) -> None:
+    """Make the folder, of the user's own group also where the checkout's folder hands its group down (set-group-ID).
+
+    An ordinary user's machines know the user's own group only: a change of a file of another one ends in EOVERFLOW. So
+    a cache that has such files is made anew.
+    """
+    if os.getuid() != 0 and cache.exists() and cache.stat().st_gid != os.getgid():
+        print("making the cache anew: its files are of another group than yours", file=sys.stderr)
+        shutil.rmtree(cache)
+    if not cache.exists():
+        cache.mkdir(parents=True)
+        os.chown(cache, -1, os.getgid())
+        cache.chmod(0o755)
 
 
 def _environment(paths: LabPaths) -> None:

@@ -77,6 +77,11 @@ class LabPaths:
         return self.state / "machines"
 
     @property
+    def layers(self) -> Path:
+        """Copies of the checkout's layers of the machines' /usr."""
+        return self.state / "layers"
+
+    @property
     def connection_file(self) -> Path:
         """What a client needs to reach the lab: addresses, ports, key files."""
         return self.state / "connection.json"

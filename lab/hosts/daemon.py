@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts import boot, card_memory, contents, hardware
+from lab.hosts import boot, card_memory, contents, hardware, layout
 from lab.hosts.host_calls import HostCalls
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
@@ -495,6 +495,7 @@ def main(arguments: list[str]) -> None:
     """Serve the lab called by the first argument until SIGTERM."""
     machines = Machines(load(LabPaths.of(arguments[0])))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    layout.copy_layers(machines.paths)
     machines.recover()
     machines.serve()
 

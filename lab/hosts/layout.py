@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +87,7 @@ class MachineDir:
         """Read-only layers of /usr above the userland, the uppermost first."""
         kind = self._kind()
         places = [
-            REPOSITORY / "lab" / owner / "tools" / audience / "usr"
-            for audience in (kind, "common")
-            for owner in LAYER_OWNERS
+            self.paths.layers / owner / audience / "usr" for audience in (kind, "common") for owner in LAYER_OWNERS
         ]
         return [place for place in places if place.is_dir()]
 
@@ -99,6 +98,17 @@ class MachineDir:
             return str(json.loads(self.machine_file.read_text())["kind"])
         except FileNotFoundError:
             return "common"
+
+
+def copy_layers(paths: LabPaths) -> None:
+    """Copy the checkout's layers for the machines, which must not run.
+
+    The checkout may be somebody else's, or of another group: an ordinary user's machines know only the user and the
+    user's own group, and a change of any other file ends in EOVERFLOW.
+    """
+    shutil.rmtree(paths.layers, ignore_errors=True)
+    for owner in LAYER_OWNERS:
+        shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner, symlinks=True)
 
 
 def _exists(path: Path) -> bool:
