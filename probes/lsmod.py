@@ -56,6 +56,8 @@ def parse(text: str) -> dict[str, Module]:
         found[module.name] = module
     if not found:
         raise ParseError("lsmod", "no module", line=lines[-1], line_number=len(lines))
+    if len({module.state is None for module in found.values()}) > 1:  # /proc/modules tells each one's state
+        raise ParseError("lsmod", "cut off: a module without its state", line=lines[-1], line_number=len(lines))
     if is_whole:
         _known_users(found)
     return found

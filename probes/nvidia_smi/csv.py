@@ -43,6 +43,8 @@ def parse(text: str, fields: tuple[str, ...] | None = None) -> Table:
         units = _header(*numbered.pop(0)) if numbered else {}
     if not numbered or len(numbered) > LIMIT_ROWS:
         raise ParseError(TOOL, "no row of a GPU, or too many", line=lines[-1])
+    if text.rstrip(" \t").endswith(","):
+        raise ParseError(TOOL, "cut off within the last row", line=lines[-1], line_number=len(lines))
     rows = tuple(_row(units, line, number) for number, line in numbered)
     _unique(rows, lines[-1])
     return Table(units, rows)
@@ -62,6 +64,8 @@ def _row(units: dict[str, str | None], line: str, number: int) -> dict[str, str 
         raise ParseError(TOOL, f"{len(words)} values for {len(units)} fields", line=line, line_number=number)
     row = {}
     for (name, unit), word in zip(units.items(), words, strict=True):
+        if word.startswith("[") != word.endswith("]"):
+            raise ParseError(TOOL, f"{name} is cut off", line=line, line_number=number)
         value = failures.value_of(word, line, number)
         if value is not None and unit is not None:
             value = value.removesuffix(unit).strip()
