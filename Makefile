@@ -38,7 +38,7 @@ faults: setup  ## put every fault of the catalogue into labs and print what was 
 	.venv/bin/python -m lab --name faults fault run --jobs 3 --json .lab/faults-score.json
 
 nightly: setup  ## the property tests with 100,000 examples each (about fifty minutes)
-	$(PYTEST) tests/probes -n 2 --hypothesis-profile nightly
+	$(PYTEST) tests/probes -n 2 --dist worksteal --hypothesis-profile nightly
 
 bench: setup  ## measure times and memory of the main job and of a large report
 	.venv/bin/python scripts/bench.py
