@@ -19,10 +19,12 @@ QUANTITY = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?) ?(x|%|C|W|MHz|MiB|MB|KB
 UNCORRECTABLE = re.compile(r"Uncorrectable|Double Bit")
 LAST_SECTIONS = ("Processes", "Compute Processes")
 """A whole answer ends each GPU with its processes; newer drivers add sections below."""
-WHOLE_VALUE = re.compile(
-    r"None|N/A|Yes|Active|Not Active|[Ee]nabled|[Dd]isabled|-?[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:x|%|C|W|MHz|MiB|MB|KB/s|mV|us)"
+WORDS = ("None", "N/A", "Yes", "Enabled", "Disabled", "enabled", "disabled", "Active", "Not Active", "Supported")
+CUT_QUANTITY = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{0,6})?(?: ?[A-Za-z/]{0,4})?")
+WITH_UNITS = re.compile(
+    r"Temperature|Temp|Power|Clocks|Memory Usage|Utilization|Fan Speed|Voltage|Throughput|Link Width"
 )
-"""What is no beginning of another value: "62" may be one of "62 C", "No" one of "None"."""
+"""Sections and fields whose numbers all have a unit."""
 REASONS = ("Clocks Event Reasons", "Clocks Throttle Reasons")
 
 
@@ -232,7 +234,7 @@ def parse(text: str, *, selected: bool = False) -> Query:
     gpus = tuple(_gpu(found[start:end]) for start, end in zip(starts, ends, strict=False))
     if not gpus or (not selected and count != str(len(gpus))):
         raise ParseError(TOOL, f"{len(gpus)} GPUs in the answer", line=f"Attached GPUs : {count}")
-    _ended(text, found[-1])
+    _ended(text, found)
     _consistent(gpus, lines[-1])
     cuda = head["CUDA Version"].value if "CUDA Version" in head else None
     return Query(driver, None if cuda in failures.ABSENT else cuda, gpus, warnings)
@@ -287,11 +289,24 @@ def _whole(address: PciAddress, fields: dict[str, str | None], last: _Line) -> N
         raise ParseError(TOOL, f"GPU {address} tells another address", line=inside)
 
 
-def _ended(text: str, last: _Line) -> None:
-    """Where the last line has no end, its value must show that it is whole."""
-    is_ended = not text.rstrip(" \t").endswith(last.raw.strip())
-    if not is_ended and WHOLE_VALUE.fullmatch(last.value or "") is None:
+def _ended(text: str, lines: list[_Line]) -> None:
+    """Where the last line has no end, its value must not be the beginning of another one."""
+    last = lines[-1]
+    if not text.rstrip(" \t").endswith(last.raw.strip()) or last.value is None:
+        return
+    section = next((line.key for line in reversed(lines) if line.indent < last.indent), "")
+    if _may_go_on(last.value, f"{section}/{last.key}"):
         raise ParseError(TOOL, "cut off within a line", line=last.raw, line_number=last.number)
+
+
+def _may_go_on(value: str, path: str) -> bool:
+    """Whether a value may be cut: "62" of a temperature is one of "62 C", "Non" one of "None"."""
+    if value == "No":
+        return path.split("/")[-1] in LAST_SECTIONS
+    if any(word.startswith(value) and word != value for word in WORDS):
+        return True
+    is_whole = QUANTITY.fullmatch(value) is not None and (value[-1:].isalpha() or value.endswith("%"))
+    return not is_whole and CUT_QUANTITY.fullmatch(value) is not None and WITH_UNITS.search(path) is not None
 
 
 def _consistent(gpus: tuple[Gpu, ...], last: str) -> None:

@@ -181,6 +181,12 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
         assert answer(tool, unix.replace("\n", "\r")) == answer(tool, unix)
 
 
+@pytest.mark.parametrize("tool", sorted(PARSERS))
+def test_a_copy_without_the_last_line_end_says_the_same(tool: str):
+    for text in texts_of(tool):
+        assert answer(tool, text.rstrip()) == answer(tool, text)
+
+
 def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
     texts = [TERMINAL_CONTROL.sub("", text) for text in texts_of("nvidia_smi_topo") if "\t" in text]
 
