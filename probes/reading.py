@@ -51,6 +51,8 @@ def lines_of(tool: str, text: str, *, limit_line_chars: int = LIMIT_LINE_CHARS) 
             )
     while lines and not lines[-1]:
         lines.pop()
+    if not lines:
+        raise ParseError(tool, "the answer is empty", line=text)
     return lines
 
 

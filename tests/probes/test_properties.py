@@ -231,7 +231,7 @@ def test_an_answer_without_end_is_refused(tool: str):
 
 
 @pytest.mark.parametrize("tool", sorted(set(ALL) - MAY_BE_SILENT))
-@pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff"])
+@pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff", "\x1b[A", "\x1b[0m\n\x1b[K"])
 def test_nothing_is_a_parse_error(tool: str, text: str):
     with pytest.raises(ParseError):
         ALL[tool](text)
