@@ -34,7 +34,7 @@ unit:
 system: setup  ## run whole acceptances: bad input, interruptions, faults (about five minutes)
 	$(PYTEST) tests/system -x
 
-faults: setup  ## put every fault of the catalogue into labs and print what was found (about 25 minutes)
+faults: setup  ## put every fault of the catalogue into labs and print what was found (about 15 minutes)
 	.venv/bin/python -m lab --name faults fault run --jobs 3 --json .lab/faults-score.json
 
 nightly: setup  ## the property tests with 100,000 examples each (about fifty minutes)
