@@ -40,10 +40,10 @@ def lines_of(tool: str, text: str, *, limit_line_chars: int = LIMIT_LINE_CHARS) 
     Raises:
         ParseError: the answer is empty, longer than LIMIT_CHARS, or a line of it longer than `limit_line_chars`.
     """
-    text = bounded(tool, text)
-    if not text.strip().strip("\ufeff"):
-        raise ParseError(tool, "the answer is empty")
-    lines = [line.rstrip() for line in LINE_END.split(TERMINAL_CONTROL.sub("", text.removeprefix("\ufeff")))]
+    plain = TERMINAL_CONTROL.sub("", bounded(tool, text).removeprefix("\ufeff"))
+    if not plain.strip().strip("\ufeff"):
+        raise ParseError(tool, "the answer is empty", line=text.strip().strip("\ufeff"))
+    lines = [line.rstrip() for line in LINE_END.split(plain)]
     for number, line in enumerate(lines, start=1):
         if len(line) > limit_line_chars:
             raise ParseError(
@@ -51,8 +51,6 @@ def lines_of(tool: str, text: str, *, limit_line_chars: int = LIMIT_LINE_CHARS) 
             )
     while lines and not lines[-1]:
         lines.pop()
-    if not lines:
-        raise ParseError(tool, "the answer is empty", line=text)
     return lines
 
 

@@ -101,7 +101,7 @@ class MachineDir:
 
 
 def copy_layers(paths: LabPaths) -> None:
-    """Copy the checkout's layers for the machines, which must not run.
+    """Copy the checkout's layers, for machines that boot from now on.
 
     The checkout may be somebody else's, or of another group: an ordinary user's machines know only the user and the
     user's own group, and a change of any other file ends in EOVERFLOW.

@@ -21,9 +21,7 @@ LAST_SECTIONS = ("Processes", "Compute Processes")
 """A whole answer ends each GPU with its processes; newer drivers add sections below."""
 WORDS = ("None", "N/A", "Yes", "Enabled", "Disabled", "enabled", "disabled", "Active", "Not Active", "Supported")
 CUT_QUANTITY = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{0,6})?(?: ?[A-Za-z/]{0,4})?")
-WITH_UNITS = re.compile(
-    r"Temperature|Temp|Power|Clocks|Memory Usage|Utilization|Fan Speed|Voltage|Throughput|Link Width"
-)
+WITH_UNITS = re.compile(r"Temp|Power|Clocks|Memory Usage|Utilization|Fan Speed|Voltage|Throughput|Link Width")
 """Sections and fields whose numbers all have a unit."""
 REASONS = ("Clocks Event Reasons", "Clocks Throttle Reasons")
 
@@ -305,8 +303,9 @@ def _may_go_on(value: str, path: str) -> bool:
         return path.split("/")[-1] in LAST_SECTIONS
     if any(word.startswith(value) and word != value for word in WORDS):
         return True
-    is_whole = QUANTITY.fullmatch(value) is not None and (value[-1:].isalpha() or value.endswith("%"))
-    return not is_whole and CUT_QUANTITY.fullmatch(value) is not None and WITH_UNITS.search(path) is not None
+    quantity = QUANTITY.fullmatch(value)
+    has_unit = quantity is not None and quantity[2] is not None
+    return not has_unit and CUT_QUANTITY.fullmatch(value) is not None and WITH_UNITS.search(path) is not None
 
 
 def _consistent(gpus: tuple[Gpu, ...], last: str) -> None:

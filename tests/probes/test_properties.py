@@ -14,7 +14,6 @@ from probe_parsers import FURTHER, PARSERS, WHOLE, texts_of
 
 from probes.nvidia_smi import topology
 from probes.nvidia_smi.query import Query
-from probes.nvidia_smi.topology import Topology
 from probes.reading import TERMINAL_CONTROL
 from provisioning.errors import ParseError
 
@@ -116,6 +115,11 @@ EXAMPLES = {
 }
 
 
+def examples_of(tool: str) -> list[str]:
+    """All samples, or where there are none a text of the parser's form."""
+    return texts_of(tool) if tool in PARSERS else EXAMPLES[tool]
+
+
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_any_text_is_data_or_a_parse_error(tool: str):
     @given(st.one_of(st.text(max_size=400), TEXT, st.lists(NOISE, max_size=12).map("\n".join)))
@@ -127,7 +131,7 @@ def test_any_text_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
-    texts = texts_of(tool) if tool in PARSERS else EXAMPLES[tool]
+    texts = examples_of(tool)
     first = Random().getrandbits(63)  # noqa: S311
 
     for seed in range(first, first + max(DAMAGED_AT_LEAST, settings.default.max_examples)):
@@ -163,7 +167,7 @@ def _ends(text: str) -> list[int]:
 def _lacks_only_what_may_lack(found: Any, expected: Any) -> bool:
     """Of runs one below the other whole ones may stand without the last, a matrix without its legend, or the end of its
     last name, and a GPU of nvidia-smi -q without what newer drivers tell below its processes."""
-    if isinstance(found, Topology):
+    if isinstance(found, topology.Topology):
         return replace(found, nics={}) == replace(expected, nics={})
     if isinstance(found, Query):
         fields, whole = list(found.gpus[-1].fields.items()), list(expected.gpus[-1].fields.items())
@@ -208,7 +212,7 @@ REPEATED = (
 @pytest.mark.parametrize("length", [4_000, 16_000])
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_long_repetitions_take_bounded_time(tool: str, length: int):
-    base = texts_of(tool)[0] if tool in PARSERS else EXAMPLES[tool][0]
+    base = examples_of(tool)[0]
     first = base.split("\n")[0]
 
     for unit in REPEATED:
