@@ -83,7 +83,7 @@ def _add_fault_options(run: argparse.ArgumentParser) -> None:
 
 def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
     """Inject faults one by one; 0 when each is found with its cause and nothing else is blamed."""
-    from lab.faults import fault, run, score
+    from faults import fault, run, score
 
     files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     faults = [fault.load(file) for file in files or fault.catalogue()]

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from access.errors import ParseError
+from access.host import Host
 from probes.cuda_samples import refuse_failures, run_sample
-from probes.host import Host
 from probes.reading import is_call, transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "bandwidthTest"
 START = re.compile(r"\s*\[(?:CUDA Bandwidth Test|bandwidthTest)\] (?:- Starting|starting)\.\.\.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from access.errors import ParseError, ToolMissing
+from access.host import Host, output_of
 from probes import bandwidth_test, nvbandwidth
 from probes.cuda_samples import IN_BUS_ORDER, path_of
-from probes.host import Host, output_of
 from probes.nvidia_smi import query
 from probes.pci_address import PciAddress
-from provisioning.errors import ParseError, ToolMissing
 
 SAMPLES = 3
 INTERVAL_S = 0.4

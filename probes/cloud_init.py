@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from probes.host import Host, failure_of
+from access.errors import ParseError
+from access.host import Host, failure_of
 from probes.reading import bounded, transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "cloud-init status"
 COMMAND = "cloud-init status --long"

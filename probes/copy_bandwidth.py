@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from access.errors import ParseError, ToolMissing
+from access.host import Host
 from probes import bandwidth_test, nvbandwidth
 from probes.cuda_samples import path_of, run_sample
-from probes.host import Host
-from provisioning.errors import ParseError, ToolMissing
 
 BEYOND_CACHES_BYTES = 256_000_000
 """Two buffers of this size fit no L2 cache: B200, the largest, has 126 MB."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.host import Host
+from access.host import Host
 
 COMMAND = "dmesg; cat /var/log/install-cuda.log 2>/dev/null; true"
 LIMIT_CHARS = 1_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from probes.host import CommandOutput, Host
-from provisioning.errors import CommandError, ToolFailure, ToolMissing
+from access.errors import CommandError, ToolFailure, ToolMissing
+from access.host import CommandOutput, Host
 
 ROOTS = (
     '"$HOME"',  # NVIDIA_CUDA-*_Samples, builds of github.com/NVIDIA/cuda-samples and of nvbandwidth, by make or CMake

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.host import Host, output_of
+from access.errors import ParseError, ToolFailure
+from access.host import Host, output_of
 from probes.reading import transcript_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "dkms status"
 WORD = r"[^\s,:/]{1,120}"

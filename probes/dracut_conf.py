@@ -9,7 +9,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.host import Host, output_of
 
 COMMAND = "cat /etc/dracut.conf /etc/dracut.conf.d/*.conf 2>/dev/null; true"
 SETTING = re.compile(r"^\s*(add_drivers|force_drivers|drivers)\s*\+?=\s*(.*)$", re.M)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import bounded
-from provisioning.errors import ParseError
 
 COMMAND = "ls /sys/firmware/acpi/tables 2>/dev/null; [ -d /sys/firmware/efi ] && echo UEFI || echo BIOS"
 

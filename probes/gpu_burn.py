@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from access.errors import ParseError, ToolFailure
+from access.host import Host
 from probes.cuda_samples import path_of, run_sample
-from probes.host import Host
 from probes.reading import transcript_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "gpu_burn"
 NAMES = (TOOL, "gpu-burn")

@@ -6,10 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.kernel_cmdline import split
 from probes.reading import lines_of, read_file, transcript_of
-from provisioning.errors import ParseError
 
 DEFAULTS = "/etc/default/grub"
 ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.S)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import lines_of
-from provisioning.errors import ParseError
 
 FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
 CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"

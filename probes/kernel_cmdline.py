@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host
+from access.errors import ParseError
+from access.host import Host
 from probes.reading import read_file, transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "/proc/cmdline"
 WORD = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import lines_of
-from provisioning.errors import ParseError
 
 COMMAND = "cat /boot/config-$(uname -r) 2>/dev/null || zcat /proc/config.gz 2>/dev/null || echo '# none'"
 SETTING = re.compile(r"(CONFIG_\w{1,100})=(.{0,4000})")

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.host import Host, output_of
+from access.errors import ParseError, ToolFailure
+from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "dmesg"
 ADDRESS = r"((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)"

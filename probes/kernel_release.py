@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "uname -r"
 RELEASE = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}[A-Za-z0-9._+~-]{0,100}")

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import bounded
-from provisioning.errors import ParseError
 
 COMMAND = r"""
 ask() {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import transcript_of
-from provisioning.errors import ParseError
 
 HEADER = re.compile(r"\s*Module\s+Size\s+Used by\s*")
 NAME = r"([A-Za-z0-9_]{1,64})"

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from probes.host import Host, output_of
+from access.errors import ParseError, ToolFailure
+from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import is_call, transcript_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "lspci"
 ADDRESS = r"\s*((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"

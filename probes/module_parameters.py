@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "/sys/module/*/parameters"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")

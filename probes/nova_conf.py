@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import lines_of, read_file
-from provisioning.errors import ParseError
 
 TOOL = "nova.conf"
 ALIAS_NAMES = (("pci", "alias"), ("DEFAULT", "pci_alias"))

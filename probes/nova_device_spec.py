@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from access.errors import ParseError
 from probes.pci_address import PciAddress
-from provisioning.errors import ParseError
 
 TOOL = "device_spec"
 ANY = "*"

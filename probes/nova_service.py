@@ -6,9 +6,9 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.reading import lines_of
-from provisioning.errors import ParseError
 
 INSIDE = "/etc/nova/nova.conf"
 """Where Nova reads its configuration, on a host as in a container."""

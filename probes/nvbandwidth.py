@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from access.errors import ParseError, ToolFailure
+from access.host import Host
 from probes.cuda_samples import run_sample
-from probes.host import Host
 from probes.pci_address import PciAddress
 from probes.reading import bounded, number_of, transcript_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "nvbandwidth"
 NEEDED = ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce")

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.host import Host
+from access.errors import ParseError
+from access.host import Host
 from probes.reading import read_file, transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "/proc/driver/nvidia/version"
 VERSION = r"([0-9]{2,4}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from access.errors import ParseError
+from access.host import Host
 from probes.cuda_samples import refuse_failures, run_sample
-from probes.host import Host
 from probes.pci_address import PciAddress
 from probes.reading import transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "p2pBandwidthLatencyTest"
 START = re.compile(r"\s*\[P2P \(Peer-to-Peer\) GPU Bandwidth Latency Test\]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from provisioning.errors import ParseError
+from access.errors import ParseError
 
 HEXADECIMAL = re.compile(
     r"(?:PCI:)?(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})(?:\.([0-7]))?", re.ASCII

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
-from provisioning.errors import ParseError
 
 TOOL = "sysfs PCI devices"
 COMMAND = r"""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from probes.host import Host, output_of
-from provisioning.errors import ParseError
+from access.errors import ParseError
+from access.host import Host, output_of
 
 LIMIT_CHARS = 5_000_000
 """No tool that we read says more; a longer answer is not read at all."""

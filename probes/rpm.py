@@ -6,10 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from probes.host import Host, failure_of
+from access.errors import ParseError, ToolFailure
+from access.host import Host, failure_of
 from probes.package_answer import PackageAnswer
 from probes.reading import transcript_of
-from provisioning.errors import ParseError, ToolFailure
 
 TOOL = "rpm -q"
 PACKAGE = re.compile(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from access.errors import CommandError, ParseError
+from access.host import Host
 from probes.cuda_samples import refuse_failures, run_sample
-from probes.host import Host
 from probes.reading import transcript_of
-from provisioning.errors import CommandError, ParseError
 
 TOOL = "simpleP2P"
 ACCESS = re.compile(r"> Peer access from .{1,200} \(GPU([0-9]{1,2})\) -> .{1,200} \(GPU([0-9]{1,2})\) ?: (Yes|No)")

@@ -7,9 +7,9 @@ import re
 import shlex
 from typing import Any
 
-from probes.host import Host, output_of, succeeded
+from access.errors import ParseError
+from access.host import Host, output_of, succeeded
 from probes.reading import bounded
-from provisioning.errors import ParseError
 
 STACKRC = ". ~/stackrc && "
 TIMEOUT_S = 120.0

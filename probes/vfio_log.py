@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.host import Host, output_of
 from probes.reading import bounded
 
 RESET = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from provisioning.preflight import cli
+from preflight import cli
 
 if sys.argv[1:2] == ["preflight"]:
     sys.exit(cli.main(sys.argv[2:]))

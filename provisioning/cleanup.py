@@ -7,16 +7,16 @@ from typing import Any
 
 from openstack import exceptions as sdk
 
-from provisioning.cloud_file import Cloud
-from provisioning.errors import LedgerError, MeasurementError, ProvisioningError
+from access.errors import LedgerError, MeasurementError, ProvisioningError
+from access.openstack_api import connect, connect_named, translated
+from access.progress import Progress
+from access.ssh import RemoteHost
+from cloud_file.cloud_file import Cloud
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources
-from provisioning.openstack.connection import connect, connect_named, translated
 from provisioning.openstack.stack import delete_stack, find
 from provisioning.openstack.tenant import tenant_credentials
-from provisioning.progress import Progress
 from provisioning.provision import _variables_of
-from provisioning.ssh import RemoteHost
 from provisioning.tripleo.undercloud import Undercloud
 
 STACK_TIMEOUT_S = 600.0

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provisioning.cloud_file import SshEndpoint
+from access.endpoint import SshEndpoint
 
 STEPS = ("nodes", "puppet_modules", "deploy", "credentials", "image", "tenant", "guests")
 """In their order; each needs those before it."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from provisioning.errors import LedgerError
+from access.errors import LedgerError
 
 Event = Literal["intended", "made", "gone"]
 

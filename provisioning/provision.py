@@ -12,17 +12,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from provisioning.cloud_file import Cloud
+from access.errors import MeasurementError, ProvisioningError
+from access.openstack_api import connect, connect_named
+from access.progress import Progress
+from access.ssh import RemoteHost
+from cloud_file.cloud_file import Cloud
+from provisioning.before_deploy import stop_on_mistakes
 from provisioning.environment import Environment, Guest
-from provisioning.errors import MeasurementError, ProvisioningError
 from provisioning.ledger import Ledger
 from provisioning.openstack import guests as guest_steps
 from provisioning.openstack import tenant as tenant_steps
-from provisioning.openstack.connection import connect, connect_named
 from provisioning.openstack.image import make_image
-from provisioning.preflight.of_cloud import stop_on_mistakes
-from provisioning.progress import Progress
-from provisioning.ssh import RemoteHost
 from provisioning.tripleo.undercloud import Undercloud
 
 

@@ -8,7 +8,7 @@ import pkgutil
 import sys
 from types import ModuleType
 
-from provisioning.errors import AcceptanceError
+from access.errors import AcceptanceError
 from reports import commands
 
 USAGE_ERROR = 64

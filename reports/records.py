@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from provisioning.errors import MeasurementError
+from access.errors import MeasurementError
 
 SCHEMA_VERSION = 2
 OUTPUT_LIMIT_CHARS = 4000

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from provisioning.errors import InputError, MeasurementError
+from access.errors import InputError, MeasurementError
 from reports.records import (
     ADAPTERS,
     KINDS,

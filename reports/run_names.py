@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports.records import RECORDS
 
 RUNS = Path(__file__).resolve().parent.parent / ".runs"

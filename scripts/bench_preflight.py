@@ -17,7 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from provisioning.preflight.cli import inspect  # noqa: E402
+from preflight.cli import inspect  # noqa: E402
 
 EXAMPLES = REPOSITORY / "tests" / "provisioning" / "preflight_examples"
 

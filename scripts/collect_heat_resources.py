@@ -1,6 +1,6 @@
 """Read properties and attributes of Heat's resource types from an installed Heat.
 
-    .lab/cache/openstack/bin/python scripts/collect_heat_resources.py > provisioning/preflight/data/heat_resources.yaml
+    .lab/cache/openstack/bin/python scripts/collect_heat_resources.py > preflight/data/heat_resources.yaml
 
 Runs in the lab's environment, since the suite's has no Heat.
 """

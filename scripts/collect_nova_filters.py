@@ -1,6 +1,6 @@
 """Read which scheduler filters each Nova release has, from its wheels.
 
-python scripts/collect_nova_filters.py newton=WHEEL ocata=WHEEL … > provisioning/preflight/data/filters.yaml
+python scripts/collect_nova_filters.py newton=WHEEL ocata=WHEEL … > preflight/data/filters.yaml
 """
 
 from __future__ import annotations

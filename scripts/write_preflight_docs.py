@@ -11,7 +11,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from provisioning.preflight.docs import page  # noqa: E402
+from preflight.docs import page  # noqa: E402
 
 if __name__ == "__main__":
     (REPOSITORY / "docs" / "preflight.md").write_text(page(), encoding="utf-8")

@@ -19,7 +19,7 @@ from lab.paths import REPOSITORY
 BASE_URL = "http://undercloud"
 """heatclient joins relative names to URLs; files of the undercloud stand for objects behind this one."""
 RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
-PARAMETERS = REPOSITORY / "provisioning" / "preflight" / "data" / "parameters.yaml"
+PARAMETERS = REPOSITORY / "preflight" / "data" / "parameters.yaml"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host
+from access.errors import ParseError
+from access.host import Host
 from probes.nvidia_smi import failures
 from probes.reading import transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "nvidia-smi --query-gpu"
 NAME = re.compile(r"([a-z0-9_]+(?:\.[a-z0-9_]+)*)(?: \[(.{1,16})\])?")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, failure_of
+from access.errors import ToolFailure
+from access.host import Host, failure_of
 from probes.pci_address import PciAddress
-from provisioning.errors import ToolFailure
 
 TOOL = "nvidia-smi"
 TIMEOUT_S = 120.0

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probes.host import Host
+from access.errors import ParseError
+from access.host import Host
 from probes.nvidia_smi import failures
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE, transcript_of
-from provisioning.errors import ParseError
 
 TOOL = "nvidia-smi -q"
 TITLE = "NVSMI LOG"

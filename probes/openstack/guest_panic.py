@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from access.openstack_api import translated
 from probes.reading import bounded
-from provisioning.openstack.connection import translated
 
 PANIC = re.compile(r"Kernel panic - not syncing: ?(.{0,200})")
 MEMORY = re.compile(r"out of memory|no killable process|System is deadlocked on memory", re.I)

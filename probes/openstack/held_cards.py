@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from access.errors import ParseError
+from access.openstack_api import translated
 from probes.reading import WHOLE, bounded
-from provisioning.errors import ParseError
-from provisioning.openstack.connection import translated
 
 ALIAS = "pci_passthrough:alias"
 

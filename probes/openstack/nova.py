@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from provisioning.openstack.connection import translated
+from access.openstack_api import translated
 
 
 @dataclass(frozen=True)

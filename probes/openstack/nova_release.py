@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from provisioning.data_files import read_data
-from provisioning.errors import ParseError
-from provisioning.openstack.connection import translated
+from access.data_files import read_data
+from access.errors import ParseError
+from access.openstack_api import translated
 
 _DATA: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from probes.host import Host, output_of
+from access.errors import ParseError
+from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE, bounded
-from provisioning.errors import ParseError
 
 COLUMNS = ("hypervisor_hostname", "address", "status", "instance_uuid", "vendor_id", "product_id", "numa_node")
 STATEMENT = (

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from provisioning.errors import ParseError
-from provisioning.openstack.connection import translated
+from access.errors import ParseError
+from access.openstack_api import translated
 
 DEVICE = re.compile(r"^(?P<host>.+)_(?P<address>[0-9a-fA-F]{4,}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])$")
 """Name of a device's provider (https://docs.openstack.org/nova/latest/admin/pci-passthrough.html)."""

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from provisioning.data_files import read_data
+from access.data_files import read_data
 
 NVIDIA_VENDOR_ID = "10de"
 FOLDER = Path(__file__).parent

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from access.data_files import read_data
 from probes.references import GpuModel, gpu_models, sources
 from probes.references.links import pcie_gb_per_s
-from provisioning.data_files import read_data
 
 SLACK = 0.85
 """Share of the lowest observed bandwidth that is still accepted: machines in good order differ by about as much."""

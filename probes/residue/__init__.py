@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from probes.host import Host, output_of
-from provisioning.errors import ParseError
+from access.errors import ParseError
+from access.host import Host, output_of
 
 FOLDER = "gpu-acceptance-residue"
 FILES = ("memory_residue.cu", "Makefile")

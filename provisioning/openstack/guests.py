@@ -9,13 +9,14 @@ from typing import Any
 
 import jinja2
 
-from provisioning.cloud_file import Cloud, DeclaredGuest, SshEndpoint
-from provisioning.errors import ConnectError, ProvisioningError
+from access.endpoint import SshEndpoint
+from access.errors import ConnectError, ProvisioningError
+from access.openstack_api import translated
+from access.progress import Progress
+from access.waiting import wait_for
+from cloud_file.cloud_file import Cloud, DeclaredGuest
 from provisioning.ledger import Ledger
-from provisioning.openstack.connection import translated
 from provisioning.openstack.stack import TEMPLATES, delete_stack, find, make_stack
-from provisioning.progress import Progress
-from provisioning.waiting import wait_for
 
 HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.S)
 HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa) ([A-Za-z0-9+/=]+)")

@@ -6,12 +6,12 @@ import hashlib
 import shlex
 from typing import Any
 
-from provisioning.cloud_file import Cloud, Image, Registration
-from provisioning.errors import ProvisioningError
+from access.errors import ProvisioningError
+from access.openstack_api import translated
+from access.progress import Progress
+from access.ssh import RemoteHost
+from cloud_file.cloud_file import Cloud, Image, Registration
 from provisioning.ledger import Ledger
-from provisioning.openstack.connection import translated
-from provisioning.progress import Progress
-from provisioning.ssh import RemoteHost
 
 KERNEL_OF_IMAGE = "rpm -q --last kernel | head -n 1 | sed 's/^kernel-//; s/ .*//'"
 """Asked inside the image: `uname -r` would be the kernel of the appliance that virt-customize runs."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from openstack import exceptions as sdk
 
-from provisioning.errors import ProvisioningError
-from provisioning.openstack.connection import translated
-from provisioning.waiting import wait_for
+from access.errors import ProvisioningError
+from access.openstack_api import translated
+from access.waiting import wait_for
 
 STATE_TIMEOUT_S = 600.0
 POLL_S = 0.5

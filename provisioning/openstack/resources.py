@@ -11,9 +11,9 @@ from typing import Any
 
 from openstack import exceptions as sdk
 
-from provisioning.errors import ProvisioningError
-from provisioning.openstack.connection import translated
-from provisioning.waiting import wait_for
+from access.errors import ProvisioningError
+from access.openstack_api import translated
+from access.waiting import wait_for
 
 GONE_TIMEOUT_S = 300.0
 

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from openstack import exceptions as sdk
 
-from provisioning.errors import ProvisioningError, StackError
+from access.errors import ProvisioningError, StackError
+from access.openstack_api import translated
+from access.progress import Progress
+from access.waiting import wait_for
 from provisioning.ledger import Ledger
-from provisioning.openstack.connection import translated
-from provisioning.progress import Progress
-from provisioning.waiting import wait_for
 
 NAME_TIMEOUT_S = 60.0
 TEMPLATES = Path(__file__).parent / "heat"

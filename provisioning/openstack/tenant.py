@@ -8,12 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from provisioning.cloud_file import Cloud, ExternalNetwork, Flavor
-from provisioning.errors import ProvisioningError
+from access.errors import ProvisioningError
+from access.openstack_api import translated
+from access.progress import Progress
+from cloud_file.cloud_file import Cloud, ExternalNetwork, Flavor
 from provisioning.ledger import Ledger
-from provisioning.openstack.connection import translated
 from provisioning.openstack.stack import make_stack
-from provisioning.progress import Progress
 
 STACK_TIMEOUT_S = 300.0
 

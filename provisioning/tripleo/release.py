@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from provisioning.cloud_file import Cloud
-from provisioning.data_files import read_data
+from access.data_files import read_data
+from cloud_file.cloud_file import Cloud
 
-_FILTERS = Path(__file__).parent.parent / "preflight" / "data" / "filters.yaml"
+_FILTERS = Path(__file__).parents[2] / "preflight" / "data" / "filters.yaml"
 NOVA_CONF = "/etc/nova/nova.conf"
 _FOLDER = Path(__file__).parent / "releases"
 

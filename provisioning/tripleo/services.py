@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.host import Host, output_of
+from access.host import Host, output_of
 from provisioning.tripleo.release import release
 
 RESTART_S = 300.0

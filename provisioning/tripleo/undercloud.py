@@ -8,11 +8,11 @@ import posixpath
 import re
 import shlex
 
-from probes.host import CommandOutput
-from provisioning.cloud_file import Cloud
-from provisioning.errors import CommandError, DeployError, InputError, ProvisioningError
-from provisioning.progress import Progress
-from provisioning.ssh import RemoteHost
+from access.errors import CommandError, DeployError, InputError, ProvisioningError
+from access.host import CommandOutput
+from access.progress import Progress
+from access.ssh import RemoteHost
+from cloud_file.cloud_file import Cloud
 from provisioning.tripleo.environments import render
 from provisioning.tripleo.release import Release, release
 

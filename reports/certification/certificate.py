@@ -14,7 +14,7 @@ from typing import Any
 
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports.certification.attestation import Forged, opened, signed, statement
 from reports.certification.deviations import Deviation
 from reports.certification.document import REHEARSAL, Content, html, pdf

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from provisioning.errors import InputError
+from access.errors import InputError
 
 EXAMPLE = "- {requirement: CUDA-3, reason: …, approved_by: NAME, date: 2026-11-25}"
 

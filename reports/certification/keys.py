@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from provisioning.errors import InputError
+from access.errors import InputError
 
 MAKE_ONE = "openssl genpkey -algorithm ed25519 -out KEY.pem, then chmod 600 KEY.pem"
 LIMIT_BYTES = 65536

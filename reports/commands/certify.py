@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports.certification import deviations
 from reports.certification.certificate import CannotCertify, content_of, refuse, verify, write
 from reports.certification.keys import signer

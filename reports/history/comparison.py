@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports.history.change_points import LEAST_CHANGE
 from reports.history.database import Database
 from reports.history.loading import rows_of

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from provisioning.cloud_file import REPOSITORY, Cloud, SecretReference
-from provisioning.errors import InputError, MeasurementError
+from access.errors import InputError, MeasurementError
+from cloud_file.cloud_file import REPOSITORY, Cloud, SecretReference
 from reports.history import migrations
 from reports.redaction import without_secrets
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports.history.tables import SCHEMA
 
 Step = Callable[[Connection], None]

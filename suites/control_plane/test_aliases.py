@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from configuration_fixtures import Configuration
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredHost
+from judging.configuration import Configuration
+from judging.verdicts import require
 from probes import nova_conf
-from probes.host import Host
-from provisioning.cloud_file import Cloud, DeclaredHost
 from provisioning.tripleo.release import NOVA_CONF, Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"

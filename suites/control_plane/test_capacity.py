@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from judging import require
 
+from cloud_file.cloud_file import Cloud, DeclaredGuest, Flavor
+from judging.verdicts import require
 from probes.openstack import held_cards, placement
 from probes.openstack.held_cards import Holder
-from provisioning.cloud_file import Cloud, DeclaredGuest, Flavor
 from provisioning.environment import Guest
 
 ISOLATION = "https://specs.openstack.org/openstack/nova-specs/specs/pike/implemented/reserve-numa-with-pci.html"

@@ -6,13 +6,13 @@ import difflib
 from typing import Any
 
 import pytest
-from configuration_fixtures import Configuration, takes
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredHost
+from judging.configuration import Configuration, takes
+from judging.verdicts import require
 from probes import pci_devices
-from probes.host import Host
 from probes.pci_devices import PciDevice
-from provisioning.cloud_file import Cloud, DeclaredHost
 from provisioning.tripleo.release import Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from configuration_fixtures import Configuration
-from judging import require
 
-from probes.host import Host
-from provisioning.cloud_file import Cloud, DeclaredHost
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredHost
+from judging.configuration import Configuration
+from judging.verdicts import require
 from provisioning.tripleo.release import LATER_OPTIONS, Release
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#pci"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from configuration_fixtures import Configuration
-from judging import require
 
-from probes.host import Host
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredHost
+from judging.configuration import Configuration
+from judging.verdicts import require
 from probes.nova_conf import NovaConf
 from probes.openstack import placement
-from provisioning.cloud_file import Cloud, DeclaredHost
 from provisioning.environment import Environment
 
 IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement"

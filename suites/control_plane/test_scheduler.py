@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from configuration_fixtures import Configuration
-from judging import require
 
-from probes.host import Host
+from access.host import Host
+from cloud_file.cloud_file import DeclaredHost
+from judging.configuration import Configuration
+from judging.verdicts import require
 from probes.openstack import nova
-from provisioning.cloud_file import DeclaredHost
 from provisioning.environment import Environment
 from provisioning.tripleo.release import Release
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import DeclaredHost
+from judging.verdicts import require
 from probes import nova_service
-from probes.host import Host
 from probes.openstack import nova
 from probes.reading import read_file
-from provisioning.cloud_file import DeclaredHost
 from provisioning.environment import Environment
 from provisioning.tripleo.release import Release
 

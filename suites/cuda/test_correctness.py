@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from judging import require
-from record_fixtures import Notes
+from recorder import Notes
 
+from access.errors import ToolFailure, ToolMissing
+from access.host import Host
+from cloud_file.cloud_file import DeclaredGuest
+from judging.verdicts import require
 from probes import device_query, gpu_burn, matrix_mul, simple_p2p
-from probes.host import Host
-from provisioning.cloud_file import DeclaredGuest
-from provisioning.errors import ToolFailure, ToolMissing
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 BURN = "https://github.com/wilicc/gpu-burn"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from bare_metal import BareMetal
-from copy_judging import findings as copy_findings
-from copy_judging import refuse_impossible as refuse_impossible_copies
-from copy_judging import unknown_bands as unknown_copy_bands
-from cuda_measuring import (
+from recorder import Notes
+
+from access.errors import CommandError, Rejected
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredGuest
+from judging.bare_metal import BareMetal
+from judging.copies import findings as copy_findings
+from judging.copies import refuse_impossible as refuse_impossible_copies
+from judging.copies import unknown_bands as unknown_copy_bands
+from judging.measuring import (
     Bands,
     alone,
     card_measurements,
@@ -18,17 +23,12 @@ from cuda_measuring import (
     models_of,
     pair_measurements,
 )
-from judging import require, require_known, require_none
-from pair_judging import NOT_EXPOSED
-from pair_judging import findings as pair_findings
-from pair_judging import refuse_impossible as refuse_impossible_pairs
-from pair_judging import unknown_bands as unknown_pair_bands
-from record_fixtures import Notes
-
+from judging.pairs import NOT_EXPOSED
+from judging.pairs import findings as pair_findings
+from judging.pairs import refuse_impossible as refuse_impossible_pairs
+from judging.pairs import unknown_bands as unknown_pair_bands
+from judging.verdicts import require, require_known, require_none
 from probes import cuda_samples, device_query
-from probes.host import Host
-from provisioning.cloud_file import Cloud, DeclaredGuest
-from provisioning.errors import CommandError, Rejected
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88

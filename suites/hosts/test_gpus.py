@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredHost
+from judging.verdicts import require
 from probes import kernel_log, module_parameters, pci_devices
-from probes.host import Host
-from provisioning.cloud_file import Cloud, DeclaredHost
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import DeclaredHost
+from judging.verdicts import require
 from probes import firmware, grub, kernel_cmdline, kernel_config, pci_devices
-from probes.host import Host
-from provisioning.cloud_file import DeclaredHost
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"

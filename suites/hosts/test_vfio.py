@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import DeclaredHost
+from judging.verdicts import require
 from probes import audit_log, dracut_conf, lsmod, vfio_log
-from probes.host import Host
-from provisioning.cloud_file import DeclaredHost
 
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 DRACUT = "https://man7.org/linux/man-pages/man5/dracut.conf.5.html"

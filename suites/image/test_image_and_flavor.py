@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judging import require
-from record_fixtures import Blocked
 
+from access.errors import Blocked
+from cloud_file.cloud_file import Cloud
+from judging.verdicts import require
 from probes.openstack import nova
-from provisioning.cloud_file import Cloud
 from provisioning.environment import Environment
 
 CAPABILITIES = "https://docs.openstack.org/nova/latest/admin/scheduling.html#computecapabilitiesfilter"

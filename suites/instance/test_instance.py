@@ -7,19 +7,19 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from host_fixtures import reached
-from judging import NotVerified, require
-from record_fixtures import Blocked, Notes
-from testinfra_backend import inspected
+from recorder import Notes
 
+from access.errors import Blocked, NotVerified, Rejected, ToolFailure
+from access.host import Host
+from access.testinfra_backend import inspected
+from cloud_file.cloud_file import Cloud, DeclaredGuest
+from judging.verdicts import require
 from probes import cuda_log, kernel_log, kernel_release, lsmod, lspci, nvidia_module
-from probes.host import Host
 from probes.nvidia_smi import failures, query
 from probes.openstack import guest_panic, nova
 from probes.references import NVIDIA_VENDOR_ID, gpu_models
-from provisioning.cloud_file import Cloud, DeclaredGuest
 from provisioning.environment import Environment, Guest
-from provisioning.errors import Rejected, ToolFailure
+from provisioning.hosts import reached
 
 HEAT = "https://docs.openstack.org/heat/latest/template_guide/openstack.html"
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"

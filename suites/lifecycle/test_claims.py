@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from judging import (
+
+from access.errors import ProvisioningError
+from cloud_file.cloud_file import Cloud
+from judging.device_views import Views
+from judging.verdicts import (
     MEND,
     require,
     require_agreement,
@@ -16,13 +20,9 @@ from judging import (
     require_not_shared,
     require_refused,
 )
-from lifecycle_fixtures import Cards
-from scenario import Scenario
-
-from probes.openstack.device_views import Views
-from provisioning.cloud_file import Cloud
-from provisioning.errors import ProvisioningError
 from provisioning.openstack import instances
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.scenario import Scenario
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 

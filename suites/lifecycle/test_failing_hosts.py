@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from judging import require, require_agreement, require_cards, require_freed, require_unchanged
-from lifecycle_fixtures import Cards
-from scenario import Scenario
+
+from judging.verdicts import require, require_agreement, require_cards, require_freed, require_unchanged
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.scenario import Scenario
 
 EVACUATE = "https://docs.openstack.org/nova/latest/admin/evacuate.html"
 

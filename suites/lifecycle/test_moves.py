@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from judging import (
+
+from access.errors import ProvisioningError
+from judging.verdicts import (
     MEND,
     require,
     require_agreement,
@@ -12,11 +14,9 @@ from judging import (
     require_not_shared,
     require_unchanged,
 )
-from lifecycle_fixtures import Cards
-from scenario import Scenario
-
-from provisioning.errors import ProvisioningError
 from provisioning.openstack import instances
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.scenario import Scenario
 
 RESIZE = "https://docs.openstack.org/nova/latest/contributor/resize-and-cold-migrate.html"
 SHELVE = "https://docs.openstack.org/api-guide/compute/server_concepts.html"

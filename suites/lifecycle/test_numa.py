@@ -6,12 +6,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from cloud_views import CloudViews, numa_nodes
-from judging import require, require_agreement, require_attached, require_cards, require_refused
-from lifecycle_fixtures import Cards
-from scenario import Scenario
 
+from judging.verdicts import require, require_agreement, require_attached, require_cards, require_refused
 from probes.openstack import nova_release
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.cloud_views import CloudViews, numa_nodes
+from provisioning.scenario.scenario import Scenario
 
 POLICIES = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-numa-affinity-policies"
 FILTER = "NUMATopologyFilter and PciPassthroughFilter must be among the enabled filters; see nova-scheduler.log"

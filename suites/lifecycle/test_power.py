@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import MEND, require, require_agreement, require_cards, require_freed, require_unchanged
-from lifecycle_fixtures import Cards
-from scenario import Scenario, Standing
 
+from judging.verdicts import MEND, require, require_agreement, require_cards, require_freed, require_unchanged
 from probes.guest_console import REBOOT_ONCE, USER_DATA
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.scenario import Scenario, Standing
 
 SERVERS = "https://docs.openstack.org/api-guide/compute/server_concepts.html"
 COUNTS = pytest.mark.parametrize("count", [1, 2])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from cloud_views import CloudViews
-from configuration_fixtures import configuration, takes
-from host_fixtures import Hosts
-from judging import require, require_agreement
-from lifecycle_fixtures import Cards
 
-from probes.openstack.device_views import Views
-from provisioning.cloud_file import Cloud
+from cloud_file.cloud_file import Cloud
+from judging.configuration import configuration, takes
+from judging.device_views import Views
+from judging.verdicts import require, require_agreement
+from provisioning.hosts import Hosts
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.cloud_views import CloudViews
 from provisioning.tripleo.release import Release
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"

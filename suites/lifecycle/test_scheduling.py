@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judging import MEND, require, require_cards, require_refused
-from lifecycle_fixtures import Cards, host_cards
-from scenario import MEMORY_MB, VCPUS, Scenario
 
+from access.errors import ProvisioningError
+from cloud_file.cloud_file import Cloud
+from judging.verdicts import MEND, require, require_cards, require_refused
 from probes.openstack import nova, placement
-from provisioning.cloud_file import Cloud
-from provisioning.errors import ProvisioningError
+from provisioning.scenario.cards import Cards, host_cards
+from provisioning.scenario.scenario import MEMORY_MB, VCPUS, Scenario
 
 ZONES = "is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log"
 LEFT_MB = 512

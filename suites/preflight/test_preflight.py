@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
-from judging import require
 from preflight_fixtures import Preflight
-from record_fixtures import Notes
+from recorder import Notes
 
-from probes.host import CommandOutput
-from provisioning.preflight.finding import Severity
-from provisioning.preflight.of_cloud import in_one_line
-from provisioning.preflight.rules import MODULES
+from access.host import CommandOutput
+from judging.verdicts import require
+from preflight.finding import Severity
+from preflight.rules import MODULES
+from provisioning.before_deploy import in_one_line
 
 CODES = "docs/preflight.md"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from card_traces import Traces
-from judging import NotVerified, require
+
+from access.errors import NotVerified
+from judging.verdicts import require
+from provisioning.scenario.card_traces import Traces
 
 OTHER_CARD = "the second instance has another card: keep the other cards taken meanwhile"
 RESET = "https://docs.kernel.org/driver-api/vfio.html"

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from judging import require, require_refused, require_unchanged
-from lifecycle_fixtures import Cards, OtherTenant
+from lifecycle_fixtures import OtherTenant
 from openstack import exceptions as sdk
-from scenario import Scenario
 
+from judging.verdicts import require, require_refused, require_unchanged
 from provisioning.openstack import instances
+from provisioning.scenario.cards import Cards
+from provisioning.scenario.scenario import Scenario
 
 POLICY = "https://docs.openstack.org/nova/latest/configuration/policy.html"
 ROLES = (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import require
 
+from access.host import Host
+from cloud_file.cloud_file import Cloud
+from judging.verdicts import require
 from probes import undercloud as undercloud_probe
-from probes.host import Host
-from provisioning.cloud_file import Cloud
 from provisioning.environment import Environment
 from provisioning.tripleo.release import release
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from copy_judging import MeasuredCard
-
+from judging.copies import MeasuredCard
 from probes.cards_under_load import LoadedCard
 from probes.pci_address import PciAddress
 from probes.references import gpu_models

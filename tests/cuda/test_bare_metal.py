@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bare_metal import BareMetal, load, of_run
 
-from provisioning.errors import InputError
+from access.errors import InputError
+from judging.bare_metal import BareMetal, load, of_run
 from reports.records import Card, CheckRecord, HostFacts, Measurement, RunHeader, Verdict
 from reports.run import Run
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from copy_judging import FIXES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
 from example_cards import GOOD, card, loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
+from access.errors import MeasurementError
+from judging.copies import FIXES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
-from provisioning.errors import MeasurementError
 
 A30, T4 = gpu_models()["A30"], gpu_models()["T4"]
 BELOW = st.floats(2.0, 10.1)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from access.errors import ParseError, ToolMissing
+from access.local_host import LocalHost
 from probes import cards_under_load, copy_bandwidth, nvbandwidth
 from probes.cuda_samples import path_of
 from probes.pci_address import PciAddress
-from provisioning.errors import ParseError, ToolMissing
-from provisioning.local_host import LocalHost
 
 ANSWER = Path(__file__).parents[1] / "probes" / "samples" / "nvidia_smi_query" / "h100-545.txt"
 NVBANDWIDTH = """nvbandwidth Version: v0.8

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioning.cloud_file import Cloud, load
-from provisioning.errors import CloudFileError
+from access.errors import CloudFileError
+from cloud_file.cloud_file import Cloud, load
 from reports.records import Verdict
 from reports.run import read
 

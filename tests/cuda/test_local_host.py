@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from probes.host import CommandOutput
-from provisioning import local_host
-from provisioning.errors import CommandError, CommandTimeout
-from provisioning.local_host import LocalHost
+from access import local_host
+from access.errors import CommandError, CommandTimeout
+from access.host import CommandOutput
+from access.local_host import LocalHost
 
 
 def test_what_a_command_gives() -> None:

@@ -6,7 +6,8 @@ import fcntl
 from pathlib import Path
 
 import pytest
-from cuda_measuring import alone
+
+from judging.measuring import alone
 
 
 def test_nobody_else_measures_meanwhile(tmp_path: Path) -> None:

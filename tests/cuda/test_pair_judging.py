@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pair_judging import Pair, findings, pairs_of, refuse_impossible, unknown_bands
 
+from access.errors import MeasurementError
+from judging.pairs import Pair, findings, pairs_of, refuse_impossible, unknown_bands
 from probes import p2p_test
 from probes.nvidia_smi.topology import Topology
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
-from provisioning.errors import MeasurementError
 
 P100, A100, RTX_4090, RTX_6000_ADA = (
     gpu_models()[key] for key in ("P100-PCIE-16GB", "A100-SXM4-80GB", "RTX-4090", "RTX-6000-ADA")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
-from bare_metal import BareMetal
-from copy_judging import findings
-from cuda_measuring import Bands, card_measurements
 from example_cards import P100, card
 
+from access.errors import CloudFileError
+from cloud_file.cloud_file import Cloud, load
+from judging.bare_metal import BareMetal
+from judging.copies import findings
+from judging.measuring import Bands, card_measurements
 from probes.references import gpu_models
-from provisioning.cloud_file import Cloud, load
-from provisioning.errors import CloudFileError
 
 T4 = gpu_models()["T4"]
 

@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import copy_judging
 import pytest
 import yaml
-from cuda_measuring import measured_cards
 from lab_machines import Machines
 
+from access.endpoint import SshEndpoint
+from access.ssh import RemoteHost
+from judging import copies as copy_judging
+from judging.measuring import measured_cards
 from lab.hosts.layout import MachineDir
 from lab.paths import REPOSITORY
 from probes import cards_under_load, copy_bandwidth
 from probes.references import gpu_models
 from probes.references.bands import band
-from provisioning.cloud_file import SshEndpoint
-from provisioning.ssh import RemoteHost
 from reports.records import Verdict
 from reports.run import Run, read
 

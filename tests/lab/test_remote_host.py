@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from lab_machines import Machines
 
-from provisioning.cloud_file import SshEndpoint
-from provisioning.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError
-from provisioning.ssh import RemoteHost
+from access.endpoint import SshEndpoint
+from access.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError
+from access.ssh import RemoteHost
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from card_pool import CardPool, Need, everything, move, nothing, one, some, together
+
+from provisioning.scenario.card_pool import CardPool, Need, everything, move, nothing, one, some, together
 
 TWO_BY_TWO = {"compute-0": 2, "compute-1": 2}
 CLOUDS = (TWO_BY_TWO, {"a": 4, "b": 4}, {"a": 1, "b": 2, "c": 3}, {"a": 2}, {"a": 1, "b": 1, "c": 1}, {"a": 0, "b": 3})

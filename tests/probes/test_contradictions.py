@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from probe_parsers import PARSERS, SAMPLES
 
-from provisioning.errors import ParseError, ToolFailure
+from access.errors import ParseError, ToolFailure
 
 CASES = [
     # tool, sample, what stands there, what is put there, words of the reason

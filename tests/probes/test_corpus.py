@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from access.errors import ParseError, ToolFailure
 from probes import (
     bandwidth_test,
     device_query,
@@ -26,7 +27,6 @@ from probes import (
     p2p_test,
 )
 from probes.nvidia_smi import query, topology
-from provisioning.errors import ParseError, ToolFailure
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 INDEX = CORPUS / "index.yaml"

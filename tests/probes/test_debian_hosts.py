@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from access.host import CommandOutput
+from access.local_host import LocalHost
 from probes import grub, kernel_cmdline, kernel_config
-from probes.host import CommandOutput
-from provisioning.local_host import LocalHost
 
 MENU = "menuentry 'Ubuntu' --id simple {\n linux /vmlinuz-5.15.0-91-generic root=/dev/sda1 ro intel_iommu=on\n}\n"
 

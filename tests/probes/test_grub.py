@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from access.errors import ParseError
 from probes import grub
-from provisioning.errors import ParseError
 
 
 def test_tripleo_appends_kernel_arguments_through_a_variable():

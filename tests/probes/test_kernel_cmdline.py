@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from access.errors import ParseError
 from probes import kernel_cmdline
-from provisioning.errors import ParseError
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from access.errors import ParseError
 from probes import nova_conf
 from probes.nova_device_spec import takes
 from probes.pci_address import PciAddress
-from provisioning.errors import ParseError
 
 CARD = PciAddress("0000:04:00.0")
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_parsers import FURTHER, PARSERS, WHOLE, texts_of
 
+from access.errors import ParseError
 from probes.nvidia_smi import topology
 from probes.nvidia_smi.query import Query
 from probes.reading import TERMINAL_CONTROL
-from provisioning.errors import ParseError
 
 ALL = PARSERS | FURTHER
 CHARACTERS = "0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from probe_parsers import SAMPLES
 
+from access.errors import CommandError, CommandTimeout, ParseError, ToolFailure, ToolMissing
+from access.local_host import LocalHost
 from probes import (
     bandwidth_test,
     cloud_init,
@@ -29,8 +31,6 @@ from probes import (
 )
 from probes.cuda_samples import run_sample
 from probes.nvidia_smi import csv, query, topology
-from provisioning.errors import CommandError, CommandTimeout, ParseError, ToolFailure, ToolMissing
-from provisioning.local_host import LocalHost
 
 PROGRAMS = (
     "sh", "cat", "find", "head", "printf", "od", "tr", "basename", "dirname", "readlink", "uname", "grep", "sort",

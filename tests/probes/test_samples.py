@@ -14,7 +14,7 @@ import pytest
 import yaml
 from probe_parsers import PARSERS, SAMPLES
 
-from provisioning import errors
+from access import errors
 
 PAIRS = sorted(path.relative_to(SAMPLES).with_suffix("") for path in SAMPLES.glob("*/*.txt"))
 KEYS = {"source", "note", "expect", "error"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from access.errors import ParseError, ToolFailure
 from probes import audit_log, dracut_conf, matrix_mul, simple_p2p, vfio_log
 from probes.openstack import guest_panic, held_cards
-from provisioning.errors import ParseError, ToolFailure
 
 RESET = """[ 4711.1] vfio-pci 0000:84:00.0: not ready 1023ms after FLR; waiting
 [ 4727.1] vfio-pci 0000:84:00.0: not ready 65535ms after FLR; giving up

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from provisioning.preflight.cli import inspect, main
-from provisioning.preflight.rules import catalogue
+from preflight.cli import inspect, main
+from preflight.rules import catalogue
 
 GOOD_ENVIRONMENT = """
 parameter_defaults:

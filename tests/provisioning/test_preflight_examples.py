@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.preflight.cli import inspect
-from provisioning.preflight.docs import page
-from provisioning.preflight.rules import catalogue
+from preflight.cli import inspect
+from preflight.docs import page
+from preflight.rules import catalogue
 
 EXAMPLES = Path(__file__).parent / "preflight_examples"
 OPEN_FAULTS = Path(__file__).parents[3] / "shared" / "faults-open.csv"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.cloud_file import RELEASES_DIRECTORY, Cloud, load
-from provisioning.errors import ProvisioningError
-from provisioning.preflight.of_cloud import inspect_cloud, stop_on_mistakes
-from provisioning.progress import Progress
+from access.errors import ProvisioningError
+from access.progress import Progress
+from cloud_file.cloud_file import RELEASES_DIRECTORY, Cloud, load
+from provisioning.before_deploy import inspect_cloud, stop_on_mistakes
 
 LAB = Path(__file__).parents[2] / "clouds" / "lab.yaml"
 RELEASES = sorted(path.stem for path in RELEASES_DIRECTORY.glob("*.yaml"))

@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pytest
 from test_preflight_examples import EXAMPLES, release_of
 
-from provisioning.preflight.cli import inspect
-from provisioning.preflight.output import as_junit, as_patch, as_sarif
-from provisioning.preflight.rules import catalogue
+from preflight.cli import inspect
+from preflight.output import as_junit, as_patch, as_sarif
+from preflight.rules import catalogue
 
 FIXABLE = ("GP104", "GP201", "GP202", "GP209", "GP302", "GP601", "GP602", "GP619")
 

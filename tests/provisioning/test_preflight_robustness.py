@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_preflight_examples import EXAMPLES
 
-from provisioning.preflight import rules
-from provisioning.preflight.cli import FORMATS, inspect
-from provisioning.preflight.deployment import Deployment
-from provisioning.preflight.file_set import read
+from preflight import rules
+from preflight.cli import FORMATS, inspect
+from preflight.deployment import Deployment
+from preflight.file_set import read
 
 NAMES = (
     "env.yaml",

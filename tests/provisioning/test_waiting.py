@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from provisioning.errors import WaitTimeout
-from provisioning.waiting import wait_for
+from access.errors import WaitTimeout
+from access.waiting import wait_for
 
 
 class Clock:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from host_fixtures import ReadOnce
-from record_fixtures import Notes
+from recorder import Notes
 
-from probes.host import CommandOutput
-from provisioning.local_host import LocalHost
+from access.host import CommandOutput
+from access.local_host import LocalHost
 
 Answers = dict[tuple[str, str, bool], CommandOutput]
 

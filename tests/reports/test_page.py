@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from run_maker import Shape, lines, write
 
-from provisioning.errors import InputError
+from access.errors import InputError
 from reports import page, run_names
 from reports.__main__ import main
 from reports.page.text import natural, number, visible

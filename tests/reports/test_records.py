@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_maker import Shape, lines, write
 
-from provisioning.errors import InputError, MeasurementError
+from access.errors import InputError, MeasurementError
 from reports.records import (
     CheckRecord,
     Evidence,

@@ -23,8 +23,8 @@ SUITE = '''
 import pytest
 from record_fixtures import Notes
 
-from probes.host import CommandOutput
-from provisioning.errors import Rejected
+from access.host import CommandOutput
+from access.errors import Rejected
 from reports.records import Measurement
 
 

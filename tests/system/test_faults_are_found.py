@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from whole_lab import REPOSITORY, WholeLab
 
-CATALOGUE = REPOSITORY / "lab" / "faults" / "catalogue"
+CATALOGUE = REPOSITORY / "faults" / "catalogue"
 QUICK = ("alias-missing-on-a-compute", "boot-loader-configuration-not-generated", "compute-disabled", "computes-wrong")
 """One of each layer; the healthy lab is accepted before."""
 QUICK_LIMIT_S = 900

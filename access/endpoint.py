@@ -1,0 +1,36 @@
+"""Where a host answers SSH, and with which user and key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _expanded(value: Any) -> Any:
+    return Path(os.path.expandvars(value)).expanduser() if isinstance(value, str) else value
+
+
+ExpandedPath = Annotated[Path, BeforeValidator(_expanded)]
+"""A path on this machine; `~` and `$VARIABLES` are expanded."""
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class SshEndpoint(_Section):
+    """How one machine is reached over SSH."""
+
+    address: str
+    port: Port = 22
+    user: str = "stack"
+    key_file: ExpandedPath | None = None
+    """Private key; without it the SSH agent and the user's default keys are tried."""
+    known_hosts: ExpandedPath | None = None
+    """File with the host's key; without it the user's own known_hosts."""
+    via_undercloud: bool = False
+    """Reach it through the undercloud, as `ssh -J` does."""

@@ -1,0 +1,72 @@
+"""A run that looked at less than was declared is not green: what is missing becomes a record that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from cloud_file.cloud_file import Cloud
+from reports.records import CheckRecord, Verdict
+
+CLOUD_FILE = "the cloud file"
+
+
+SUITES = Path(__file__).resolve().parents[1] / "suites"
+
+
+def selects_all(config: pytest.Config) -> bool:
+    """Whether the whole of `suites/` was asked for: no folder or test of it, no -k, -m, --deselect or --ignore."""
+    given = {Path(word.split("::")[0]).resolve() for word in config.args}
+    narrowed = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+    return SUITES in given and not any(getattr(config.option, name, None) for name in narrowed)
+
+
+def missing_records(
+    cloud: Cloud, records: Sequence[CheckRecord], unfinished: Iterable[str], *, whole: bool
+) -> list[CheckRecord]:
+    """One record for each collected test that has no verdict, and in a `whole` run for each declared host and card."""
+    lost = [
+        _record(cloud, "run.finished", test, f"{test} was collected and has no result") for test in sorted(unfinished)
+    ]
+    if not whole:
+        return lost
+    return [
+        *lost,
+        *(
+            _record(cloud, "run.covers_host", name, f"{name} is declared and nothing was checked there")
+            for name in _declared_places(cloud)
+            if name not in {record.place for record in records}
+        ),
+        *_unmeasured_cards(cloud, records),
+    ]
+
+
+def _declared_places(cloud: Cloud) -> list[str]:
+    return [host.name for host in cloud.gpu_hosts] + [guest.name for guest in cloud.guests]
+
+
+def _unmeasured_cards(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[CheckRecord]:
+    """Only where all else is well: a guest that failed needs no second word."""
+    for guest in cloud.guests:
+        here = [record for record in records if record.place == guest.name]
+        declared = sum(gpu.count for gpu in cloud.gpus_of(guest.flavor))
+        measured = {
+            m.device for record in here for m in record.measurements if m.host == guest.name and m.device.isdigit()
+        }
+        if here and all(record.verdict is Verdict.PASSED for record in here) and len(measured) < declared:
+            yield _record(
+                cloud,
+                "run.covers_cards",
+                guest.name,
+                f"{declared} cards are declared, figures are there of {len(measured)}",
+            )
+
+
+def _record(cloud: Cloud, check: str, place: str, message: str) -> CheckRecord:
+    fact = "Everything that was declared was looked at."
+    return CheckRecord(
+        id=check, place=place, verdict=Verdict.NOT_VERIFIED, test=f"{check}[{place}]", fact=fact, message=message,
+        source=CLOUD_FILE, simulated=cloud.kind == "lab", expected=fact, found=message,
+    )  # fmt: skip

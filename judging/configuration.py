@@ -1,0 +1,61 @@
+"""nova.conf of one host, and what Nova makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from access.errors import ParseError, Rejected
+from access.host import Host
+from probes import nova_conf, nova_device_spec
+from probes.nova_conf import NovaConf
+from probes.pci_address import PciAddress
+from probes.pci_devices import PciDevice
+from probes.reading import read_file
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One nova.conf; it is read when a check asks for it."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def conf(self) -> NovaConf:
+        """What Nova makes of it.
+
+        Raises:
+            Rejected: Nova refuses it, as we do.
+        """
+        try:
+            return nova_conf.parse(self.text)
+        except ParseError as error:
+            is_list = "alias is a list" in error.reason
+            raise Rejected(
+                "aliases-as-one-list" if is_list else "nova-refuses-its-configuration",
+                f"{error}" + (": Nova says PciInvalidAlias" if is_list else ""),
+                fix="write one line `alias = {…}` for each alias; TripleO: a puppet-nova that writes several aliases"
+                if is_list
+                else "correct the line, where it came from, and restart the service",
+                file=self.path,
+                line_number=error.line_number,
+            ) from error
+
+
+def takes(spec: dict[str, Any], card: PciDevice) -> bool:
+    """Whether Nova gives the card away by this entry.
+
+    Raises:
+        Rejected: Nova refuses the entry.
+    """
+    try:
+        return nova_device_spec.takes(spec, PciAddress(card.address), card.vendor_id, card.product_id)
+    except ParseError as error:
+        raise Rejected("device-spec-refused", str(error), fix="ids are hexadecimal, up to ffff") from error
+
+
+def configuration(host: Host, path: str) -> Configuration:
+    """The nova.conf at `path` of a host."""
+    return Configuration(path, read_file(host, path, as_root=True))

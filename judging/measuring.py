@@ -1,0 +1,183 @@
+"""Measures the cards of one machine for the CUDA suite, and turns the figures into measurements of the record."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from access.errors import MeasurementError
+from access.host import Host
+from cloud_file.cloud_file import Cloud, DeclaredGuest
+from judging.bare_metal import BareMetal
+from judging.copies import DIRECTIONS, RUNS, MeasuredCard
+from judging.pairs import Pair, pairs_of
+from judging.pairs import findings as pair_findings
+from judging.verdicts import require
+from probes import cards_under_load, copy_bandwidth, device_query, p2p_test
+from probes.device_query import Device
+from probes.nvidia_smi import query, topology
+from probes.references import GpuModel, gpu_models
+from probes.references.bands import Band, band
+from reports.records import Measurement
+
+VIRTUALISATION = tuple(f"GPU Virtualization Mode/Virtualization {word}" for word in ("Mode", "mode"))
+
+
+def expected_models(cloud: Cloud, guest: DeclaredGuest) -> list[GpuModel]:
+    """Model of each declared card.
+
+    Raises:
+        MeasurementError: the reference data do not know one.
+    """
+    keys = [expected.model for expected in cloud.gpus_of(guest.flavor) for _ in range(expected.count)]
+    unknown = sorted(set(keys) - set(gpu_models()))
+    if unknown:
+        raise MeasurementError(
+            f"nothing is known of {', '.join(unknown)}",
+            remedy=f"add it to probes/references/models; known are {', '.join(sorted(gpu_models()))}",
+        )
+    return [gpu_models()[key] for key in keys]
+
+
+def models_of(devices: Sequence[Device], expected: Sequence[GpuModel]) -> list[GpuModel]:
+    """The declared model of each device that CUDA sees, by its name.
+
+    Raises:
+        Rejected: CUDA sees other cards, or another number.
+    """
+    left = list(expected)
+    found = [next((model for model in left if model.is_named(device.name)), None) for device in devices]
+    named = [model for model in found if model is not None]
+    shown = [device.name for device in devices]
+    require(
+        len(named) == len(devices) == len(expected) and sorted(m.model for m in named) == sorted(m.model for m in left),
+        "cuda-sees-other-cards",
+        f"CUDA sees {shown}, expected are {[model.name for model in expected]}",
+        fix="compare with lspci and nvidia-smi -L: is a card hidden (CUDA_VISIBLE_DEVICES) or refused by the driver?",
+    )
+    return named
+
+
+@contextmanager
+def alone(runs: Path) -> Iterator[None]:
+    """Keep other workers and runs on this cloud from measuring meanwhile: copies share cards, links and memory."""
+    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (runs / "measuring.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_virtualised(guest: Host, cloud: Cloud) -> bool:
+    """Whether the driver finds itself in an instance; where it does not tell, whether the machine is one of a cloud."""
+    mode = query.read(guest).gpus[0].text(*VIRTUALISATION)
+    return cloud.has_openstack if mode is None else mode != "None"
+
+
+def measured_cards(guest: Host, expected: Sequence[GpuModel]) -> list[MeasuredCard]:
+    """Copies of every card, several runs, and what the cards did under load."""
+    devices = device_query.read(guest).devices
+    models = models_of(devices, expected)
+    loaded = cards_under_load.read(guest)
+    runs = [copy_bandwidth.read(guest, len(devices)).gb_per_s for _ in range(RUNS)]
+    return [
+        MeasuredCard(
+            device.index,
+            model,
+            {direction: tuple(run[device.index][direction] for run in runs) for direction in DIRECTIONS},
+            loaded.get(device.address) if device.address else None,
+        )
+        for device, model in zip(devices, models, strict=True)
+    ]
+
+
+def measured_pairs(guest: Host, expected: Sequence[GpuModel], band_of: Callable[[Pair, str], Band]) -> list[Pair]:
+    """Copies between every two cards; measured again only where a run is not good, for that takes minutes."""
+    runs: list[p2p_test.P2pTest] = []
+    while True:
+        runs.append(p2p_test.read(guest))
+        models = _models_of_names([device.name for device in runs[0].devices], expected)
+        pairs = pairs_of(runs, models, topology.read(guest))
+        if len(runs) == RUNS or not pair_findings(pairs, band_of):
+            return pairs
+
+
+def _models_of_names(names: Sequence[str], expected: Sequence[GpuModel]) -> list[GpuModel]:
+    found = [next((model for model in expected if model.is_named(name)), None) for name in names]
+    known = [model for model in found if model is not None]
+    require(
+        len(known) == len(names) == len(expected),
+        "cuda-sees-other-cards",
+        f"the matrix is of {list(names)}, expected are {[model.name for model in expected]}",
+        fix="see cuda.device_query",
+    )
+    return known
+
+
+class Bands:
+    """What is accepted in one cloud: the reference data, with the cloud file's own figures over them."""
+
+    def __init__(self, cloud: Cloud, *, virtualised: bool) -> None:
+        self.cloud = cloud
+        self.virtualised = virtualised
+
+    def of_card(self, model: GpuModel, metric: str) -> Band:
+        """The band of one card's copies, e.g. of bandwidth.h2d."""
+        return self._own(model, band(model, metric, virtualised=self.virtualised), metric)
+
+    def of_pair(self, pair: Pair, kind: str) -> Band:
+        """The band of copies between two cards; `kind` is bandwidth or latency."""
+        metric = f"{kind}.{pair.way}"
+        known = band(pair.model, metric, virtualised=self.virtualised, nvlinks=pair.nvlinks)
+        return self._own(pair.model, known, metric, f"{kind}.p2p")
+
+    def _own(self, model: GpuModel, known: Band, *metrics: str) -> Band:
+        for metric in metrics:
+            own = self.cloud.threshold(metric, model.model)
+            if own is not None:
+                before = known.minimum if known.minimum is not None else known.maximum
+                source = f"cloud file: {own.reason} (reference: {before}; {known.source or 'no observation'})"
+                return replace(known, metric=metric, minimum=own.minimum, maximum=own.maximum, source=source)
+        return known
+
+
+def card_measurements(
+    host: str, cards: Iterable[MeasuredCard], bands: Bands, bare_metal: BareMetal
+) -> list[Measurement]:
+    """Every run of every card and direction."""
+    return [
+        _measurement(
+            f"bandwidth.{direction}", value, host, str(card.device), number, bands, card.model, bare_metal
+        )
+        for card in cards
+        for direction in DIRECTIONS
+        for number, value in enumerate(card.gb_per_s[direction], start=1)
+    ]  # fmt: skip
+
+
+def _measurement(
+    metric: str, value: float, host: str, device: str, repetition: int, bands: Bands, model: GpuModel, bare: BareMetal
+) -> Measurement:
+    accepted = bands.of_card(model, metric)
+    return Measurement(
+        metric, value, "GB/s", host, device, repetition, accepted.minimum, accepted.maximum, accepted.source,
+        bare_metal=bare.median(metric, model.model),
+    )  # fmt: skip
+
+
+def pair_measurements(host: str, pairs: Iterable[Pair], bands: Bands, bare: BareMetal) -> list[Measurement]:
+    """Every run of every pair: bandwidth and latency."""
+    made = []
+    for pair in pairs:
+        for kind, unit, values in (("bandwidth", "GB/s", pair.gb_per_s), ("latency", "us", pair.latency_us)):
+            accepted, metric = bands.of_pair(pair, kind), f"{kind}.{pair.way}"
+            made += [
+                Measurement(
+                    metric, value, unit, host, pair.name, number, accepted.minimum, accepted.maximum, accepted.source,
+                    bare_metal=bare.median(metric, pair.model.model),
+                )
+                for number, value in enumerate(values, start=1)
+            ]  # fmt: skip
+    return made

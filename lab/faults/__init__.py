@@ -1,1 +1,0 @@
-"""Faults: files that say what is broken, and which check must fail for which cause."""

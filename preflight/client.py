@@ -1,0 +1,102 @@
+"""Which files `openstack overcloud deploy` reads, and in which order: what tripleoclient makes of its options.
+
+It loads every `*.yaml` directly in each --environment-directory in sorted order (no hidden file, no .yml, no deeper
+directory), and after them every -e file in the order given. Later files win: mappings are merged key by key, lists and
+values are replaced. Source: tripleoclient.utils.load_environment_directories and v1/overcloud_deploy.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from preflight.file_set import FileSet
+from preflight.shell_source import Command
+from preflight.yaml_source import Node
+
+TEMPLATES = "openstack-tripleo-heat-templates"
+YAML_NAME = re.compile(r"\.ya?ml\Z", re.I)
+
+
+@dataclass(frozen=True)
+class DeployCommand:
+    """One `openstack overcloud deploy` and the files among ours that it reads."""
+
+    command: Command
+    files: FileSet
+
+    @property
+    def directories(self) -> list[str]:
+        """Values of --environment-directory, as written."""
+        return self.command.options("--environment-directory")
+
+    @property
+    def environment_files(self) -> list[str]:
+        """Values of -e, as written."""
+        return self.command.options("-e", "--environment-file")
+
+    @cached_property
+    def local_directories(self) -> list[Path]:
+        """Those of the directories that are among our files."""
+        return [found for name in self.directories if (found := match(name, self.files.folders))]
+
+    @cached_property
+    def read_paths(self) -> list[Path]:
+        """Our files that the command reads as environments, in its order."""
+        found: list[Path] = []
+        for folder in self.local_directories:
+            found.extend(sorted(path for path in self.files.texts if path.parent == folder and _is_taken(path.name)))
+        for name in self.environment_files:
+            if TEMPLATES not in name and (path := match(name, self.files.texts)):
+                found.append(path)
+        return found
+
+    @property
+    def environments(self) -> list[Node]:
+        """The environments in the order in which they are merged; a file given twice counts at its last place."""
+        by_path = {node.path: node for node in self.files.environments}
+        last = dict.fromkeys(reversed(self.read_paths))
+        return [by_path[path] for path in reversed(list(last)) if path in by_path]
+
+
+def deploy_commands(files: FileSet) -> list[DeployCommand]:
+    """Every overcloud deploy in the scripts."""
+    return [
+        DeployCommand(command, files)
+        for command in files.commands
+        if command.runs("openstack", "overcloud", "deploy") and "--templates" in command.text
+    ]
+
+
+def match(name: str, candidates: Iterable[Path]) -> Path | None:
+    """Our file or directory that a path on the undercloud means: the one with the longest common end."""
+    wanted = [part for part in Path(name.rstrip("/")).parts if part not in ("/", "~", ".", "$HOME")]
+    best: tuple[int, Path] | None = None
+    for candidate in candidates if wanted else ():
+        if candidate.name != wanted[-1]:
+            continue
+        common = 0
+        for ours, theirs in zip(reversed(candidate.parts), reversed(wanted), strict=False):
+            if ours != theirs:
+                break
+            common += 1
+        if common and (best is None or common > best[0]):
+            best = (common, candidate)
+    return best[1] if best else None
+
+
+def _is_taken(name: str) -> bool:
+    """Whether glob's `*.yaml` finds it."""
+    return name.endswith(".yaml") and not name.startswith(".")
+
+
+def left_out_because(name: str) -> str | None:
+    """Why --environment-directory passes over a file of this name; None when it does not."""
+    if name.startswith(".") and YAML_NAME.search(name):
+        return "files whose names begin with a dot are not found"
+    if YAML_NAME.search(name) and not name.endswith(".yaml"):
+        return "it takes only files that end in .yaml"
+    return None

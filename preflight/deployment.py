@@ -1,0 +1,345 @@
+"""The one graph over all files: who whitelists, who aliases, who asks for which alias, with what kernel arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from preflight import nova_conf
+from preflight.client import DeployCommand, deploy_commands
+from preflight.declared import Declared, read_declared
+from preflight.file_set import FileSet
+from preflight.finding import Place
+from preflight.nova_conf import Option
+from preflight.releases import RELEASES
+from preflight.shell_source import Script
+from preflight.yaml_source import Node, YamlError, compose
+
+NVIDIA_VENDOR_ID = "10de"
+WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
+WHITELIST_HIERA_KEYS = {
+    "nova::compute::pci_passthrough",
+    "nova::compute::pci::passthrough",
+    "nova::compute::pci::device_specs",
+}
+ALIAS_HIERA_KEYS = {"nova::api::pci_alias", "nova::pci::aliases"}
+WHITELIST_OPTIONS = {"pci/passthrough_whitelist", "pci/device_spec", "DEFAULT/pci_passthrough_whitelist"}
+ALIAS_OPTIONS = {"pci/alias", "DEFAULT/pci_alias"}
+FILTER_PARAMETERS = {"NovaSchedulerDefaultFilters", "NovaSchedulerEnabledFilters"}
+FILTER_HIERA_KEYS = {
+    "nova::scheduler::filter::scheduler_default_filters",
+    "nova::scheduler::filter::scheduler_enabled_filters",
+}
+IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
+HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
+HIERA_ALIASES = {"controllerExtraConfig": "Controller", "NovaComputeExtraConfig": "Compute"}
+
+
+@dataclass(frozen=True)
+class PciEntry:
+    """One whitelist entry or alias, as written."""
+
+    node: Node
+    fields: dict[str, Node]
+    role: str | None
+    """Role that it is set for; None for all."""
+    hiera_key: str | None = None
+    is_list_in_text: bool = False
+    """Whether it is one of several in one JSON text."""
+
+    def text(self, key: str) -> str | None:
+        """A field as written; None when absent."""
+        node = self.fields.get(key)
+        return node.text if node is not None and node.is_scalar else None
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether the entry names NVIDIA's vendor id."""
+        return (self.text("vendor_id") or "").lower().removeprefix("0x") == NVIDIA_VENDOR_ID
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of a roles file."""
+
+    name: Node
+    services: frozenset[str]
+    hostname_format: str
+    """As the roles file has it, e.g. %stackname%-computegpu-%index%; TripleO's own default otherwise."""
+
+
+@dataclass(frozen=True)
+class FlavorUse:
+    """A flavor that asks for devices by alias."""
+
+    place: Place
+    name: str
+    request: str
+    """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
+    ram_mb: int | None = None
+
+    @property
+    def aliases(self) -> list[tuple[str, str]]:
+        """Alias name and count as written, for each part of the request."""
+        parts = [part.strip().partition(":") for part in self.request.split(",") if part.strip()]
+        return [(name, count or "1") for name, _, count in parts]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Files of one deployment and the release that they are for."""
+
+    files: FileSet
+    release: str | None = None
+    """None when nobody said; then only what no release would take is wrong."""
+    given_cpu_vendors: frozenset[str] = frozenset()
+    """Vendors that the caller named: intel, amd."""
+
+    @cached_property
+    def declared(self) -> Declared | None:
+        """Hosts and cards of the cloud file, when there is one among our files."""
+        return read_declared(self.files.cloud_files[0]) if self.files.cloud_files else None
+
+    @property
+    def cpu_vendors(self) -> frozenset[str]:
+        """Vendors of the GPU hosts' processors."""
+        return self.given_cpu_vendors or (self.declared.cpu_vendors if self.declared else frozenset())
+
+    def is_at_least(self, release: str) -> bool:
+        """Whether the deployment's release is known and `release` or newer."""
+        return self.release is not None and RELEASES.index(self.release) >= RELEASES.index(release)
+
+    @cached_property
+    def deploys(self) -> list[DeployCommand]:
+        """Every `openstack overcloud deploy` of the scripts."""
+        return deploy_commands(self.files)
+
+    @cached_property
+    def environments(self) -> list[Node]:
+        """Environment files in the order in which they are merged; all of them when no script says which."""
+        if len(self.deploys) == 1 and self.deploys[0].environments:
+            given = self.deploys[0].environments
+            return [*(item for item in self.files.environments if item not in given), *given]
+        return self.files.environments
+
+    @cached_property
+    def parameters(self) -> list[tuple[Node, Node]]:
+        """Every parameter that an environment file sets, later ones last: name and value."""
+        return [
+            pair
+            for environment in self.environments
+            for section in ("parameter_defaults", "parameters")
+            if (block := environment.get(section))
+            for pair in block.items()
+        ]
+
+    @cached_property
+    def hiera(self) -> list[tuple[str | None, Node, Node]]:
+        """Hiera data that environment files set: role (None: all), key, value."""
+        found: list[tuple[str | None, Node, Node]] = []
+        for name, value in self.parameters:
+            if name.text in HIERA_ALIASES:
+                role: str | None = HIERA_ALIASES[name.text]
+            elif match := HIERA_PARAMETER.fullmatch(name.text):
+                role = match["role"] or None
+            else:
+                continue
+            found.extend((role, key, data) for key, data in value.items())
+        return found
+
+    @cached_property
+    def resource_registry(self) -> list[tuple[Node, Node]]:
+        """Every mapping of a resource type to a template."""
+        blocks = [environment.get("resource_registry") for environment in self.environments]
+        return [pair for block in blocks if block for pair in block.items()]
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """Roles of the roles files, by name; empty when there is none among our files."""
+        found = {}
+        for listed in self.files.roles:
+            for element in listed.elements():
+                name, services = element.get("name"), element.get("ServicesDefault")
+                if name is not None:
+                    taken = frozenset(service.text for service in services.elements()) if services else frozenset()
+                    written = element.get("HostnameFormatDefault")
+                    default = f"%stackname%-{name.text.lower()}-%index%"
+                    found[name.text] = Role(name, taken, written.text if written else default)
+        return found
+
+    def is_compute_role(self, name: str) -> bool:
+        """Whether instances run on hosts of the role."""
+        role = self.roles.get(name)
+        return "OS::TripleO::Services::NovaCompute" in role.services if role else "compute" in name.lower()
+
+    @cached_property
+    def role_parameters(self) -> list[tuple[str | None, Node, Node]]:
+        """Parameters with the role they are set for: parameter_defaults and <Role>Parameters."""
+        found: list[tuple[str | None, Node, Node]] = []
+        for name, value in self.parameters:
+            if name.text.endswith("Parameters") and value.is_mapping and len(name.text) > len("Parameters"):
+                role = name.text.removesuffix("Parameters")
+                found.extend((role, inner, data) for inner, data in value.items())
+            found.append((None, name, value))
+        return found
+
+    def value(self, parameter: str) -> Node | None:
+        """The value that counts of a parameter for all roles."""
+        found = [value for name, value in self.parameters if name.text == parameter]
+        return found[-1] if found else None
+
+    @cached_property
+    def whitelist(self) -> list[PciEntry]:
+        """Entries of the PCI whitelist (device_spec) in every form."""
+        found: list[PciEntry] = []
+        for role, name, value in self.role_parameters:
+            if name.text in WHITELIST_PARAMETERS:
+                found.extend(_entries(value, role, None))
+        for role, key, value in self.hiera:
+            if key.text in WHITELIST_HIERA_KEYS:
+                found.extend(_entries(value, role, key.text))
+        return [*found, *self._in_nova_conf(WHITELIST_OPTIONS)]
+
+    @cached_property
+    def aliases(self) -> list[PciEntry]:
+        """PCI aliases in every form."""
+        found = [
+            entry
+            for role, key, value in self.hiera
+            if key.text in ALIAS_HIERA_KEYS
+            for entry in _entries(value, role, key.text)
+        ]
+        return [*found, *self._in_nova_conf(ALIAS_OPTIONS)]
+
+    @cached_property
+    def nova_options(self) -> list[Option]:
+        """Options of nova.conf wherever they are set."""
+        return [
+            *(option for path in self.files.nova_conf for option in nova_conf.of_file(path, self.files.texts[path])),
+            *(option for _, key, value in self.hiera for option in nova_conf.of_hiera(key, value)),
+            *(option for command in self.files.commands for option in nova_conf.of_command(command)),
+        ]
+
+    def _in_nova_conf(self, names: set[str]) -> Iterator[PciEntry]:
+        for option in self.nova_options:
+            if option.name not in names:
+                continue
+            try:
+                root = compose(option.place.path, option.value)
+            except YamlError:
+                continue
+            for entry in (root.elements() or [root]) if root else ():
+                node = dataclasses.replace(entry, origin=option.place)
+                fields = {key.text: dataclasses.replace(value, origin=option.place) for key, value in entry.items()}
+                yield PciEntry(node, fields, None)
+
+    @cached_property
+    def filters(self) -> list[tuple[Node, Node]]:
+        """Lists of scheduler filters: what they are set by, and the list."""
+        found = [(name, value) for _, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
+        return found + [(key, value) for _, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+
+    @cached_property
+    def flavor_uses(self) -> list[FlavorUse]:
+        """Flavors with a PCI alias, from Heat templates and from scripts."""
+        return [*self._heat_flavors(), *self._command_flavors()]
+
+    def _heat_flavors(self) -> Iterator[FlavorUse]:
+        for template in self.files.templates:
+            for name, resource in resources(template):
+                specs = resource.find("properties", "extra_specs")
+                for key, value in specs.items() if specs else ():
+                    if key.text == "pci_passthrough:alias" and value.is_scalar:
+                        flavor = resource.find("properties", "name")
+                        ram = resource.find("properties", "ram")
+                        yield FlavorUse(
+                            value.place,
+                            flavor.text if flavor else name.text,
+                            value.text,
+                            _whole(ram.text if ram else None),
+                        )
+
+    def _command_flavors(self) -> Iterator[FlavorUse]:
+        for command in self.files.commands:
+            if not (command.runs("openstack", "flavor", "set") or command.runs("openstack", "flavor", "create")):
+                continue
+            for setting in command.options("--property"):
+                key, _, value = setting.partition("=")
+                if key.strip("\"'") == "pci_passthrough:alias":
+                    yield FlavorUse(
+                        command.place, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
+                    )
+
+    @cached_property
+    def image_names(self) -> frozenset[str]:
+        """Images that scripts upload and that servers boot from."""
+        uploaded = {
+            command.words[-1] for command in self.files.commands if command.runs("openstack", "image", "create")
+        }
+        booted = {
+            image.text
+            for template in self.files.templates
+            for _, resource in resources(template)
+            if (image := resource.find("properties", "image")) is not None and image.is_scalar
+        }
+        return frozenset(uploaded | booted)
+
+    @cached_property
+    def gives_gpus(self) -> bool:
+        """Whether the TripleO part of these files means to pass NVIDIA GPUs through."""
+        return any(entry.is_gpu for entry in [*self.whitelist, *self.aliases])
+
+    @cached_property
+    def first_boot_scripts(self) -> list[Script]:
+        """Scripts of the templates that NodeUserData is mapped to (or that look like it)."""
+        targets = {
+            value.text.rsplit("/", 1)[-1]
+            for key, value in self.resource_registry
+            if key.text.startswith("OS::TripleO::") and key.text.endswith("NodeUserData")
+        }
+        return [script for script in self.files.embedded_scripts if script.path.name in targets]
+
+    @cached_property
+    def kernel_arguments(self) -> list[tuple[str | None, Node]]:
+        """Values of KernelArgs with the role they are set for."""
+        found: list[tuple[str | None, Node]] = []
+        for role, name, value in self.role_parameters:
+            if name.text == "KernelArgs":
+                found.append((role, value))
+            elif name.text.endswith("KernelArgs"):
+                found.append((name.text.removesuffix("KernelArgs"), value))
+        return found
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
+
+
+def resources(template: Node) -> Iterator[tuple[Node, Node]]:
+    """Name and definition of each resource of a Heat template."""
+    block = template.get("resources")
+    if block:
+        yield from block.items()
+
+
+def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    for node in value.elements() or [value]:
+        if node.is_mapping:
+            yield PciEntry(node, {key.text: data for key, data in node.items()}, role, hiera_key)
+        elif node.is_scalar and node.text.lstrip().startswith(("{", "[")):
+            yield from _entries_of_json(node, role, hiera_key)
+
+
+def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    """Entries written as JSON inside a string, as nova.conf has them: JSON is YAML, too."""
+    try:
+        root = compose(node.path, node.text)
+    except YamlError:
+        return
+    for entry in (root.elements() or [root]) if root else ():
+        if entry.is_mapping:
+            fields = {key.text: dataclasses.replace(data, origin=node.place) for key, data in entry.items()}
+            yield PciEntry(node, fields, role, hiera_key, is_list_in_text=root is not None and root.is_list)

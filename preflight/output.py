@@ -1,0 +1,163 @@
+"""Findings as text, JSON, SARIF (code review), JUnit (Jenkins) and as a patch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from preflight.finding import Finding, Severity
+from preflight.rules import catalogue
+
+SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def as_text(findings: Sequence[Finding], files_read: int) -> str:
+    """For people: one block for each finding, a line of totals at the end."""
+    blocks = [
+        f"{finding.place.path}:{finding.place.line}:{finding.place.column}: "
+        + f"{finding.severity} {finding.code} {finding.why}"
+        + (f"\n    {finding.text}" if finding.text else "")
+        + f"\n    seen as:  {finding.seen_as}\n    instead:  {finding.instead}\n    see:      {finding.link}"
+        for finding in findings
+    ]
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    total = f"{files_read} files read: {errors} errors, {len(findings) - errors} warnings"
+    return "\n".join([*blocks, total]) + "\n"
+
+
+def as_json(findings: Sequence[Finding], files_read: int) -> str:
+    """For programs: {"version": 1, "files": N, "findings": [{…}]}."""
+    rows = [
+        {
+            "code": finding.code,
+            "severity": str(finding.severity),
+            "path": str(finding.place.path),
+            "line": finding.place.line,
+            "column": finding.place.column,
+            "text": finding.text,
+            "why": finding.why,
+            "seen_as": finding.seen_as,
+            "instead": finding.instead,
+            "link": finding.link,
+        }
+        for finding in findings
+    ]
+    return json.dumps({"version": 1, "files": files_read, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
+    """SARIF 2.1.0, as code review tools read it; paths are relative to the working directory where they can be."""
+    shellchecks = {finding.code: finding.link for finding in findings if finding.code.startswith("SC")}
+    rules = [
+        {
+            "id": rule.code,
+            "name": rule.title,
+            "shortDescription": {"text": rule.title},
+            "fullDescription": {"text": f"Seen without preflight: {rule.seen_as}"},
+            "helpUri": rule.link,
+            "defaultConfiguration": {"level": str(rule.severity)},
+        }
+        for rule in catalogue()
+    ] + [
+        {"id": code, "name": code, "shortDescription": {"text": f"shellcheck {code}"}, "helpUri": link}
+        for code, link in sorted(shellchecks.items())
+    ]
+    index = {rule["id"]: number for number, rule in enumerate(rules)}
+    results = [
+        {
+            "ruleId": finding.code,
+            "ruleIndex": index[finding.code],
+            "level": str(finding.severity),
+            "message": {"text": f"{finding.why}. Seen as: {finding.seen_as}. Instead: {finding.instead}"},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(_relative(finding.place.path).as_posix())},
+                        "region": {"startLine": finding.place.line, "startColumn": finding.place.column},
+                    }
+                }
+            ],
+        }
+        for finding in findings
+    ]
+    driver = {"name": "gpu-cloud-preflight", "rules": rules}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+        "properties": {"files": files_read},
+    }
+    return json.dumps({"version": "2.1.0", "$schema": SARIF_SCHEMA, "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _relative(path: Path) -> Path:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def as_junit(findings: Sequence[Finding], files_read: int) -> str:
+    """JUnit XML: one test case for each rule, failed when the rule found something."""
+    by_code: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_code[finding.code].append(finding)
+    rules = catalogue()
+    suite = ElementTree.Element(
+        "testsuite",
+        name="preflight",
+        tests=str(len({rule.code for rule in rules} | by_code.keys())),
+        failures=str(len(by_code)),
+        errors="0",
+        skipped="0",
+    )
+    titles = {rule.code: f"{rule.code} {rule.title}" for rule in rules}
+    for code in [*titles, *sorted(by_code.keys() - titles.keys())]:
+        case = ElementTree.SubElement(suite, "testcase", classname="preflight", name=titles.get(code, code))
+        if code in by_code:
+            found = by_code[code]
+            failure = ElementTree.SubElement(case, "failure", message=_printable(found[0].why[:200]))
+            failure.text = _printable("\n".join(as_text([finding], 0).rsplit("\n", 2)[0] for finding in found))
+    ElementTree.SubElement(suite, "system-out").text = f"{files_read} files read"
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _printable(text: str) -> str:
+    """XML 1.0 has no control characters but tab and newline, and no surrogates."""
+    return "".join(
+        character
+        for character in text
+        if character in "\t\n"
+        or (ord(character) >= 32 and not 0xD800 <= ord(character) <= 0xDFFF and character not in "\ufffe\uffff")
+    )
+
+
+def as_patch(findings: Sequence[Finding]) -> str:
+    """A unified diff (`patch -p1`, `git apply`) of the mends that are safe; "" when there are none."""
+    by_path: dict[Path, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.fix is not None:
+            by_path[finding.place.path].append(finding)
+    patches: list[str] = []
+    for path, found in sorted(by_path.items()):
+        before = path.read_bytes().decode("utf-8").splitlines(keepends=True)
+        after = list(before)
+        for finding in sorted(found, key=lambda item: (item.place.line, item.place.column), reverse=True):
+            after[finding.place.line - 1] = _mended(after[finding.place.line - 1], finding)
+        name = _relative(path).as_posix().lstrip("/")
+        for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
+            patches.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(patches)
+
+
+def _mended(line: str, finding: Finding) -> str:
+    fix = finding.fix
+    start = finding.place.column - 1
+    if fix is None or line[start : start + len(fix.old)] != fix.old:
+        return line
+    return line[:start] + fix.new + line[start + len(fix.old) :]

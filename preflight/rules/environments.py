@@ -1,0 +1,207 @@
+"""Environment files: are they read at all, and does the release know what they set?"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from preflight.deployment import Deployment
+from preflight.finding import Finding, Replacement, Rule, Severity
+from preflight.releases import RELEASES, Lifetime, load_data, nearest_parameter, parameter_lifetimes
+from preflight.yaml_source import Node
+
+THT = "https://opendev.org/openstack/tripleo-heat-templates"
+OTHER_RELEASE_ELSEWHERE = Rule(
+    "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
+    "nowhere: the setting has no effect", THT,
+)  # fmt: skip
+READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
+"""Templates take them out of <Role>Parameters without declaring them, from Pike on."""
+GPU_PARAMETERS = re.compile(
+    r"Nova(?:PCI|Pci|Scheduler|Reserved|Compute|Libvirt|VGPU)|.*KernelArgs|.*ExtraConfig|.*Parameters"
+)
+OLD_PUPPET = Rule(
+    "GP115", "Aliases that this release's packaged puppet-nova does not write as Nova reads them", Severity.WARNING,
+    "nova.conf has one alias of two, or none on the computes; 'No valid host was found', or a failing resize",
+    "https://bugs.launchpad.net/puppet-nova/+bug/1696955",
+)  # fmt: skip
+MENDED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
+UNREADABLE = Rule(
+    "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
+    "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
+)  # fmt: skip
+DUPLICATE_KEY = Rule(
+    "GP103", "A key stands twice, the first one is lost", Severity.ERROR,
+    "nowhere: YAML keeps the last value without a word", "https://yaml.org/spec/1.2.2/#mapping",
+)  # fmt: skip
+UNKNOWN_PARAMETER = Rule(
+    "GP104", "A parameter that the release does not know", Severity.ERROR,
+    "older releases ignore it without a word; newer ones stop with 'The following parameters are defined but not used'",
+    THT,
+)  # fmt: skip
+OTHER_RELEASE = Rule(
+    "GP105", "A parameter of another release", Severity.ERROR,
+    "the setting has no effect; seen as NoValidHost or as a missing kernel argument", THT,
+)  # fmt: skip
+HIERA_OTHER_RELEASE = Rule(
+    "GP106", "A hiera key that the release's puppet-nova does not read", Severity.ERROR,
+    "nowhere: hiera data that no class asks for is ignored; nova.conf lacks the setting",
+    "https://opendev.org/openstack/puppet-nova",
+)  # fmt: skip
+MISSING_TARGET = Rule(
+    "GP107", "The resource registry names a template that is not there", Severity.ERROR,
+    "the deploy stops with 'Could not fetch contents for file://…'", THT,
+)  # fmt: skip
+RULES = (
+    UNREADABLE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
+    OTHER_RELEASE_ELSEWHERE, OLD_PUPPET,
+)  # fmt: skip
+
+
+def check(deployment: Deployment) -> Iterator[Finding]:
+    """Findings of this concern."""
+    for bad in deployment.files.unreadable:
+        yield UNREADABLE.at(bad.place, "", bad.reason, "mend the syntax at this position")
+    yield from _duplicate_keys(deployment)
+    yield from _parameters(deployment)
+    yield from _hiera_keys(deployment)
+    yield from _registry(deployment)
+    yield from _puppet(deployment)
+
+
+def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
+    files = deployment.files
+    for root in [*files.environments, *files.templates, *files.roles]:
+        for node in root.walk():
+            seen: dict[str, Node] = {}
+            values: dict[str, Node] = {}
+            for key, value in node.items():
+                if key.text in seen and key.text != "<<" and not _same(values[key.text], value):
+                    yield DUPLICATE_KEY.at(
+                        key.place,
+                        key.text,
+                        f"'{key.text}' stands in line {seen[key.text].place.line} already; only this one counts",
+                        "put both blocks together under one key",
+                    )
+                seen[key.text] = key
+                values[key.text] = value
+
+
+def _same(one: Node, other: Node) -> bool:
+    return one.is_scalar and other.is_scalar and one.text == other.text
+
+
+def _parameters(deployment: Deployment) -> Iterator[Finding]:
+    local = _local_parameters(deployment)
+    for role, name, _ in deployment.role_parameters:
+        if name.text in local or not name.text or (role is not None and name.text in READ_FROM_ROLE):
+            continue
+        lifetimes = parameter_lifetimes(name.text)
+        if not lifetimes:
+            yield from _unknown(name)
+        elif deployment.release and not any(lifetime.covers(deployment.release) for lifetime in lifetimes):
+            yield _from_other_release(deployment.release, name, lifetimes)
+
+
+def _local_parameters(deployment: Deployment) -> set[str]:
+    """Parameters that the deployment's own templates declare."""
+    return {
+        key.text
+        for template in deployment.files.templates
+        for block in [template.get("parameters")]
+        if block
+        for key, _ in block.items()
+    }
+
+
+def _unknown(name: Node) -> Iterator[Finding]:
+    nearest = nearest_parameter(name.text)
+    if nearest is None:
+        return  # a parameter of the user's own or of a vendor's templates: not ours to judge
+    yield UNKNOWN_PARAMETER.at(
+        name.place,
+        name.text,
+        f"no TripleO release from {RELEASES[0].title()} to {RELEASES[-1].title()} declares '{name.text}'",
+        f"did you mean {nearest}?",
+        Replacement(name.text, nearest),
+    )
+
+
+def _from_other_release(release: str, name: Node, lifetimes: list[Lifetime]) -> Finding:
+    spans = ", ".join(f"{span.first.title()} to {span.last.title()}" for span in lifetimes)
+    successors = load_data("renamed.yaml")["parameters"].get(name.text, {})
+    instead = next((text for known, text in successors.items() if release in known.split()), None)
+    rule = OTHER_RELEASE if GPU_PARAMETERS.match(name.text) else OTHER_RELEASE_ELSEWHERE
+    return rule.at(
+        name.place,
+        name.text,
+        f"{release.title()} does not declare '{name.text}' (declared in: {spans})",
+        instead or f"leave it out, or deploy a release that has it ({spans})",
+    )
+
+
+def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
+    known = load_data("renamed.yaml")["hiera_keys"]
+    for _, key, _ in deployment.hiera:
+        entry = known.get(key.text)
+        if entry is None:
+            near = difflib.get_close_matches(key.text, known, n=1, cutoff=0.9) if "pci" in key.text else []
+            if near:
+                yield HIERA_OTHER_RELEASE.at(
+                    key.place, key.text, "no puppet-nova release reads this key", f"did you mean {near[0]}?"
+                )
+            continue
+        if deployment.release and not Lifetime(*entry["span"]).covers(deployment.release):
+            yield HIERA_OTHER_RELEASE.at(
+                key.place,
+                key.text,
+                f"puppet-nova of {deployment.release.title()} does not read '{key.text}' "
+                f"(read from {entry['span'][0].title()} to {entry['span'][1].title()})",
+                entry["instead"],
+            )
+
+
+def _puppet(deployment: Deployment) -> Iterator[Finding]:
+    """Ocata's packages were made before the three fixes; the deploy must bring the module along."""
+    keys = [key for _, key, _ in deployment.hiera if key.text in ("nova::pci::aliases", "nova::api::pci_alias")]
+    several = len({alias.text("name") for alias in deployment.aliases}) > 1
+    if deployment.release != "ocata" or not deployment.deploys or not keys:
+        return
+    texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
+    if (several or keys[0].text == "nova::pci::aliases") and not any(MENDED_PUPPET.search(text) for text in texts):
+        yield OLD_PUPPET.at(
+            keys[0].place, keys[0].text, "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
+            "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
+        )  # fmt: skip
+
+
+def _registry(deployment: Deployment) -> Iterator[Finding]:
+    names = {path.name for path in deployment.files.texts}
+    for _, value in deployment.resource_registry:
+        target = value.text
+        if not value.is_scalar or "://" in target or target.startswith("OS::") or not target.endswith(".yaml"):
+            continue
+        if target.startswith("/") or "{" in target or (value.path.parent / target).exists():
+            continue
+        if _is_inside(deployment, value) and not _is_rendered(value.path.parent / target):
+            found = "; a file of that name is at another place" if Path(target).name in names else ""
+            yield MISSING_TARGET.at(
+                value.place,
+                target,
+                f"relative paths start at the environment file's own directory, {value.path.parent}{found}",
+                "correct the path, relative to this file",
+            )
+
+
+def _is_rendered(target: Path) -> bool:
+    """Whether the deploy makes the file: its folder holds Jinja templates."""
+    return any(target.parent.glob("*.j2.yaml"))
+
+
+def _is_inside(deployment: Deployment, value: Node) -> bool:
+    """Whether the target's directory is among what we were given; what is outside we cannot see."""
+    target = (value.path.parent / value.text).resolve()
+    inside = any(root.is_dir() and target.is_relative_to(root.resolve()) for root in deployment.files.roots)
+    return inside and target.parent.is_dir() and target.parent != value.path.parent.resolve()

@@ -1,0 +1,315 @@
+"""Whitelist, alias and flavor: do they speak of the same cards, on every host that must know them?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
+from preflight.finding import Finding, Place, Replacement, Rule, Severity
+from preflight.yaml_source import Node
+from probes.references.products import gpu_ids, is_listed_completely, nvidia_products
+
+NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
+NO_VALID_HOST = "after the deploy, at the first GPU instance: 'No valid host was found'"
+UNQUOTED_ID = Rule(
+    "GP201", "A PCI id that YAML reads as a number", Severity.ERROR, NO_VALID_HOST,
+    "https://yaml.org/type/float.html",
+)  # fmt: skip
+MALFORMED_ID = Rule("GP202", "A PCI id that is not four lower-case hexadecimal digits", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
+UNKNOWN_PRODUCT = Rule("GP203", "A product id that NVIDIA has not given to any device", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
+ALIAS_NOT_ON_COMPUTES = Rule(
+    "GP204", "The alias is set for controllers only", Severity.ERROR,
+    "later, at the first resize, cold migration or evacuation: 'PCI alias … is not defined' on the compute",
+    "https://bugs.launchpad.net/puppet-nova/+bug/1702730",
+)  # fmt: skip
+ALIAS_NOT_ON_API = Rule(
+    "GP205", "The alias is set for computes only", Severity.ERROR,
+    "at the first GPU instance: HTTP 400, 'PCI alias … is not defined'", NOVA_PCI,
+)  # fmt: skip
+ALIAS_WITHOUT_WHITELIST = Rule("GP206", "An alias that no whitelist entry allows", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
+WHITELIST_WITHOUT_ALIAS = Rule(
+    "GP207", "GPUs are whitelisted and no alias names them", Severity.ERROR,
+    "no flavor can ask for the cards", NOVA_PCI,
+)  # fmt: skip
+FLAVOR_ALIAS_UNKNOWN = Rule(
+    "GP208", "A flavor asks for an alias that is not defined", Severity.ERROR,
+    "at the first instance of that flavor: HTTP 400, 'PCI alias … is not defined'", NOVA_PCI,
+)  # fmt: skip
+WRONG_DEVICE_TYPE = Rule(
+    "GP209", "The alias's device_type is not the one of this GPU", Severity.ERROR, NO_VALID_HOST, NOVA_PCI,
+)  # fmt: skip
+ALIAS_NAME_SPACES = Rule(
+    "GP210", "An alias name with white space", Severity.ERROR,
+    "at the first GPU instance: the alias is never matched", "https://bugs.launchpad.net/nova/+bug/1638200",
+)  # fmt: skip
+TWIN_ALIASES = Rule(
+    "GP211", "Two aliases for the same devices, and one is used by no flavor", Severity.WARNING,
+    "at a flavor that names both: more cards are asked for than meant", NOVA_PCI,
+)  # fmt: skip
+ALIAS_INCOMPLETE = Rule(
+    "GP212", "An alias that lacks a field", Severity.ERROR,
+    "nova-api answers 500: 'Invalid PCI alias definition'", NOVA_PCI,
+)  # fmt: skip
+DEVNAME_FOR_GPU = Rule(
+    "GP213", "devname in the whitelist entry of a GPU", Severity.ERROR,
+    "nova-compute does not start, or tracks no device: a GPU has no network device name", NOVA_PCI,
+)  # fmt: skip
+NO_GPU_FLAVOR = Rule(
+    "GP214", "GPU aliases exist and no flavor asks for them", Severity.WARNING,
+    "instances start, without a GPU", NOVA_PCI,
+)  # fmt: skip
+MALFORMED_REQUEST = Rule(
+    "GP215", "The flavor's alias request cannot be read", Severity.ERROR,
+    "at the first instance of that flavor: HTTP 400", NOVA_PCI,
+)  # fmt: skip
+RULES = (
+    UNQUOTED_ID, MALFORMED_ID, UNKNOWN_PRODUCT, ALIAS_NOT_ON_COMPUTES, ALIAS_NOT_ON_API, ALIAS_WITHOUT_WHITELIST,
+    WHITELIST_WITHOUT_ALIAS, FLAVOR_ALIAS_UNKNOWN, WRONG_DEVICE_TYPE, ALIAS_NAME_SPACES, TWIN_ALIASES,
+    ALIAS_INCOMPLETE, DEVNAME_FOR_GPU, NO_GPU_FLAVOR, MALFORMED_REQUEST,
+)  # fmt: skip
+PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
+NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
+"""Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
+CONTROL_ROLES = re.compile(r"controller|control", re.I)
+
+
+def check(deployment: Deployment) -> Iterator[Finding]:
+    """Findings of this concern."""
+    for entry in [*deployment.whitelist, *deployment.aliases]:
+        yield from _ids(entry)
+    yield from _alias_fields(deployment)
+    yield from _alias_scope(deployment)
+    yield from _alias_and_whitelist(deployment)
+    yield from _twins(deployment)
+    yield from _flavors(deployment)
+
+
+def _ids(entry: PciEntry) -> Iterator[Finding]:
+    for field in ("vendor_id", "product_id"):
+        node = entry.fields.get(field)
+        if node is None or not node.is_scalar:
+            continue
+        if node.text == "*":
+            continue
+        if _is_number(node):
+            yield _unquoted(node, field)
+        elif not PCI_ID.match(node.text):
+            yield _malformed(node, field)
+    product = "" if _is_number(entry.fields.get("product_id")) else entry.text("product_id") or ""
+    if entry.is_gpu and PCI_ID.match(product) and product not in nvidia_products():
+        yield from _unknown_product(entry.fields["product_id"])
+    if entry.is_gpu and "devname" in entry.fields:
+        node = entry.fields["devname"]
+        yield DEVNAME_FOR_GPU.at(
+            node.place,
+            node.text,
+            "a GPU is not a network device",
+            "name vendor_id and product_id, or address",
+        )
+
+
+def _unquoted(node: Node, field: str) -> Finding:
+    return UNQUOTED_ID.at(
+        node.place,
+        f"{field}: {node.text}",
+        f"without quotes {_reader(node)} {node.text} as a number, and nova.conf gets another value",
+        f'{field}: "{node.text}"',
+        Replacement(node.text, f'"{node.text}"'),
+    )
+
+
+def _is_number(node: Node | None) -> bool:
+    return node is not None and node.is_plain and node.origin is None and bool(NUMBER_TO_SOME.match(node.text))
+
+
+def _reader(node: Node) -> str:
+    return "YAML reads" if node.scalar_type != "str" else "YAML 1.2 and Ruby's hiera read"
+
+
+def _malformed(node: Node, field: str) -> Finding:
+    mended = node.text.strip().lower().removeprefix("0x")
+    return MALFORMED_ID.at(
+        node.place,
+        f"{field}: {node.text}",
+        "Nova compares ids as text with what the kernel reports: four lower-case hexadecimal digits",
+        f'{field}: "{mended}"' if PCI_ID.match(mended) else "the id that `lspci -nn` prints in brackets",
+        Replacement(node.written, f'"{mended}"') if PCI_ID.match(mended) and node.origin is None else None,
+    )
+
+
+def _unknown_product(node: Node) -> Iterator[Finding]:
+    if not is_listed_completely(node.text):
+        return  # a card newer than our list
+    near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, node.text, strict=True)) == 1]
+    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in near[:3])
+    yield UNKNOWN_PRODUCT.at(
+        node.place,
+        node.text,
+        f"no product of NVIDIA has the id 10de:{node.text}",
+        f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
+    )
+
+
+def _alias_fields(deployment: Deployment) -> Iterator[Finding]:
+    for alias in deployment.aliases:
+        name = alias.fields.get("name")
+        if name is None or not name.text:
+            yield ALIAS_INCOMPLETE.at(alias.node.place, "", "an alias needs a name", "name: a1")
+        elif name.text != name.text.strip() or re.search(r"\s", name.text):
+            mended = re.sub(r"\s+", "-", name.text.strip())
+            yield ALIAS_NAME_SPACES.at(name.place, name.text, "flavors cannot name it", f"name: {mended}")
+        if not {"vendor_id", "product_id"} & alias.fields.keys() and "resource_class" not in alias.fields:
+            yield ALIAS_INCOMPLETE.at(
+                alias.node.place,
+                alias.text("name") or "",
+                "vendor_id and product_id are missing",
+                "name both ids, quoted",
+            )
+        yield from _device_type(alias)
+
+
+def _device_type(alias: PciEntry) -> Iterator[Finding]:
+    gpu = nvidia_products().get(alias.text("product_id") or "") if alias.is_gpu else None
+    if gpu is None or gpu.device_type is None:
+        return
+    written = alias.text("device_type") or "type-PCI"
+    if written == gpu.device_type or written == "type-VF":
+        return
+    node = alias.fields.get("device_type") or alias.node
+    how = "is" if gpu.device_type == "type-PF" else "is not"
+    yield WRONG_DEVICE_TYPE.at(
+        node.place,
+        f"device_type: {written}"
+        if "device_type" in alias.fields
+        else f"alias {alias.text('name')} without device_type",
+        f"{gpu.name} {how} SR-IOV capable, so Nova tracks it as {gpu.device_type}; "
+        f"an alias for {written} never matches"
+        + ("" if "device_type" in alias.fields else " (type-PCI is the default)"),
+        f'device_type: "{gpu.device_type}"',
+        Replacement(node.written, gpu.device_type) if "device_type" in alias.fields and node.origin is None else None,
+    )
+
+
+def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
+    gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
+    yield from _alias_roles(deployment, gpu_aliases)
+    everywhere = {alias.text("name") for alias in gpu_aliases if alias.role is None}
+    control = _names(alias for alias in gpu_aliases if alias.role and CONTROL_ROLES.search(alias.role))
+    # nova::api is a class of the API's host: its key has no effect on a compute
+    computes = _names(
+        alias
+        for alias in gpu_aliases
+        if alias.role and not CONTROL_ROLES.search(alias.role) and alias.hiera_key == "nova::pci::aliases"
+    )
+    shared = _names(alias for alias in gpu_aliases if alias.role is None and alias.hiera_key == "nova::pci::aliases")
+    for alias in gpu_aliases:
+        name = alias.text("name")
+        if name in control and name not in computes | shared and alias.role:
+            yield ALIAS_NOT_ON_COMPUTES.at(
+                alias.node.place,
+                f"name: {name}",
+                "each nova-compute needs the alias too, for every move operation",
+                "set nova::pci::aliases for the compute role as well (ComputeExtraConfig), or for all in ExtraConfig",
+            )
+        elif name in computes and name not in control | everywhere:
+            yield ALIAS_NOT_ON_API.at(
+                alias.node.place, f"name: {name}", "nova-api reads the flavor's alias",
+                "set nova::pci::aliases for the controllers as well (ControllerExtraConfig)",
+            )  # fmt: skip
+
+
+def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:
+    """Where aliases are set role by role, each role with cards of its own needs them."""
+    set_for = {alias.role for alias in gpu_aliases if alias.hiera_key == "nova::pci::aliases"}
+    computes = {role for role in set_for if role and not CONTROL_ROLES.search(role)}
+    if None in set_for or not computes:
+        return
+    for entry in deployment.whitelist:
+        if entry.is_gpu and entry.role and entry.role not in set_for:
+            yield ALIAS_NOT_ON_COMPUTES.at(
+                entry.node.place, f"{entry.role}Parameters", f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
+                f"set nova::pci::aliases in {entry.role}ExtraConfig, too",
+            )  # fmt: skip
+
+
+def _names(aliases: Iterator[PciEntry] | list[PciEntry]) -> set[str | None]:
+    return {alias.text("name") for alias in aliases}
+
+
+def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
+    if not deployment.whitelist and not deployment.deploys:
+        return  # half of the setup: the whitelist may stand elsewhere
+    allowed = [entry for entry in deployment.whitelist if entry.is_gpu or "vendor_id" not in entry.fields]
+    gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
+    for alias in gpu_aliases:
+        if not any(_allows(entry, alias) for entry in allowed):
+            yield ALIAS_WITHOUT_WHITELIST.at(
+                alias.node.place,
+                f"{alias.text('name')}: {alias.text('vendor_id')}:{alias.text('product_id')}",
+                "no entry of NovaPCIPassthrough allows this device" + (
+                    f"; whitelisted is {', '.join(_id(entry) for entry in allowed)}" if allowed else ""
+                ),
+                "give NovaPCIPassthrough and the alias the same vendor_id and product_id",
+            )  # fmt: skip
+    whitelisted = [entry for entry in deployment.whitelist if entry.is_gpu]
+    whole = bool(deployment.deploys or deployment.flavor_uses)
+    if whitelisted and whole and not deployment.aliases and not _uses_placement(deployment):
+        entry = whitelisted[0]
+        yield WHITELIST_WITHOUT_ALIAS.at(
+            entry.node.place, _id(entry), "no environment file sets an alias",
+            "set nova::pci::aliases for controllers and computes",
+        )  # fmt: skip
+
+
+def _uses_placement(deployment: Deployment) -> bool:
+    return any("resource_class" in entry.fields for entry in deployment.whitelist)
+
+
+def _allows(entry: PciEntry, alias: PciEntry) -> bool:
+    return all(
+        entry.text(field) in (None, "*", alias.text(field)) or field not in entry.fields
+        for field in ("vendor_id", "product_id")
+        if field in alias.fields
+    )
+
+
+def _id(entry: PciEntry) -> str:
+    return f"{entry.text('vendor_id')}:{entry.text('product_id') or '*'}"
+
+
+def _twins(deployment: Deployment) -> Iterator[Finding]:
+    used = {name for use in deployment.flavor_uses for name, _ in use.aliases}
+    first: dict[tuple[str | None, str | None, tuple[tuple[str, str], ...]], PciEntry] = {}
+    for alias in deployment.aliases:
+        fields = tuple(sorted((key, node.text) for key, node in alias.fields.items() if key != "name"))
+        twin = first.setdefault((alias.role, alias.hiera_key, fields), alias)
+        idle = [name for name in (twin.text("name"), alias.text("name")) if name not in used]
+        if twin is not alias and twin.text("name") != alias.text("name") and idle and deployment.flavor_uses:
+            yield TWIN_ALIASES.at(
+                alias.node.place,
+                f"name: {alias.text('name')}",
+                f"'{alias.text('name')}' and '{twin.text('name')}' pick from the same cards; no flavor uses {', '.join(map(str, idle))}",
+                "keep one alias and ask for more cards by count (a1:2), or tell the two apart",
+            )
+
+
+def _flavors(deployment: Deployment) -> Iterator[Finding]:
+    defined = {alias.text("name") for alias in deployment.aliases}
+    for use in deployment.flavor_uses:
+        for name, count in use.aliases:
+            if not count.isdigit() or int(count) == 0 or not name:
+                yield MALFORMED_REQUEST.at(use.place, use.request, "the form is ALIAS:COUNT", f"{name or 'a1'}:1")
+            elif defined and name not in defined:
+                yield FLAVOR_ALIAS_UNKNOWN.at(
+                    use.place, use.request, f"the environment files define {', '.join(sorted(map(str, defined)))}",
+                    f"name one of these, or define {name} for controllers and computes",
+                )  # fmt: skip
+    gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu and alias.hiera_key in ALIAS_HIERA_KEYS]
+    makes_flavors = [command for command in deployment.files.commands if command.runs("openstack", "flavor", "create")]
+    if gpu_aliases and not deployment.flavor_uses and makes_flavors:
+        place: Place = makes_flavors[0].place
+        yield NO_GPU_FLAVOR.at(
+            place, makes_flavors[0].text, "no flavor has the extra spec pci_passthrough:alias",
+            f'add --property "pci_passthrough:alias"="{gpu_aliases[0].text("name")}:1"',
+        )  # fmt: skip

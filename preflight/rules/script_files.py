@@ -1,0 +1,125 @@
+"""What scripts do to files: paths that miss, sed that matches nothing, results that are not looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from preflight.client import match
+from preflight.deployment import Deployment
+from preflight.finding import Finding, Place, Rule, Severity
+from preflight.shell_source import Script
+
+BASH = "https://www.gnu.org/software/bash/manual/bash.html"
+SED = "https://www.gnu.org/software/sed/manual/sed.html"
+CLIENT = "https://docs.openstack.org/python-openstackclient/latest/cli/command-list.html"
+TWO_PLACES = Rule("GP609", "A file below the home directory is also named relative to the working directory", Severity.WARNING, "started from elsewhere the script stops: 'No such file or directory'", BASH)  # fmt: skip
+TIME_EXEC = Rule("GP610", "time before exec", Severity.WARNING, "nowhere: exec replaces the shell, so nothing prints the time", f"{BASH}#index-exec")  # fmt: skip
+UPLOADED_ANYWAY = Rule("GP611", "The image is uploaded although its customization may have failed", Severity.WARNING, "in the guest: no kernel headers, no gcc; the driver is not built", f"{BASH}#The-Set-Builtin")  # fmt: skip
+SED_MATCHES_NOTHING = Rule("GP612", "A sed that matches no line of its file", Severity.ERROR, "nowhere: sed changes nothing and answers 0", SED)  # fmt: skip
+KEYSTONE_V2 = Rule("GP613", "An rc file for Keystone's version 2 API", Severity.ERROR, "every command with it: 404 Not Found; Keystone has no v2.0 from Queens on", "https://docs.openstack.org/releasenotes/keystone/queens.html")  # fmt: skip
+EXIT_CODE_LIES = Rule("GP614", "A test by the exit code of a program that always answers 0", Severity.WARNING, "a dead or faulty GPU passes", "https://github.com/wilicc/gpu-burn/issues/12")  # fmt: skip
+NO_DOMAIN = Rule("GP615", "An rc file for Keystone's version 3 API that names no domain", Severity.ERROR, "every command with it: 'Expecting to find domain in project'", "https://docs.openstack.org/python-openstackclient/latest/cli/authentication.html")  # fmt: skip
+RULES = (TWO_PLACES, TIME_EXEC, UPLOADED_ANYWAY, SED_MATCHES_NOTHING, KEYSTONE_V2, EXIT_CODE_LIES, NO_DOMAIN)
+AT_HOME = re.compile(r"(?<![\w/])(?:~|\$HOME|\$\{HOME\})/(?P<path>[\w.-]+(?:/[\w.-]+)*)")
+CHANGES_DIRECTORY = re.compile(r"^\s*(?:cd|pushd)\s", re.M)
+ABORTS = re.compile(r"^\s*set\s+-\w*e|^#!.*\ssh?\s*-\w*e|-o\s+errexit", re.M)
+SED_FILE = re.compile(r"\bsed\b(?P<arguments>.*?)\s(?P<file>[~\w./$-]+\.(?:ya?ml|conf|rc|sh|cfg|json)|[\w./~-]*rc)\s*(?:$|[>;&|])")  # fmt: skip
+SUBSTITUTION = re.compile(r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")  # fmt: skip
+ALWAYS_0 = re.compile(r"(?:\bif\s+(?:!\s*)?|^\s*)(?:\S*/)?(?P<tool>gpu_burn)\b[^|;&\n]*?(?:;\s*then|&&|\|\||$)|(?:\bif\s+(?:!\s*)?)(?:\S*/)?(?P<smi>nvidia-smi)\s*(?:>\s*\S+\s*)?(?:2>&1\s*)?;\s*then")  # fmt: skip
+V2_URL = re.compile(r"^\s*export\s+OS_AUTH_URL=(?P<url>\S+/v2\.0/?)[\"']?\s*$", re.M)
+
+
+def check(deployment: Deployment) -> Iterator[Finding]:
+    """Findings of this concern."""
+    for script in deployment.files.scripts:
+        yield from _two_places(script)
+        yield from _upload(script)
+        yield from _sed(deployment, script)
+        for place, found in script.search(ALWAYS_0):
+            tool = found["tool"] or found["smi"]
+            yield EXIT_CODE_LIES.at(place, found[0], f"{tool} answers 0 whatever it found", "read its output: 'GPU n: OK' of each card, every field of nvidia-smi -q")  # fmt: skip
+        for command in script.commands():
+            if command.words[:2] == ("time", "exec"):
+                yield TIME_EXEC.at(command.place, "time exec", "nothing is left to print the time", "time openstack …, without exec")  # fmt: skip
+    yield from _rc_files(deployment)
+
+
+def _two_places(script: Script) -> Iterator[Finding]:
+    if script.in_template or CHANGES_DIRECTORY.search(script.text):
+        return
+    first: dict[str, int] = {}
+    for place, found in script.search(AT_HOME):
+        first.setdefault(found["path"].split("/")[0], place.line)
+    for index, line in enumerate(script.lines):
+        words = [] if line.lstrip().startswith("#") else line.split()
+        for word in words[1:]:
+            head, _, rest = word.partition("/")
+            is_path = bool(rest) or words[0] == "sed"
+            if head in first and is_path and re.fullmatch(r"[\w.-]+(?:/[\w.-]+)*", word):
+                column = line.index(word) + 1
+                yield TWO_PLACES.at(
+                    script.place(index, column),
+                    word,
+                    f"line {first[head]} has it as ~/{head}",
+                    f"~/{word} in both places",
+                )
+                first.pop(head)
+
+
+def _upload(script: Script) -> Iterator[Finding]:
+    """virt-customize, then an upload, and nothing stops in between."""
+    if ABORTS.search(script.text):
+        return
+    made = [command for command in script.commands() if command.runs("virt-customize")]
+    if not made or any("||" in command.text or "&&" in command.text for command in made):
+        return
+    for command in script.commands():
+        if command.runs("openstack", "image", "create") and command.place.line > made[0].place.line:
+            yield UPLOADED_ANYWAY.at(
+                command.place, command.text, f"nothing looks whether line {made[-1].place.line} worked", "`set -e` at the script's top",
+            )  # fmt: skip
+            return
+
+
+def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
+    for place, found in script.search(SED_FILE):
+        path = match(found["file"], deployment.files.texts)
+        if path is None or path == script.path:
+            continue
+        text = deployment.files.texts[path]
+        for change in SUBSTITUTION.finditer(found["arguments"]):
+            pattern = _python_pattern(change["old"], extended=bool(re.search(r"\s-\w*[rE]", found["arguments"])))
+            if pattern is None or "$" in change["old"].rstrip("$") or change["new"] in text:
+                continue
+            if not any(pattern.search(line) for line in text.splitlines()):
+                yield SED_MATCHES_NOTHING.at(
+                    Place(place.path, place.line, place.column), change[0], f"no line of {path.name} matches {change['old']!r}",
+                    f"compare with {path.name}, and look with grep -q whether the change is there",
+                )  # fmt: skip
+
+
+def _python_pattern(text: str, *, extended: bool) -> re.Pattern[str] | None:
+    """A sed expression as Python's; None where the two differ too much."""
+    if "[[:" in text or "\\<" in text or "\\>" in text:
+        return None
+    if not extended:  # in basic expressions the plain characters are the escaped ones
+        text = re.sub(r"\\([+?(){}|])|([+?(){}|])", lambda found: found[1] or "\\" + found[2], text)
+    try:
+        return re.compile(text)
+    except re.error:
+        return None
+
+
+def _rc_files(deployment: Deployment) -> Iterator[Finding]:
+    for path in deployment.files.rc_files:
+        text = deployment.files.texts[path]
+        for found in V2_URL.finditer(text):
+            place = Place(path, text.count("\n", 0, found.start("url")) + 1)
+            if deployment.release is None or deployment.is_at_least("queens"):
+                yield KEYSTONE_V2.at(place, found["url"], "Keystone answers only below /v3", "the URL with /v3, OS_IDENTITY_API_VERSION=3, OS_USER_DOMAIN_NAME and OS_PROJECT_DOMAIN_NAME")  # fmt: skip
+        version3 = re.search(r"^\s*export\s+OS_(?:AUTH_URL=\S+/v3\b|IDENTITY_API_VERSION=[\"']?3)", text, re.M)
+        has_password = re.search(r"^\s*export\s+OS_PASSWORD=", text, re.M)
+        if version3 and has_password and not re.search(r"OS_\w*DOMAIN\w*=", text):
+            line = text.count("\n", 0, version3.start()) + 1
+            yield NO_DOMAIN.at(Place(path, line), version3[0], "version 3 finds users and projects in a domain", "export OS_USER_DOMAIN_NAME=Default and OS_PROJECT_DOMAIN_NAME=Default")  # fmt: skip

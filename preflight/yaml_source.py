@@ -1,0 +1,175 @@
+"""YAML with positions: which text stands where, and what YAML makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from access.data_files import LOADER
+from preflight.finding import Place
+
+MAX_DEPTH = 100
+"""Deeper files are refused: no template is, and recursion must end."""
+MAX_NODES = 1_000_000
+"""Larger documents, aliases written out, are refused."""
+
+
+class YamlError(Exception):
+    """The text is not YAML; carries the position."""
+
+    def __init__(self, reason: str, place: Place) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+@dataclass(frozen=True)
+class Node:
+    """One YAML node of one file."""
+
+    path: Path
+    raw: Any
+    """PyYAML's node."""
+    origin: Place | None = None
+    """Where it stands when it was read from a text inside the file."""
+
+    @property
+    def place(self) -> Place:
+        """Where the node starts."""
+        if self.origin is not None:
+            return self.origin
+        mark = self.raw.start_mark
+        return Place(self.path, mark.line + 1, mark.column + 1)
+
+    @property
+    def text(self) -> str:
+        """A scalar's text as written, without quotes; "" for anything else."""
+        return str(self.raw.value) if isinstance(self.raw, yaml.ScalarNode) else ""
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether this is `key: value` pairs."""
+        return isinstance(self.raw, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether this is a list."""
+        return isinstance(self.raw, yaml.SequenceNode)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether this is a single value."""
+        return isinstance(self.raw, yaml.ScalarNode)
+
+    @property
+    def is_block_text(self) -> bool:
+        """Whether this is a literal block (`|`), as scripts in templates are."""
+        return self.is_scalar and self.raw.style == "|"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a scalar without quotes, whose type the loader guesses."""
+        return self.is_scalar and not self.raw.style
+
+    @property
+    def written(self) -> str:
+        """A scalar as it stands in the file, quotes included; right for texts without escapes and line ends."""
+        quote = self.raw.style if self.is_scalar and self.raw.style in ("'", '"') else ""
+        return f"{quote}{self.text}{quote}"
+
+    @property
+    def scalar_type(self) -> str:
+        """What YAML 1.1 makes of a scalar: str, int, float, bool, null, timestamp …"""
+        return str(self.raw.tag).rsplit(":", 1)[-1]
+
+    def items(self) -> Iterator[tuple[Node, Node]]:
+        """Key and value nodes of a mapping, in order; nothing for anything else."""
+        if self.is_mapping:
+            for key, value in self.raw.value:
+                yield Node(self.path, key), Node(self.path, value)
+
+    def get(self, key: str) -> Node | None:
+        """The value of `key`: the last one, as YAML loaders take it."""
+        found = [value for name, value in self.items() if name.text == key]
+        return found[-1] if found else None
+
+    def find(self, *keys: str) -> Node | None:
+        """The value below a path of keys."""
+        node: Node | None = self
+        for key in keys:
+            node = node.get(key) if node else None
+        return node
+
+    def elements(self) -> list[Node]:
+        """Elements of a list; a single value counts as a list of one; nothing for a mapping."""
+        if self.is_list:
+            return [Node(self.path, element) for element in self.raw.value]
+        return []
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all nodes below it."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed([child for pair in node.items() for child in pair] + node.elements()))
+
+
+def compose(path: Path, text: str) -> Node | None:
+    """Read one YAML document; None when it is empty.
+
+    Raises:
+        YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
+    """
+    try:
+        raw = yaml.compose(text, Loader=LOADER)
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        raise YamlError(_reason(error), _place(path, error)) from error
+    if raw is None:
+        return None
+    _check_size(path, raw)
+    return Node(path, raw)
+
+
+def _children(raw: Any) -> list[Any]:
+    if isinstance(raw, yaml.MappingNode):
+        return [child for pair in raw.value for child in pair]
+    return list(raw.value) if isinstance(raw, yaml.SequenceNode) else []
+
+
+def _check_size(path: Path, raw: Any) -> None:
+    """Refuse what cannot be walked: an alias inside its own anchor, and aliases of aliases (billion laughs)."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack = [(raw, 0, False)]
+    while stack:
+        node, depth, is_left = stack.pop()
+        place = Place(path, node.start_mark.line + 1, node.start_mark.column + 1)
+        if is_left:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
+            if sizes[id(node)] > MAX_NODES:
+                raise YamlError(f"its aliases expand to more than {MAX_NODES} nodes", place)
+        elif id(node) in open_nodes:
+            raise YamlError("an alias stands inside its own anchor", place)
+        elif depth > MAX_DEPTH:
+            raise YamlError("nested too deeply", place)
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            stack.append((node, depth, True))
+            stack.extend(
+                (child, depth + 1, False) for child in _children(node) if not isinstance(child, yaml.ScalarNode)
+            )
+            sizes.update((id(child), 1) for child in _children(node) if isinstance(child, yaml.ScalarNode))
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
+
+
+def _place(path: Path, error: BaseException) -> Place:
+    mark = getattr(error, "problem_mark", None)
+    return Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)

@@ -1,1 +1,0 @@
-"""Find the mistake in the files before a deploy of ninety minutes finds it."""
