@@ -9,7 +9,7 @@ from preflight.cli import inspect
 from preflight.finding import Finding, Rule
 from preflight.rules import MODULES
 
-EXAMPLES = Path(__file__).parents[1] / "tests" / "provisioning" / "preflight_examples"
+EXAMPLES = Path(__file__).parents[1] / "tests" / "preflight" / "examples"
 HEAD = """# Preflight
 
 A deploy takes an hour and a half and then says "No valid host was found". Most causes stand in the files before it
@@ -38,7 +38,7 @@ files. shellcheck's errors are given under its own codes (SC…).
 What is not among the files is not judged: a whitelist without aliases may be half of a setup. Together with the script
 that deploys them the files are taken for the whole.
 
-This page is made by scripts/write_preflight_docs.py from the rules and from tests/provisioning/preflight_examples,
+This page is made by scripts/write_preflight_docs.py from the rules and from tests/preflight/examples,
 which has files that fail and files that pass for each code.
 """
 

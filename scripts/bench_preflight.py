@@ -19,7 +19,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from preflight.cli import inspect  # noqa: E402
 
-EXAMPLES = REPOSITORY / "tests" / "provisioning" / "preflight_examples"
+EXAMPLES = REPOSITORY / "tests" / "preflight" / "examples"
 
 
 def main(count: int) -> None:

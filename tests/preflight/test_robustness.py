@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_preflight_examples import EXAMPLES
+from test_examples import EXAMPLES
 
 from preflight import rules
 from preflight.cli import FORMATS, inspect

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 from xml.etree import ElementTree
 
 import pytest
-from test_preflight_examples import EXAMPLES, release_of
+from test_examples import EXAMPLES, release_of
 
 from preflight.cli import inspect
 from preflight.output import as_junit, as_patch, as_sarif

@@ -13,7 +13,7 @@ import yaml
 
 from probes.references import GpuModel, gpu_models, model_named, sources
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 MODELS = sorted(gpu_models())
 LAB_MODELS = yaml.safe_load((REPOSITORY / "lab" / "hosts" / "models.yaml").read_text())
 KEYS = ("model", "architecture", "sources")

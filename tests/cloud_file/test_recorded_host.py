@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_host_cloud_file import LOCAL, pytest_run, written
+from test_kind_host import LOCAL, pytest_run, written
 
 from reports.records import Verdict
 from reports.run import Run, read

@@ -12,7 +12,7 @@ from probes import cards_under_load, copy_bandwidth, nvbandwidth
 from probes.cuda_samples import path_of
 from probes.pci_address import PciAddress
 
-ANSWER = Path(__file__).parents[1] / "probes" / "samples" / "nvidia_smi_query" / "h100-545.txt"
+ANSWER = Path(__file__).parent / "samples" / "nvidia_smi_query" / "h100-545.txt"
 NVBANDWIDTH = """nvbandwidth Version: v0.8
 Built from Git version: v0.8
 

@@ -1,4 +1,4 @@
-"""Each rule's examples, found by name: preflight_examples/CODE/bad is found, CODE/good has no finding at all."""
+"""Each rule's examples, found by name: examples/CODE/bad is found, CODE/good has no finding at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from preflight.cli import inspect
 from preflight.docs import page
 from preflight.rules import catalogue
 
-EXAMPLES = Path(__file__).parent / "preflight_examples"
+EXAMPLES = Path(__file__).parent / "examples"
 OPEN_FAULTS = Path(__file__).parents[3] / "shared" / "faults-open.csv"
 FOUND_BEFORE_DEPLOY = {
     "H02": "GP402",
