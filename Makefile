@@ -35,7 +35,7 @@ system: setup  ## run whole acceptances: bad input, interruptions, faults (about
 	$(PYTEST) tests/system -x
 
 faults: setup  ## put every fault of the catalogue into labs and print what was found (about 15 minutes)
-	.venv/bin/python -m lab --name faults fault run --jobs 3 --json .lab/faults-score.json
+	.venv/bin/python -m faults --name faults run --jobs 3 --json .lab/faults-score.json
 
 nightly: setup  ## the property tests with 100,000 examples each (about fifty minutes)
 	$(PYTEST) tests/probes -n 2 --dist worksteal --hypothesis-profile nightly

@@ -1,36 +1,31 @@
 """Writes docs/symptoms.md from the fault catalogue: symptom first, as people search for it.
 
-python faults/describe.py [SCORE.json]   # with the scores of `make faults`: docs/score.md and remedies, too
+python -m faults describe [SCORES.json]   # with the scores of `make faults`: docs/score.md, too
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from faults.fault import CATALOGUE, Fault, load
+from faults.score import Score, summary
+from lab.paths import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from faults.fault import CATALOGUE, Fault, load  # noqa: E402
-from faults.score import Score, summary  # noqa: E402
-
-TARGET = ROOT / "docs" / "symptoms.md"
-SCORE = ROOT / "docs" / "score.md"
+TARGET = REPOSITORY / "docs" / "symptoms.md"
+SCORE = REPOSITORY / "docs" / "score.md"
 SCORE_HEAD = """# The score
 
 Each fault of the catalogue is put into a lab (`make faults`), the acceptance runs, and what it says is judged: found, its root
 cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. Seconds are
-those of injection, acceptance and mending on two processors that three labs shared. Made by `faults/describe.py`.
+those of injection, acceptance and repair on two processors that three labs shared. Made by `python -m faults describe`.
 """
 HEAD = """# Symptoms
 
 What is seen when GPU passthrough does not work, what causes it, which check of this suite finds it, and what to do. Made by
-`faults/describe.py` from `faults/catalogue`; each entry is put into a lab and found by `make faults`.
+`python -m faults describe` from `faults/catalogue`; each entry is put into a lab and found by `make faults`.
 """
 
 
@@ -47,7 +42,7 @@ def entry(fault: Fault) -> str:
     checks = ", ".join(f"`{item.check}`" + (f" ({item.cause})" if item.cause else "") for item in fault.expect)
     lines = [f"## {fault.symptom}", "", f"- **Cause:** {fault.title}", f"- **Found by:** {checks}"]
     lines += [f"- **What to do:** {fault.remedy}"] if fault.remedy else []
-    lines += [f"- **Met in life:** {source}" for source in fault.sources]
+    lines += [f"- **Seen at:** {source}" for source in fault.sources]
     return "\n".join([*lines, ""])
 
 
@@ -69,28 +64,14 @@ def score_text(scores: Sequence[Score]) -> str:
 
 
 def read_scores(file: Path) -> list[Score]:
-    """What `python -m lab fault run --json` wrote."""
+    """What `python -m faults run --json` wrote."""
     entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
     lists = ("extra", "rows")
     return [Score(**(item | {key: tuple(item[key]) for key in lists if key in item})) for item in entries]
 
 
-def fill_remedies(scores: Sequence[Score]) -> None:
-    """Put what the report told to do into files that say nothing of it themselves."""
-    told = {item.fault: item.fix for item in scores}
-    for path in CATALOGUE.glob("*.yaml"):
-        content = path.read_text(encoding="utf-8")
-        data = yaml.safe_load(content)
-        fix = told.get(data["id"], "")
-        if fix and not data.get("remedy"):
-            first, rest = content.split("inject:", 1)
-            line = json.dumps(fix, ensure_ascii=False)
-            path.write_text(f"{first}remedy: {line}\ninject:{rest}", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        scores = read_scores(Path(argument))
-        fill_remedies(scores)
-        SCORE.write_text(score_text(scores), encoding="utf-8")
+def write(scores: Path | None) -> None:
+    """Write docs/symptoms.md, and docs/score.md if there is a file of scores."""
+    if scores is not None:
+        SCORE.write_text(score_text(read_scores(scores)), encoding="utf-8")
     TARGET.write_text(text(), encoding="utf-8")

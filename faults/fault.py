@@ -1,4 +1,4 @@
-"""One fault file: what is broken where, and what the acceptance must say of it. docs/faults.md describes the format."""
+"""One fault file: what is broken where, and what the acceptance must report. docs/faults.md describes the format."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXTS = ("id", "title", "symptom", "remedy")
 LISTS = ("sources", "rows", "inject", "expect", "allow", "accept", "mend")
 KEYS = {*TEXTS, *LISTS, "variant", "provision", "healthy"}
 REFUSED = "refused"
-"""The acceptance does not start: what the user gave cannot be used."""
+"""The acceptance does not start: the input cannot be used."""
 VERDICTS = ("failed", "error", "not verified", "blocked", REFUSED)
 EXPECTED_KEYS = {"check", "cause", "place", "verdict"}
 
@@ -58,9 +58,9 @@ class Fault:
     expect: tuple[Expected, ...]
     """Empty for a healthy variant: nothing may fail."""
     remedy: str = ""
-    """What mends it in life; "" where the check's own words say it all."""
+    """What fixes it on a real cloud; "" if the fix of its cause says it all."""
     sources: tuple[str, ...] = ()
-    """Where it is met in life."""
+    """Where it was met on real clouds."""
     rows: tuple[str, ...] = ()
     """Its numbers in the catalogue of faults, e.g. H04."""
     allow: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def load(path: Path) -> Fault:
     """Read a fault file.
 
     Raises:
-        LabError: it is no fault file; names every mistake.
+        LabError: the file is not a fault file; names every mistake.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Put a fault into a running lab, and take it out again."""
+"""Inject a fault into a running lab, and undo it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ exit 4
 
 
 class Injector:
-    """Breaks and mends one lab."""
+    """Breaks and repairs one lab."""
 
     def __init__(self, state: LabState) -> None:
         self.state = state
@@ -51,8 +51,8 @@ class Injector:
         for step in fault.inject:
             self._step(step)
 
-    def mend(self, fault: Fault) -> None:
-        """Take the fault out: saved files and machines, then own steps, then what ran on broken files is restarted."""
+    def undo(self, fault: Fault) -> None:
+        """Undo the fault: saved files and machines, then own steps, then what ran on broken files is restarted."""
         for host, file in reversed(self._files):
             saved, there = shlex.quote(SAVED + file), shlex.quote(file)
             self._shell(host, f"rm -rf {there}; [ ! -e {saved} ] || cp -a {saved} {there}; rm -rf {saved}")

@@ -70,17 +70,26 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
         note = f"the same records gave two diagnoses; {note}"
     fix = next((str(cause.get("fix", "")) for cause in answer.causes if _matches(fault.expect[0], cause)), "")
     return Score(
-        fault.id, fault.title, all(found), all(named) and answer.same_twice, tuple(map(_cause_shown, extra)),
-        len(ruled_out), seconds, note[:600], False, fault.rows, fix,
-    )  # fmt: skip
+        fault.id,
+        fault.title,
+        all(found),
+        all(named) and answer.same_twice,
+        tuple(map(_cause_shown, extra)),
+        len(ruled_out),
+        seconds,
+        note[:600],
+        False,
+        fault.rows,
+        fix,
+    )
 
 
 def _refusal(fault: Fault, answer: Answer, seconds: float) -> Score:
     """Bad input: nothing is run, and the message says where and why (`check` is a word of it)."""
     refused = answer.exit_code == USAGE_ERROR and not answer.checks
-    told = refused and all(item.check in answer.output for item in fault.expect)
-    note = "" if told else f"exit code {answer.exit_code}: {answer.output[-300:]}"
-    return Score(fault.id, fault.title, refused, told, (), 0, seconds, note, False, fault.rows)
+    is_explained = refused and all(item.check in answer.output for item in fault.expect)
+    note = "" if is_explained else f"exit code {answer.exit_code}: {answer.output[-300:]}"
+    return Score(fault.id, fault.title, refused, is_explained, (), 0, seconds, note, False, fault.rows)
 
 
 def _nothing(fault: Fault, seconds: float, note: str) -> Score:
@@ -105,10 +114,10 @@ def _what_was_said(fault: Fault, answer: Answer) -> str:
     """Causes that were named, and what became of the checks that should have failed."""
     expected = {item.check for item in fault.expect}
     checks = [_shown(check) for check in answer.checks if check["id"] in expected and check["verdict"] != "passed"]
-    return "said: " + "; ".join([*map(_told, answer.causes), *checks])
+    return "said: " + "; ".join([*map(_shown_with_finding, answer.causes), *checks])
 
 
-def _told(cause: dict[str, Any]) -> str:
+def _shown_with_finding(cause: dict[str, Any]) -> str:
     return f"{_cause_shown(cause)} ({' '.join(str(cause.get('what', '')).split())[:120]})"
 
 

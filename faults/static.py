@@ -16,7 +16,7 @@ LIMIT_S = 60
 
 
 def preflight(fault: Fault, directory: Path) -> Answer:
-    """Write the fault's files and run preflight over them; each finding is a check `preflight.CODE`."""
+    """Write the fault's files and run preflight over them; each finding is a record of the check `preflight.finding` with its code as cause."""
     folder = directory / "files"
     shutil.rmtree(folder, ignore_errors=True)
     release = "ocata"
@@ -28,9 +28,13 @@ def preflight(fault: Fault, directory: Path) -> Answer:
             path.write_text(text, encoding="utf-8")
     command = ["-m", "provisioning", "preflight", str(folder), "--release", release, "--format", "json"]
     done = subprocess.run(
-        [str(REPOSITORY / ".venv" / "bin" / "python"), *command], cwd=REPOSITORY, capture_output=True, text=True,
-        timeout=LIMIT_S, check=False,
-    )  # fmt: skip
+        [str(REPOSITORY / ".venv" / "bin" / "python"), *command],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
     findings = _findings(done.stdout)
     checks = [_check(item) for item in findings] or [{"id": "preflight", "place": "", "verdict": "passed"}]
     causes = [_cause(item) for item in findings]
@@ -44,9 +48,12 @@ def _findings(text: str) -> list[dict[str, Any]]:
 
 def _check(finding: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": "preflight.finding", "place": Path(finding["path"]).name, "verdict": "failed",
-        "cause": finding["code"], "message": finding.get("why", ""),
-    }  # fmt: skip
+        "id": "preflight.finding",
+        "place": Path(finding["path"]).name,
+        "verdict": "failed",
+        "cause": finding["code"],
+        "message": finding.get("why", ""),
+    }
 
 
 def _cause(finding: dict[str, Any]) -> dict[str, Any]:

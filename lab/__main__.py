@@ -5,26 +5,34 @@ from __future__ import annotations
 import os
 import sys
 
-from lab.paths import REPOSITORY, LabPaths
+from lab.environment import enter
+from lab.paths import LabPaths
 
 
 def main() -> int:
-    """Hand over to the lab's environment, or run the command there."""
-    environment = LabPaths.of().openstack_env
-    if sys.argv[1:2] == ["install"]:
+    """Switch to the lab's environment, or run the command if this is that environment."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["install"]:
         from lab.install import install
 
         return install(LabPaths.of())
-    python = environment / "bin" / "python"
-    if os.path.realpath(sys.prefix) != os.path.realpath(environment):
-        if not python.exists():
-            print("the lab is not installed; run: python -m lab install", file=sys.stderr)
-            return 69
-        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        os.execve(python, [str(python), "-m", "lab", *sys.argv[1:]], variables)
+    if (older := _without_fault(arguments)) is not None:
+        os.execv(sys.executable, [sys.executable, "-m", "faults", *older])
+    failed = enter("lab", arguments)
+    if failed is not None:
+        return failed
     from lab.cli import run
 
-    return run(sys.argv[1:])
+    return run(arguments)
+
+
+def _without_fault(arguments: list[str]) -> list[str] | None:
+    """`[--name NAME] fault …` without the word `fault`, the older name of `python -m faults`; None for other commands."""
+    is_separate = arguments[:1] == ["--name"]
+    before = 2 if is_separate else 1 if arguments and arguments[0].startswith("--name=") else 0
+    if arguments[before : before + 1] != ["fault"]:
+        return None
+    return arguments[:before] + arguments[before + 1 :]
 
 
 sys.exit(main())

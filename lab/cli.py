@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from lab.services import control
 from lab.state import SSH_PORT, LabState
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
-FAILED, BAD_INPUT = 1, 64
+FAILED = 1
 
 
 def run(arguments: list[str]) -> int:
@@ -59,9 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "stop every process; the state stays")
     add("status", _status, "what runs, what is wrong, where its log is")
     ssh = add("ssh", _ssh, "log in to a host or a guest")
-    faults = add("fault", _fault, "put faults into the lab and see whether the acceptance names them")
-    run = faults.add_subparsers(required=True, metavar="run").add_parser("run", help="fault files, one by one")
-    _add_fault_options(run)
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     logs = add("logs", _logs, "print the log of a service")
@@ -72,35 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     restart = add("restart", _restart, "restart services on the configuration that is there now")
     restart.add_argument("services", nargs="+")
     return parser
-
-
-def _add_fault_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("files", nargs="*", type=Path, help="fault files or folders (default: the lab's catalogue)")
-    run.add_argument("--cloud", type=Path, default=REPOSITORY / "clouds" / "lab.yaml", help="the healthy cloud")
-    run.add_argument("--jobs", type=int, default=1, help="how many labs are broken at a time (default 1)")
-    run.add_argument("--json", type=Path, help="write the scores to this file")
-
-
-def _fault(paths: LabPaths, options: argparse.Namespace) -> int:
-    """Inject faults one by one; 0 when each is found with its cause and nothing else is blamed."""
-    from faults import fault, run, score
-
-    files = [file for path in options.files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-    faults = [fault.load(file) for file in files or fault.catalogue()]
-    scores = []
-    for item in run.run(paths, faults, options.cloud, max(1, options.jobs)):
-        scores.append(item)
-        if options.json:  # a run that is cut off keeps what it has
-            lab_state.write_private(
-                options.json, json.dumps([asdict(item) for item in scores], indent=1, ensure_ascii=False)
-            )
-        print(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}", flush=True)
-        for line in (item.note, *item.extra):
-            if line and not item.is_right:
-                print(f"       {line}", flush=True)
-    print(score.table(scores))
-    print(score.summary(scores))
-    return 0 if all(item.is_right for item in scores) else FAILED
 
 
 def _up(paths: LabPaths, options: argparse.Namespace) -> int:

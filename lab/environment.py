@@ -1,0 +1,27 @@
+"""The lab's own Python environment: a command that belongs there is started again with its interpreter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from lab.paths import REPOSITORY, LabPaths
+
+NOT_INSTALLED = 69
+
+
+def enter(module: str, arguments: Sequence[str]) -> int | None:
+    """Replace this process by `python -m MODULE ARGUMENTS` of the lab's environment.
+
+    Returns None if this process runs there already, an exit code if the lab is not installed.
+    """
+    environment = LabPaths.of().openstack_env
+    if os.path.realpath(sys.prefix) == os.path.realpath(environment):
+        return None
+    python = environment / "bin" / "python"
+    if not python.exists():
+        print("the lab is not installed; run: python -m lab install", file=sys.stderr)
+        return NOT_INSTALLED
+    command = [str(python), "-m", module, *arguments]
+    os.execve(python, command, {**os.environ, "PYTHONPATH": str(REPOSITORY)})  # noqa: RET503  does not return
