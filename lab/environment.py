@@ -11,7 +11,7 @@ from lab.paths import REPOSITORY, LabPaths
 NOT_INSTALLED = 69
 
 
-def enter(module: str, arguments: Sequence[str]) -> int | None:
+def enter(module: str, arguments: Sequence[str]) -> int | None:  # noqa: RET503  execve does not return
     """Replace this process by `python -m MODULE ARGUMENTS` of the lab's environment.
 
     Returns None if this process runs there already, an exit code if the lab is not installed.
@@ -24,4 +24,4 @@ def enter(module: str, arguments: Sequence[str]) -> int | None:
         print("the lab is not installed; run: python -m lab install", file=sys.stderr)
         return NOT_INSTALLED
     command = [str(python), "-m", module, *arguments]
-    os.execve(python, command, {**os.environ, "PYTHONPATH": str(REPOSITORY)})  # noqa: RET503  does not return
+    os.execve(python, command, {**os.environ, "PYTHONPATH": str(REPOSITORY)})
