@@ -13,7 +13,7 @@ import re
 
 HIDDEN = "********"
 
-_SECRET = (
+_SENSITIVE = (
     r"(?:password|passwd|passphrase|credential|secret"
     r"|(?:private|secret|access|api|auth|encryption|signing|shared|activation|license|account|storage|hmac|master)"
     r"[_-]?key"
@@ -21,7 +21,7 @@ _SECRET = (
     r"|(?<=[_.-])(?:pass|pwd|psk)(?![a-z])|(?-i:(?<=[a-z])Pass(?![a-z]))|^pass(?![a-z]))"
 )
 """Part of the name of a setting with a secret value; `passthrough` and `bypass` are none."""
-_NAME = rf"(?<![\w.-])(?=[\w.-]{{0,60}}?{_SECRET})[\w.-]{{1,80}}"
+_NAME = rf"(?<![\w.-])(?=[\w.-]{{0,60}}?{_SENSITIVE})[\w.-]{{1,80}}"
 _HARMLESS_END = r"(?<!_file)(?<!_path)(?<!_url)(?<!_type)(?<!_ttl)(?<!_expiration)(?<!_timeout)(?<!_driver)(?<!_uuid)"
 _QUOTED = r"""(?:"(?:[^"\\\n]|\\.){1,2000}"|'(?:[^'\\\n]|\\.){1,2000}')"""
 _EMPTY = r"(?!\s*(?:$|None\b|null\b|<None>|\*{4,}))"
@@ -61,9 +61,11 @@ PATTERNS: dict[str, re.Pattern[str]] = {
         r"[^\n]{0,300}?\s-[pPw]\s?)(?![\s-])[^\s]{1,500}",
         re.M,
     ),
-    "XML": _pattern(rf"(?P<keep><[\w:.-]{{0,40}}{_SECRET}[\w:.-]{{0,40}}(?:\s[^>\n]{{0,200}})?>)[^<\n]{{1,2000}}(?=<)"),
+    "XML": _pattern(
+        rf"(?P<keep><[\w:.-]{{0,40}}{_SENSITIVE}[\w:.-]{{0,40}}(?:\s[^>\n]{{0,200}})?>)[^<\n]{{1,2000}}(?=<)"
+    ),
     "quoted name": _pattern(
-        rf"(?P<keep>\\?[\"'](?=[\w. -]{{0,60}}?{_SECRET})[\w. -]{{1,80}}{_HARMLESS_END}\\?[\"']\s*(?::|=>|,)\s*u?)"
+        rf"(?P<keep>\\?[\"'](?=[\w. -]{{0,60}}?{_SENSITIVE})[\w. -]{{1,80}}{_HARMLESS_END}\\?[\"']\s*(?::|=>|,)\s*u?)"
         rf"(?:\\\"(?:[^\"\\\n]|\\[^\"]){{1,2000}}\\\"|{_QUOTED})"
     ),
     "rest of the line": _pattern(
