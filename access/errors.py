@@ -8,7 +8,8 @@
     ├── MeasurementError           we could not look: says nothing about the cloud
     │   ├── ConnectError           no session to a host or an API
     │   │   ├── AuthenticationError
-    │   │   └── HostKeyError
+    │   │   ├── HostKeyError
+    │   │   └── LoginError         the login gives no shell, or sudo no root
     │   ├── CommandError           a command did not give an answer
     │   │   ├── CommandTimeout
     │   │   └── ToolMissing
@@ -69,6 +70,10 @@ class AuthenticationError(ConnectError):
 
 class HostKeyError(ConnectError):
     """The host's key is not the one we know."""
+
+
+class LoginError(ConnectError):
+    """The host takes the login, but it gives no shell, or sudo gives no root."""
 
 
 class CommandError(MeasurementError):

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from access.errors import CommandError, CommandTimeout
+from access.answer import Answer, command_line, why_no_answer
+from access.errors import CommandError, CommandTimeout, LoginError
 from access.host import CommandOutput
 
 OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
-"""As of a remote host: what a program says is not trusted to be brief."""
+"""As of a remote host: a program may print without end."""
 GRACE_S = 5.0
+POLL_S = 0.02
+"""How often the size of the output is looked at; a program writes some hundred megabytes in that time at most."""
 
 
 class LocalHost:
-    """Runs commands here, in the way `RemoteHost` runs them there."""
+    """Runs commands here, as `RemoteHost` runs them there."""
 
     def __init__(self, name: str, *, on_command: Callable[[CommandOutput], None] | None = None) -> None:
         self._name = name
@@ -36,43 +40,62 @@ class LocalHost:
 
         Raises:
             CommandTimeout: still running after `timeout_s`; it and all that it started are ended.
-            CommandError: it said more than OUTPUT_LIMIT_BYTES.
+            CommandError: it printed more than OUTPUT_LIMIT_BYTES, and was ended.
+            LoginError: sudo gives no root.
         """
         started = time.monotonic()
-        argv = ["/bin/sh", "-c", command]
-        if as_root and os.getuid() != 0:
-            argv = ["sudo", "-n", "--", "env", "LC_ALL=C", *argv]
-        environment = {**os.environ, "LC_ALL": "C", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
+        becomes_root = as_root and os.getuid() != 0
+        argv = ["/bin/sh", "-c", command_line(command, as_root=becomes_root)]
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
-                argv, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+                argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
             )
-            try:
-                exit_code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise CommandTimeout(f"still running after {timeout_s:g} s", command=command, host=self._name) from None
+            self._wait(process, (stdout, stderr), command, started + timeout_s, timeout_s)
+            answer, complaint = Answer(), Answer()
             output = CommandOutput(
                 host=self._name,
                 command=command,
-                exit_code=exit_code,
-                stdout=self._text(stdout, command),
-                stderr=self._text(stderr, command),
+                exit_code=process.returncode,
+                stdout=answer.feed(_text(stdout)),
+                stderr=complaint.feed(_text(stderr)),
                 duration_s=time.monotonic() - started,
             )
+        if not answer.has_begun:
+            user = getpass.getuser()
+            reason, remedy = why_no_answer(complaint.before, user, as_root=becomes_root)
+            raise LoginError(f"{self._name}: {reason}: {complaint.before.strip()[:500]}", remedy=remedy)
         if self.on_command is not None:
             self.on_command(output)
         return output
 
-    def _text(self, stream: BinaryIO, command: str) -> str:
-        stream.seek(0)
-        data = stream.read(OUTPUT_LIMIT_BYTES + 1)
-        if len(data) > OUTPUT_LIMIT_BYTES:
-            raise CommandError(f"it said more than {OUTPUT_LIMIT_BYTES} bytes", command=command, host=self._name)
-        return data.decode(errors="replace")
+    def _wait(
+        self,
+        process: subprocess.Popen[bytes],
+        streams: Sequence[BinaryIO],
+        command: str,
+        deadline: float,
+        timeout_s: float,
+    ) -> None:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_S)
+            if sum(os.fstat(stream.fileno()).st_size for stream in streams) > OUTPUT_LIMIT_BYTES:
+                _end(process)
+                reason = f"it printed more than {OUTPUT_LIMIT_BYTES} bytes"
+                raise CommandError(reason, command=command, host=self._name)
+            if process.returncode is not None:
+                return
+            if time.monotonic() > deadline:
+                _end(process)
+                raise CommandTimeout(f"still running after {timeout_s:g} s", command=command, host=self._name)
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _text(stream: BinaryIO) -> str:
+    stream.seek(0)
+    return stream.read(OUTPUT_LIMIT_BYTES + 1).decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

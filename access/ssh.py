@@ -21,8 +21,17 @@ from typing import Any, BinaryIO, NoReturn, cast
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
+from access.answer import Answer, command_line, why_no_answer
 from access.endpoint import SshEndpoint
-from access.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError
+from access.errors import (
+    AuthenticationError,
+    CommandError,
+    CommandTimeout,
+    ConnectError,
+    HostKeyError,
+    LoginError,
+    shorten,
+)
 from access.host import CommandOutput
 
 CONNECT_TIMEOUT_S = 15.0
@@ -31,8 +40,6 @@ OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 65536
 POLL_S = 0.05
 """How long a deadline may be overlooked."""
-PREAMBLE = 'export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"; '
-"""Output to be parsed is in English; lspci and dmidecode live in sbin."""
 NO_EXIT_STATUS = -1
 """Killed by a signal, or the connection ended before it was told."""
 REDACTED = "[redacted]"
@@ -83,13 +90,15 @@ class RemoteHost:
 
         Raises:
             ConnectError: the host cannot be reached; AuthenticationError, HostKeyError below it.
+            LoginError: the login gives no shell, or sudo no root.
             CommandTimeout: still running after `timeout_s`.
             CommandError: more output than 32 MiB, or the connection was lost meanwhile.
         """
         started = time.monotonic()
         channel = self._channel()
         try:
-            channel.exec_command(self._shell_line(command, as_root))  # noqa: S601: the command is ours
+            becomes_root = as_root and self.endpoint.user != "root"
+            channel.exec_command(command_line(command, as_root=becomes_root))  # noqa: S601: the command is ours
             if stdin:
                 channel.sendall(stdin.encode())
             channel.shutdown_write()
@@ -102,17 +111,25 @@ class RemoteHost:
             ) from error
         finally:
             channel.close()
+        if not stdout.has_begun:
+            self._refuse(stdout, stderr, exit_code, becomes_root)
         output = CommandOutput(
             host=self._name,
             command=self.redact(command),
             exit_code=exit_code,
-            stdout=self.redact(stdout),
-            stderr=self.redact(stderr),
+            stdout=self.redact(stdout.text()),
+            stderr=self.redact(stderr.text()),
             duration_s=time.monotonic() - started,
         )
         if self.on_command is not None:
             self.on_command(output)
         return output
+
+    def _refuse(self, stdout: _Stream, stderr: _Stream, exit_code: int, as_root: bool) -> NoReturn:
+        said = self.redact(stdout.before + stderr.before + stderr.text())
+        reason, remedy = why_no_answer(said, self.endpoint.user, as_root=as_root)
+        quoted = f"\n  it printed: {shorten(said.strip())}" if said.strip() else " and printed nothing"
+        raise LoginError(f"{self._name}: {reason}; the login ended with exit code {exit_code}{quoted}", remedy=remedy)
 
     def write_file(self, path: str, content: str, *, mode: int = 0o644) -> None:
         """Write a text file as the login user, atomically; directories are made.
@@ -202,12 +219,6 @@ class RemoteHost:
         return text
 
     # -- connection ---------------------------------------------------------------------------
-
-    def _shell_line(self, command: str, as_root: bool) -> str:
-        line = PREAMBLE + command
-        if as_root and self.endpoint.user != "root":
-            return f"sudo -n -- sh -c {shlex.quote(line)}"
-        return line
 
     def _channel(self) -> paramiko.Channel:
         with self._lock:
@@ -320,7 +331,7 @@ class RemoteHost:
         command: str,
         timeout_s: float,
         on_line: Callable[[str], None] | None,
-    ) -> tuple[int, str, str]:
+    ) -> tuple[int, _Stream, _Stream]:
         deadline = time.monotonic() + timeout_s
         streams = (_Stream(on_line), _Stream(on_line))
         readable = select.poll()
@@ -343,7 +354,7 @@ class RemoteHost:
                 readable.poll(POLL_S * 1000)
         if channel.exit_status == NO_EXIT_STATUS and not self._is_connected():
             self._give_up(CommandError, "the connection was lost", command, streams)
-        return channel.exit_status, streams[0].finish(), streams[1].finish()
+        return channel.exit_status, *streams
 
     def _is_connected(self) -> bool:
         transport = self._client.get_transport() if self._client is not None else None
@@ -356,8 +367,8 @@ class RemoteHost:
             reason,
             command=self.redact(command),
             host=self._name,
-            stdout=self.redact(streams[0].finish()),
-            stderr=self.redact(streams[1].finish()),
+            stdout=self.redact(streams[0].text()),
+            stderr=self.redact(streams[1].text()),
         )
 
 
@@ -372,18 +383,29 @@ def _feed(channel: paramiko.Channel, streams: tuple[_Stream, _Stream]) -> bool:
 
 
 class _Stream:
-    """Bytes in, text and lines out."""
+    """Bytes in; the answer as text and, while it comes, as lines."""
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._answer = Answer()
         self._on_line = on_line
         self._parts: list[str] = []
         self._rest = ""
         self.size_bytes = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the marker of the answer was seen."""
+        return self._answer.has_begun
+
+    @property
+    def before(self) -> str:
+        """What came before the answer."""
+        return self._answer.before if self.has_begun else self._answer.before + self._decoder.decode(b"", True)
+
     def feed(self, data: bytes) -> bool:
         self.size_bytes += len(data)
-        text = self._decoder.decode(data)
+        text = self._answer.feed(self._decoder.decode(data))
         self._parts.append(text)
         if self._on_line is not None:
             *lines, self._rest = (self._rest + text).split("\n")
@@ -391,7 +413,8 @@ class _Stream:
                 self._on_line(line.rstrip("\r"))
         return bool(data)
 
-    def finish(self) -> str:
+    def text(self) -> str:
+        """The whole answer; a last line without its end is passed on, too."""
         if self._rest and self._on_line is not None:
             self._on_line(self._rest)
             self._rest = ""

@@ -8,8 +8,9 @@ UV_VERSION=0.13.9
 PYTHON=${PYTHON:-python3}
 # mmdebstrap unpacks the userland of the lab's machines, gcc builds its uname shim,
 # uidmap lets an ordinary user run machines with several users in them.
+# tcsh is a login shell that differs from all others,
 # pango draws the certificate's PDF; chromium and postgresql are what the reports are tested with.
-PACKAGES=(gcc libc6-dev mmdebstrap python3-venv shellcheck uidmap
+PACKAGES=(gcc libc6-dev mmdebstrap python3-venv shellcheck tcsh uidmap
           chromium fonts-dejavu-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 postgresql)
 
 say() { printf '%s\n' "$*" >&2; }

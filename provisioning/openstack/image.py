@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 from access.errors import ProvisioningError
-from access.openstack_api import translated
+from access.openstack_api import translated, without_time_limit
 from access.progress import Progress
 from access.ssh import RemoteHost
 from cloud_file.cloud_file import Cloud, Image, Registration
@@ -130,7 +130,7 @@ def _upload(
 ) -> str:
     progress.detail(f"uploading {name} to Glance")
     ledger.intend("image", name)
-    with undercloud.open_file(path) as data, translated(f"upload the image {name}"):
+    with undercloud.open_file(path) as data, translated(f"upload the image {name}"), without_time_limit(admin):
         made = admin.image.create_image(
             name=name,
             disk_format="qcow2",

@@ -27,6 +27,8 @@ from reports.run import Run
 ATTESTATION = "attestation.dsse.json"
 RESULTS = {Decision.PASS: "PASSED", Decision.PASS_WITH_DEVIATIONS: "WARNED", Decision.FAIL: "FAILED"}
 HASH_CHUNK_BYTES = 1 << 20
+ATTESTATION_LIMIT_BYTES = 64 * 1024 * 1024
+"""A run of 12 hosts of 8 cards has an envelope of less than one megabyte."""
 
 
 class CannotCertify(InputError):
@@ -144,12 +146,29 @@ def _tests(content: Content) -> dict[str, list[str]]:
 def verify(directory: Path, key: SSlibKey) -> tuple[dict[str, Any] | None, list[str]]:
     """The statement (None when forged) and everything that is not as it was signed."""
     try:
-        found = opened((directory / ATTESTATION).read_bytes(), key)
+        found = opened(_read_attestation(directory / ATTESTATION), key)
     except OSError as error:
-        return None, [f"{ATTESTATION}: {error.strerror}"]
+        return None, [f"{ATTESTATION}: {error.strerror or error}"]
     except Forged as error:
         return None, [f"{ATTESTATION}: {error}"]
     return found, list(_differences(directory, found))
+
+
+def _read_attestation(path: Path) -> bytes:
+    """The envelope of a folder from a stranger: a link, a device, a pipe or a huge file is none.
+
+    Raises:
+        OSError: it cannot be read.
+        Forged: it is no regular file of a plausible size.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Forged("it is no regular file")
+        data = stream.read(ATTESTATION_LIMIT_BYTES + 1)
+    if len(data) > ATTESTATION_LIMIT_BYTES:
+        raise Forged(f"it is larger than {ATTESTATION_LIMIT_BYTES} bytes")
+    return data
 
 
 def _differences(directory: Path, found: dict[str, Any]) -> Iterator[str]:
@@ -168,7 +187,7 @@ def _differences(directory: Path, found: dict[str, Any]) -> Iterator[str]:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
         while chunk := stream.read(HASH_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

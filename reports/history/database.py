@@ -12,9 +12,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from access.errors import InputError, MeasurementError
+from access.redaction import without_secrets
 from cloud_file.cloud_file import REPOSITORY, Cloud, SecretReference
 from reports.history import migrations
-from reports.redaction import without_secrets
 
 DEFAULT = REPOSITORY / ".runs" / "history.db"
 CONNECT_TIMEOUT_S = 10

@@ -15,6 +15,7 @@ from access.local_host import LocalHost
 
 
 def test_what_a_command_gives() -> None:
+    """Both streams and the exit code, also to the recorder of evidence."""
     seen: list[CommandOutput] = []
     output = LocalHost("here", on_command=seen.append).run("echo out; echo bad >&2; exit 3")
 
@@ -23,10 +24,12 @@ def test_what_a_command_gives() -> None:
 
 
 def test_nothing_waits_for_input() -> None:
+    """A command that reads its input finds it empty."""
     assert LocalHost("here").run("cat").stdout == ""
 
 
 def test_messages_are_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsers know the words of the C locale."""
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
 
     assert LocalHost("here").run("echo $LC_ALL").stdout == "C\n"
@@ -42,6 +45,7 @@ def test_a_command_in_the_background_does_not_hold_the_answer() -> None:
 
 
 def test_what_a_given_up_command_started_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No child outlives a command that reached its time limit."""
     monkeypatch.setattr(local_host, "GRACE_S", 0.1)
     pids = tmp_path / "pids"
     with pytest.raises(CommandTimeout, match="still running after"):
@@ -61,8 +65,20 @@ def _state(stat: Path) -> str:
         return "gone"
 
 
-def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte more than the limit is an error, not a cut answer."""
     monkeypatch.setattr(local_host, "OUTPUT_LIMIT_BYTES", 1000)
 
-    with pytest.raises(CommandError, match="said more than 1000 bytes"):
+    with pytest.raises(CommandError, match="printed more than 1000 bytes"):
         LocalHost("here").run("head -c 1001 /dev/zero")
+
+
+def test_a_command_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither fills the disk nor runs until its time limit."""
+    monkeypatch.setattr(local_host, "OUTPUT_LIMIT_BYTES", 1_000_000)
+    started = time.monotonic()
+
+    with pytest.raises(CommandError, match="printed more than"):
+        LocalHost("here").run("yes", timeout_s=60)
+
+    assert time.monotonic() - started < 20

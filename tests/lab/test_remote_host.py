@@ -9,7 +9,7 @@ import pytest
 from lab_machines import Machines
 
 from access.endpoint import SshEndpoint
-from access.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError
+from access.errors import AuthenticationError, CommandError, CommandTimeout, ConnectError, HostKeyError, LoginError
 from access.ssh import RemoteHost
 
 
@@ -74,6 +74,31 @@ def test_lines_are_told_as_they_come(remote: RemoteHost) -> None:
     remote.run("echo one; echo two >&2; printf three", on_line=lines.append)
 
     assert sorted(lines) == ["one", "three", "two"]
+
+
+def test_what_a_login_prints_is_no_part_of_an_answer(remote: RemoteHost) -> None:
+    """A banner in ~/.bashrc comes before every answer, and belongs to none."""
+    remote.run("cp -a ~/.bashrc ~/.bashrc.kept 2>/dev/null; echo 'echo Authorized use only; echo so >&2' > ~/.bashrc")
+    try:
+        output = remote.run("echo answer; echo complaint >&2")
+        as_root = remote.run("id -u", as_root=True)
+    finally:
+        remote.run("rm -f ~/.bashrc; mv ~/.bashrc.kept ~/.bashrc 2>/dev/null")
+
+    assert (output.stdout, output.stderr) == ("answer\n", "complaint\n")
+    assert as_root.stdout == "0\n"
+
+
+def test_a_login_without_a_shell_is_told_with_its_words(remote: RemoteHost, machines: Machines, compute: str) -> None:
+    """It is neither a failed command nor an empty answer."""
+    remote.run("echo 'echo This account is not available; exit 1' > ~/.bashrc")
+    try:
+        with pytest.raises(LoginError, match="This account is not available") as caught:
+            remote.run("true")
+    finally:
+        machines.client.run(compute, ["rm", "-f", "/home/heat-admin/.bashrc"])
+
+    assert "/etc/passwd" in str(caught.value)
 
 
 def test_a_secret_goes_by_standard_input(remote: RemoteHost) -> None:
