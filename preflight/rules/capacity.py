@@ -25,7 +25,7 @@ INSTALLED = {
     "samples": re.compile(r"\bmake\b"),
     "update": re.compile(r"\b(?:yum|dnf)\s+(?:-\S+\s+)*(?:update|upgrade)|apt-get\s+(?:-\S+\s+)*(?:dist-)?upgrade"),
 }
-"""What takes time in a guest's script; seconds of each: data/cuda.yaml."""
+"""What takes time in a guest's script; seconds of each: data/install_times.yaml."""
 DEPLOY_MINUTES = 30
 QUOTA_OPTIONS = {"--cores": "vcpus", "--ram": "ram", "--instances": "instances"}
 
@@ -123,7 +123,7 @@ def _memory(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _deadlines(deployment: Deployment) -> Iterator[Finding]:
-    seconds_of: dict[str, int] = load_data("cuda.yaml")["install_s"]
+    seconds_of: dict[str, int] = load_data("install_times.yaml")
     for template in deployment.files.templates:
         text = "\n".join(script.text for script in deployment.files.embedded_scripts if script.path == template.path)
         parts = [part for part, pattern in INSTALLED.items() if pattern.search(text)]

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Place, Rule, Severity
-from preflight.releases import load_data
 from preflight.shell_source import Script
-from probes.references.products import architectures, nvidia_products, oldest_driver_for_cuda, version
+from probes.references.architectures import architectures
+from probes.references.cuda import (
+    first_repository_package_with_new_key,
+    last_samples_script,
+    oldest_driver_for_cuda,
+    version,
+)
+from probes.references.products import nvidia_products
 
 DRIVERS = "https://docs.nvidia.com/datacenter/tesla/drivers/"
 CUDA_NOTES = "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/"
 OPEN_MODULE = Rule("GP708", "The open kernel module for a card that it does not take", Severity.ERROR, "dmesg of the guest: 'not supported by open nvidia.ko because it does not include the required GPU System Processor'", "https://github.com/NVIDIA/open-gpu-kernel-modules")  # fmt: skip
+PROPRIETARY_MODULE = Rule("GP718", "The proprietary kernel module for a card that only the open one drives", Severity.ERROR, "dmesg of the guest: 'requires use of the NVIDIA open kernel modules'", "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/kernel-modules.html")  # fmt: skip
 RETIRED_KEY = Rule("GP709", "A repository package with the key that NVIDIA has retired", Severity.ERROR, "inside cloud-init: 'NO_PUBKEY A4B469963BF863CC', or 'GPG check FAILED'", "https://developer.nvidia.com/blog/updating-the-cuda-linux-gpg-repository-key/")  # fmt: skip
 SAMPLES_GONE = Rule("GP710", "CUDA samples where this version has none", Severity.ERROR, "inside cloud-init, unseen: 'No such file or directory'", "https://github.com/NVIDIA/cuda-samples/blob/master/CHANGELOG.md")  # fmt: skip
 NOUVEAU_STAYS = Rule("GP711", "The driver's .run installer while nouveau may hold the card", Severity.ERROR, "the installer stops: 'The Nouveau kernel driver is currently in use by your system'", "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/#disabling-nouveau")  # fmt: skip
@@ -23,10 +30,17 @@ CUDA_AND_CARD = Rule("GP714", "A CUDA version that does not know this generation
 DRIVER_AND_CARD = Rule("GP715", "A driver branch that does not take this card", Severity.ERROR, "dmesg of the guest: 'The NVIDIA … driver will ignore this GPU', or 'not supported'", DRIVERS)  # fmt: skip
 DRIVER_AND_CUDA = Rule("GP716", "A driver too old for the CUDA version", Severity.ERROR, "every CUDA program: 'CUDA driver version is insufficient for CUDA runtime version'", CUDA_NOTES)  # fmt: skip
 REPOSITORY_AND_IMAGE = Rule("GP717", "A CUDA repository for another distribution than the image's", Severity.ERROR, "inside cloud-init: packages that cannot be installed, 'nothing provides …'", "https://developer.download.nvidia.com/compute/cuda/repos/")  # fmt: skip
-RULES = (OPEN_MODULE, RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, VGPU_DRIVER, CUDA_AND_CARD, DRIVER_AND_CARD, DRIVER_AND_CUDA, REPOSITORY_AND_IMAGE)  # fmt: skip
+RULES = (OPEN_MODULE, PROPRIETARY_MODULE, RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, VGPU_DRIVER, CUDA_AND_CARD, DRIVER_AND_CARD, DRIVER_AND_CUDA, REPOSITORY_AND_IMAGE)  # fmt: skip
 
 ABOUT_NVIDIA = re.compile(r"nvidia|cuda", re.I)
 OPEN = re.compile(r"\bnvidia-open\b|nvidia-driver:(?:\d+|latest|open)-?(?:open|dkms)?\S*open\S*|nvidia-driver:open-dkms|kmod-nvidia-open\S*|nvidia-(?:dkms|driver|headless)-\d+(?:-server)?-open|(?:-m=?|--kernel-module-build-directory=|-M\s+)(?:kernel-)?open|--kernel-module-type=open")  # fmt: skip
+PROPRIETARY = re.compile(
+    r"nvidia-driver:(?:\d{3}|latest)(?:-dkms)?(?![\w-])"
+    r"|kmod-nvidia-(?:\d{3}|latest)-dkms\b"
+    r"|\bnvidia-(?:dkms|driver|headless)-\d{3}(?:-server)?(?![\w.-])"
+    r"|--kernel-module-type=proprietary"
+    r"|(?:-m=|--kernel-module-build-directory=|-M\s+)(?:kernel(?![\w-])|proprietary)"
+)
 BRANCH = re.compile(r"\b(?:cuda-drivers|nvidia-driver(?:-branch)?|nvidia-dkms|nvidia-headless|nvidia-driver-cuda|kmod-nvidia)[-:](?:branch-)?(?P<branch>\d{3})\b|NVIDIA-Linux-\w+-(?P<run>\d{3})\.[\d.]+(?:-\w+)*\.run")  # fmt: skip
 CUDA = re.compile(r"\b(?:cuda|cuda-toolkit|cuda-samples|cuda-runtime)-(?P<major>\d{1,2})[-.](?P<minor>\d)\b|/usr/local/cuda-(?P<path>\d{1,2}\.\d)\b")  # fmt: skip
 REPOSITORY = re.compile(r"cuda-repo-(?P<distribution>[a-z]+\d+)[-_](?P<version>\d+[.-]\d+)\S*\.(?:rpm|deb)")
@@ -82,10 +96,23 @@ def called(architecture: str, product_id: str) -> str:
 
 
 def _module(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
+    takes = {architecture: architectures()[architecture].kernel_modules for architecture in cards}
     for place, found in script.search(OPEN):
-        for architecture, product_id in cards.items():
-            if not architectures()[architecture].open_module:
-                yield OPEN_MODULE.at(place, found[0], f"{called(architecture, product_id)} has no GSP; the open module starts with Turing", "the proprietary module: nvidia-driver:580-dkms, --kernel-module-type=proprietary")  # fmt: skip
+        for architecture in (name for name in cards if "open" not in takes[name]):
+            yield OPEN_MODULE.at(
+                place,
+                found[0],
+                f"{called(architecture, cards[architecture])} has no GSP; the open module starts with Turing",
+                "the proprietary module: nvidia-driver:580-dkms, --kernel-module-type=proprietary",
+            )
+    for place, found in script.search(PROPRIETARY):
+        for architecture in (name for name in cards if "proprietary" not in takes[name]):
+            yield PROPRIETARY_MODULE.at(
+                place,
+                found[0],
+                f"{called(architecture, cards[architecture])} is driven by the open kernel module only",
+                "the open module: nvidia-driver:580-open, nvidia-open, --kernel-module-type=open",
+            )
 
 
 def _versions(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
@@ -113,22 +140,22 @@ def _cuda_and_cards(place: Place, text: str, cuda: str, cards: dict[str, str]) -
         card = called(architecture, product_id)
         if version(cuda) < version(entry.first_cuda):
             yield CUDA_AND_CARD.at(place, text, f"{card} is known from CUDA {entry.first_cuda} on", f"CUDA {entry.first_cuda} or newer")  # fmt: skip
-        elif entry.last_cuda and version(cuda) > version(entry.last_cuda):
-            yield CUDA_AND_CARD.at(place, text, f"CUDA {entry.last_cuda} is the last one for {card}", f"CUDA {entry.last_cuda} or older")  # fmt: skip
+        elif entry.last_cuda_major and version(cuda)[0] > entry.last_cuda_major:
+            yield CUDA_AND_CARD.at(place, text, f"CUDA {entry.last_cuda_major} is the last one for {card}", f"CUDA {entry.last_cuda_major} or older")  # fmt: skip
 
 
 def _driver_and_cards(place: Place, text: str, branch: int, cards: dict[str, str]) -> Iterator[Finding]:
     for architecture, product_id in cards.items():
         entry = architectures()[architecture]
         card = called(architecture, product_id)
-        if entry.last_driver and branch > entry.last_driver:
-            yield DRIVER_AND_CARD.at(place, text, f"{entry.last_driver} is the last branch for {card}", f"branch {entry.last_driver}")  # fmt: skip
-        elif branch < entry.first_driver:
-            yield DRIVER_AND_CARD.at(place, text, f"{card} is known from branch {entry.first_driver} on", f"branch {entry.first_driver} or newer")  # fmt: skip
+        if entry.last_driver_branch and branch > entry.last_driver_branch:
+            yield DRIVER_AND_CARD.at(place, text, f"{entry.last_driver_branch} is the last branch for {card}", f"branch {entry.last_driver_branch}")  # fmt: skip
+        elif branch < entry.first_driver_branch:
+            yield DRIVER_AND_CARD.at(place, text, f"{card} is known from branch {entry.first_driver_branch} on", f"branch {entry.first_driver_branch} or newer")  # fmt: skip
 
 
 def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
-    since = load_data("cuda.yaml")["repository_package_since"]
+    since = first_repository_package_with_new_key()
     repositories = list(script.search(REPOSITORY))
     images = _images(deployment) if repositories else set()
     for place, found in repositories:
@@ -165,7 +192,7 @@ def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
 
 
 def _samples(script: Script) -> Iterator[Finding]:
-    until = load_data("cuda.yaml")["samples_script_until"]
+    until = last_samples_script()
     for place, found in script.search(SAMPLES_SCRIPT):
         if version(found["version"]) > version(until):
             yield SAMPLES_GONE.at(place, found[0], f"the script and the samples are part of CUDA up to {until} only", f"git clone --branch v{found['version']} https://github.com/NVIDIA/cuda-samples")  # fmt: skip

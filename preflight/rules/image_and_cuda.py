@@ -9,7 +9,7 @@ from preflight.deployment import Deployment
 from preflight.finding import Finding, Rule, Severity
 from preflight.rules.driver_and_toolkit import called, cards_of
 from preflight.shell_source import Script
-from probes.references.products import architectures
+from probes.references.architectures import architectures
 
 NVIDIA = "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/"
 APPLIANCE_KERNEL = Rule("GP701", "uname -r inside virt-customize is the appliance's kernel", Severity.ERROR, "in the guest: kernel-devel does not fit, the driver's module is not built, nvidia-smi cannot communicate with the driver", "https://libguestfs.org/virt-builder.1.html")  # fmt: skip
@@ -72,7 +72,7 @@ def _cuda(deployment: Deployment, script: Script) -> Iterator[Finding]:
                 f"install {match['package']}-{version.replace('.', '-')}",
             )  # fmt: skip
         for architecture, product_id in cards_of(deployment).items():
-            last = architectures()[architecture].last_driver
+            last = architectures()[architecture].last_driver_branch
             if last is not None and match["package"] != "cuda-toolkit":
                 yield DRIVER_TOO_NEW.at(
                     place, match[0], f"the newest driver no longer supports {called(architecture, product_id)}; {last} is the last branch that does",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from access.data_files import read_data
+from probes.references.architectures import figures_of_models
 
 NVIDIA_VENDOR_ID = "10de"
 FOLDER = Path(__file__).parent
@@ -92,11 +93,10 @@ def bare_name(name: str) -> str:
 @cache
 def gpu_models() -> dict[str, GpuModel]:
     """All models by key."""
-    architectures = _read("architectures.yaml")
     models = {}
     for file in sorted((FOLDER / "models").glob("*.yaml")):
         for key, figures in _read(f"models/{file.name}").items():
-            models[key] = _model(key, file.stem, {**architectures[file.stem], **figures})
+            models[key] = _model(key, file.stem, {**figures_of_models(file.stem), **figures})
     return models
 
 
