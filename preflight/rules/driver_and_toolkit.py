@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.shell_source import Script
 from probes.references.architectures import architectures
 from probes.references.cuda import (
@@ -17,23 +18,39 @@ from probes.references.cuda import (
 )
 from probes.references.products import nvidia_products
 
-DRIVERS = "https://docs.nvidia.com/datacenter/tesla/drivers/"
-CUDA_NOTES = "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/"
-OPEN_MODULE = Rule("GP708", "The open kernel module for a card that it does not take", Severity.ERROR, "dmesg of the guest: 'not supported by open nvidia.ko because it does not include the required GPU System Processor'", "https://github.com/NVIDIA/open-gpu-kernel-modules")  # fmt: skip
-PROPRIETARY_MODULE = Rule("GP718", "The proprietary kernel module for a card that only the open one drives", Severity.ERROR, "dmesg of the guest: 'requires use of the NVIDIA open kernel modules'", "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/kernel-modules.html")  # fmt: skip
-RETIRED_KEY = Rule("GP709", "A repository package with the key that NVIDIA has retired", Severity.ERROR, "inside cloud-init: 'NO_PUBKEY A4B469963BF863CC', or 'GPG check FAILED'", "https://developer.nvidia.com/blog/updating-the-cuda-linux-gpg-repository-key/")  # fmt: skip
-SAMPLES_GONE = Rule("GP710", "CUDA samples where this version has none", Severity.ERROR, "inside cloud-init, unseen: 'No such file or directory'", "https://github.com/NVIDIA/cuda-samples/blob/master/CHANGELOG.md")  # fmt: skip
-NOUVEAU_STAYS = Rule("GP711", "The driver's .run installer while nouveau may hold the card", Severity.ERROR, "the installer stops: 'The Nouveau kernel driver is currently in use by your system'", "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/#disabling-nouveau")  # fmt: skip
-SECURE_BOOT = Rule("GP712", "Secure Boot for guests whose driver module nobody signs", Severity.ERROR, "in the guest: modprobe nvidia says 'Required key not available'", "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/")  # fmt: skip
-VGPU_DRIVER = Rule("GP713", "A vGPU driver for a card that is passed through whole", Severity.ERROR, "dmesg of the guest: 'not supported by the NVIDIA … driver release'", "https://docs.nvidia.com/vgpu/")  # fmt: skip
-CUDA_AND_CARD = Rule("GP714", "A CUDA version that does not know this generation of cards", Severity.ERROR, "at the first kernel launch: 'no kernel image is available for execution on the device'", CUDA_NOTES)  # fmt: skip
-DRIVER_AND_CARD = Rule("GP715", "A driver branch that does not take this card", Severity.ERROR, "dmesg of the guest: 'The NVIDIA … driver will ignore this GPU', or 'not supported'", DRIVERS)  # fmt: skip
-DRIVER_AND_CUDA = Rule("GP716", "A driver too old for the CUDA version", Severity.ERROR, "every CUDA program: 'CUDA driver version is insufficient for CUDA runtime version'", CUDA_NOTES)  # fmt: skip
-REPOSITORY_AND_IMAGE = Rule("GP717", "A CUDA repository for another distribution than the image's", Severity.ERROR, "inside cloud-init: packages that cannot be installed, 'nothing provides …'", "https://developer.download.nvidia.com/compute/cuda/repos/")  # fmt: skip
-RULES = (OPEN_MODULE, PROPRIETARY_MODULE, RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, VGPU_DRIVER, CUDA_AND_CARD, DRIVER_AND_CARD, DRIVER_AND_CUDA, REPOSITORY_AND_IMAGE)  # fmt: skip
+OPEN_MODULE = rule("GP708")
+PROPRIETARY_MODULE = rule("GP718")
+RETIRED_KEY = rule("GP709")
+SAMPLES_GONE = rule("GP710")
+NOUVEAU_STAYS = rule("GP711")
+SECURE_BOOT = rule("GP712")
+VGPU_DRIVER = rule("GP713")
+CUDA_AND_CARD = rule("GP714")
+DRIVER_AND_CARD = rule("GP715")
+DRIVER_AND_CUDA = rule("GP716")
+REPOSITORY_AND_IMAGE = rule("GP717")
+RULES = (
+    OPEN_MODULE,
+    PROPRIETARY_MODULE,
+    RETIRED_KEY,
+    SAMPLES_GONE,
+    NOUVEAU_STAYS,
+    SECURE_BOOT,
+    VGPU_DRIVER,
+    CUDA_AND_CARD,
+    DRIVER_AND_CARD,
+    DRIVER_AND_CUDA,
+    REPOSITORY_AND_IMAGE,
+)
 
 ABOUT_NVIDIA = re.compile(r"nvidia|cuda", re.I)
-OPEN = re.compile(r"\bnvidia-open\b|nvidia-driver:(?:\d+|latest|open)-?(?:open|dkms)?\S*open\S*|nvidia-driver:open-dkms|kmod-nvidia-open\S*|nvidia-(?:dkms|driver|headless)-\d+(?:-server)?-open|(?:-m=?|--kernel-module-build-directory=|-M\s+)(?:kernel-)?open|--kernel-module-type=open")  # fmt: skip
+OPEN = re.compile(
+    r"\bnvidia-open\b"
+    r"|nvidia-driver:(?:\d+|latest|open)-?(?:open|dkms)?\S*open\S*|nvidia-driver:open-dkms"
+    r"|kmod-nvidia-open\S*"
+    r"|nvidia-(?:dkms|driver|headless)-\d+(?:-server)?-open"
+    r"|(?:-m=?|--kernel-module-build-directory=|-M\s+)(?:kernel-)?open|--kernel-module-type=open"
+)
 PROPRIETARY = re.compile(
     r"nvidia-driver:(?:\d{3}|latest)(?:-dkms)?(?![\w-])"
     r"|kmod-nvidia-(?:\d{3}|latest)-dkms\b"
@@ -41,12 +58,18 @@ PROPRIETARY = re.compile(
     r"|--kernel-module-type=proprietary"
     r"|(?:-m=|--kernel-module-build-directory=|-M\s+)(?:kernel(?![\w-])|proprietary)"
 )
-BRANCH = re.compile(r"\b(?:cuda-drivers|nvidia-driver(?:-branch)?|nvidia-dkms|nvidia-headless|nvidia-driver-cuda|kmod-nvidia)[-:](?:branch-)?(?P<branch>\d{3})\b|NVIDIA-Linux-\w+-(?P<run>\d{3})\.[\d.]+(?:-\w+)*\.run")  # fmt: skip
-CUDA = re.compile(r"\b(?:cuda|cuda-toolkit|cuda-samples|cuda-runtime)-(?P<major>\d{1,2})[-.](?P<minor>\d)\b|/usr/local/cuda-(?P<path>\d{1,2}\.\d)\b")  # fmt: skip
+BRANCH = re.compile(
+    r"\b(?:cuda-drivers|nvidia-driver(?:-branch)?|nvidia-dkms|nvidia-headless|nvidia-driver-cuda|kmod-nvidia)"
+    r"[-:](?:branch-)?(?P<branch>\d{3})\b"
+    r"|NVIDIA-Linux-\w+-(?P<run>\d{3})\.[\d.]+(?:-\w+)*\.run"
+)
+CUDA = re.compile(
+    r"\b(?:cuda|cuda-toolkit|cuda-samples|cuda-runtime)-(?P<major>\d{1,2})[-.](?P<minor>\d)\b"
+    r"|/usr/local/cuda-(?P<path>\d{1,2}\.\d)\b"
+)
 REPOSITORY = re.compile(r"cuda-repo-(?P<distribution>[a-z]+\d+)[-_](?P<version>\d+[.-]\d+)\S*\.(?:rpm|deb)")
 OLD_KEY = re.compile(r"7fa2af80(?:\.pub)?", re.I)
 SAMPLES_SCRIPT = re.compile(r"cuda-install-samples-(?P<version>\d+\.\d+)\.sh")
-RUN_FILE = re.compile(r"(?:^|[\s/.])(?:NVIDIA-Linux-\S+|cuda_\S+_linux)\.run\b(?=.*(?:\s-|$))")
 EXECUTES_RUN = re.compile(r"(?:\bsh\s+|\bbash\s+|^\s*(?:sudo\s+)?)\S*(?:NVIDIA-Linux-[\w.-]+|cuda_[\w.]+_linux)\.run\b")
 NO_NOUVEAU = re.compile(r"blacklist\s+nouveau|blacklist=nouveau|nouveau\.modeset=0|--disable-nouveau")
 SIGNED = re.compile(r"mokutil|module-signing|sign-file|linux-modules-nvidia|open-kmod-signed")
@@ -68,7 +91,12 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _nouveau(script)
         for place, found in script.search(HOST_DRIVER):
             if cards:
-                yield VGPU_DRIVER.at(place, found[0], "it is the hypervisor's half of vGPU", "the data-centre driver, NVIDIA-Linux-x86_64-….run or cuda-drivers")  # fmt: skip
+                yield VGPU_DRIVER.at(
+                    place,
+                    found[0],
+                    "it is the hypervisor's half of vGPU",
+                    "the data-centre driver, NVIDIA-Linux-x86_64-….run or cuda-drivers",
+                )
     for cloud in deployment.files.cloud_files:
         lines = tuple(deployment.files.texts[cloud.path].splitlines())
         yield from _module(Script(cloud.path, lines), cards)
@@ -129,7 +157,9 @@ def _versions(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
         needed = oldest_driver_for_cuda(cuda)
         for driver_place, driver, branch in branches:
             if needed and branch < needed:
-                yield DRIVER_AND_CUDA.at(driver_place, driver[0], f"CUDA {cuda} needs driver {needed} or newer", f"branch {needed} or newer")  # fmt: skip
+                yield DRIVER_AND_CUDA.at(
+                    driver_place, driver[0], f"CUDA {cuda} needs driver {needed} or newer", f"branch {needed} or newer"
+                )
     for place, found, branch in branches:
         yield from _driver_and_cards(place, found[0], branch, cards)
 
@@ -139,9 +169,16 @@ def _cuda_and_cards(place: Place, text: str, cuda: str, cards: dict[str, str]) -
         entry = architectures()[architecture]
         card = called(architecture, product_id)
         if version(cuda) < version(entry.first_cuda):
-            yield CUDA_AND_CARD.at(place, text, f"{card} is known from CUDA {entry.first_cuda} on", f"CUDA {entry.first_cuda} or newer")  # fmt: skip
+            yield CUDA_AND_CARD.at(
+                place, text, f"{card} is known from CUDA {entry.first_cuda} on", f"CUDA {entry.first_cuda} or newer"
+            )
         elif entry.last_cuda_major and version(cuda)[0] > entry.last_cuda_major:
-            yield CUDA_AND_CARD.at(place, text, f"CUDA {entry.last_cuda_major} is the last one for {card}", f"CUDA {entry.last_cuda_major} or older")  # fmt: skip
+            yield CUDA_AND_CARD.at(
+                place,
+                text,
+                f"CUDA {entry.last_cuda_major} is the last one for {card}",
+                f"CUDA {entry.last_cuda_major} or older",
+            )
 
 
 def _driver_and_cards(place: Place, text: str, branch: int, cards: dict[str, str]) -> Iterator[Finding]:
@@ -149,9 +186,19 @@ def _driver_and_cards(place: Place, text: str, branch: int, cards: dict[str, str
         entry = architectures()[architecture]
         card = called(architecture, product_id)
         if entry.last_driver_branch and branch > entry.last_driver_branch:
-            yield DRIVER_AND_CARD.at(place, text, f"{entry.last_driver_branch} is the last branch for {card}", f"branch {entry.last_driver_branch}")  # fmt: skip
+            yield DRIVER_AND_CARD.at(
+                place,
+                text,
+                f"{entry.last_driver_branch} is the last branch for {card}",
+                f"branch {entry.last_driver_branch}",
+            )
         elif branch < entry.first_driver_branch:
-            yield DRIVER_AND_CARD.at(place, text, f"{card} is known from branch {entry.first_driver_branch} on", f"branch {entry.first_driver_branch} or newer")  # fmt: skip
+            yield DRIVER_AND_CARD.at(
+                place,
+                text,
+                f"{card} is known from branch {entry.first_driver_branch} on",
+                f"branch {entry.first_driver_branch} or newer",
+            )
 
 
 def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
@@ -163,13 +210,33 @@ def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
         if version(cuda) < version(since) and not re.search(
             r"cuda-keyring|D42D0685|--nogpgcheck|gpgcheck=0", script.text
         ):
-            yield RETIRED_KEY.at(place, found[0], f"packages before {since} bring the key 7fa2af80, retired in April 2022; what is in the repository now is signed with D42D0685", "rpm --import …/D42D0685.pub first, or the repository's cuda-*.repo file or cuda-keyring package")  # fmt: skip
+            yield RETIRED_KEY.at(
+                place,
+                found[0],
+                f"packages before {since} bring the key 7fa2af80, retired in April 2022; what is in the "
+                "repository now is signed with D42D0685",
+                "rpm --import …/D42D0685.pub first, or the repository's cuda-*.repo file or cuda-keyring package",
+            )
         for image, family, major in images:
             ours = found["distribution"]
-            if family in ("rhel", "ubuntu") and ours.startswith(("rhel", "ubuntu")) and ours[: len(family) + len(major)] != f"{family}{major}":  # fmt: skip
-                yield REPOSITORY_AND_IMAGE.at(place, found[0], f"the image is {image}, the repository is for {ours}", f"the repository of {family}{major}")  # fmt: skip
+            if (
+                family in ("rhel", "ubuntu")
+                and ours.startswith(("rhel", "ubuntu"))
+                and ours[: len(family) + len(major)] != f"{family}{major}"
+            ):
+                yield REPOSITORY_AND_IMAGE.at(
+                    place,
+                    found[0],
+                    f"the image is {image}, the repository is for {ours}",
+                    f"the repository of {family}{major}",
+                )
     for place, found in script.search(OLD_KEY):
-        yield RETIRED_KEY.at(place, found[0], "NVIDIA has retired this key in April 2022", "cuda-keyring, or the key 3bf863cc (D42D0685 for rpm)")  # fmt: skip
+        yield RETIRED_KEY.at(
+            place,
+            found[0],
+            "NVIDIA has retired this key in April 2022",
+            "cuda-keyring, or the key 3bf863cc (D42D0685 for rpm)",
+        )
 
 
 def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
@@ -186,7 +253,13 @@ def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
                 if match["name"].lower() != "fedora"
                 else "fedora"
             )
-            major = match["major"] + (match["minor"] or "") if family == "ubuntu" else match["major"][:1] if len(match["major"]) == 2 and match["major"][0] in "789" else match["major"]  # fmt: skip
+            major = (
+                match["major"] + (match["minor"] or "")
+                if family == "ubuntu"
+                else match["major"][:1]
+                if len(match["major"]) == 2 and match["major"][0] in "789"
+                else match["major"]
+            )
             found.add((name, family, major))
     return found
 
@@ -195,14 +268,24 @@ def _samples(script: Script) -> Iterator[Finding]:
     until = last_samples_script()
     for place, found in script.search(SAMPLES_SCRIPT):
         if version(found["version"]) > version(until):
-            yield SAMPLES_GONE.at(place, found[0], f"the script and the samples are part of CUDA up to {until} only", f"git clone --branch v{found['version']} https://github.com/NVIDIA/cuda-samples")  # fmt: skip
+            yield SAMPLES_GONE.at(
+                place,
+                found[0],
+                f"the script and the samples are part of CUDA up to {until} only",
+                f"git clone --branch v{found['version']} https://github.com/NVIDIA/cuda-samples",
+            )
 
 
 def _nouveau(script: Script) -> Iterator[Finding]:
     if NO_NOUVEAU.search(script.text):
         return
     for place, found in script.search(EXECUTES_RUN):
-        yield NOUVEAU_STAYS.at(place, found[0], "the image's kernel loads nouveau for the card, and nothing keeps it away", "blacklist nouveau in /etc/modprobe.d and in the initramfs first (packages do that by themselves)")  # fmt: skip
+        yield NOUVEAU_STAYS.at(
+            place,
+            found[0],
+            "the image's kernel loads nouveau for the card, and nothing keeps it away",
+            "blacklist nouveau in /etc/modprobe.d and in the initramfs first (packages do that by themselves)",
+        )
         return
 
 
@@ -215,4 +298,9 @@ def _secure_boot(deployment: Deployment) -> Iterator[Finding]:
     for script in deployment.files.scripts:
         for place, found in script.search(SECURE):
             if installs and not signed:
-                yield SECURE_BOOT.at(place, found[0], "the driver is built in the guest, and its module is not signed", "os_secure_boot=disabled, or sign the module and enroll the key")  # fmt: skip
+                yield SECURE_BOOT.at(
+                    place,
+                    found[0],
+                    "the driver is built in the guest, and its module is not signed",
+                    "os_secure_boot=disabled, or sign the module and enroll the key",
+                )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from preflight.catalogue import codes
 from preflight.cli import inspect
 from preflight.docs import page
 from preflight.rules import catalogue
@@ -108,3 +109,11 @@ def test_rows_of_the_fault_catalogue_are_found():
 
     assert set(FOUND_BEFORE_DEPLOY) <= rows
     assert set(FOUND_BEFORE_DEPLOY.values()) <= {rule.code for rule in catalogue()}
+
+
+def test_every_entry_of_the_catalogue_is_a_rule_with_its_texts():
+    """A code of the catalogue belongs to one rule, and the rule has a title, a symptom and a link."""
+    rules = catalogue()
+
+    assert [rule.code for rule in rules] == sorted(codes())
+    assert all(rule.title and rule.seen_as and rule.link.startswith("https://") for rule in rules)
