@@ -10,6 +10,7 @@ from access.errors import ParseError, ToolFailure
 from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import is_call, transcript_of
+from probes.references import NVIDIA_VENDOR_ID
 
 TOOL = "lspci"
 ADDRESS = r"\s*((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
@@ -77,7 +78,7 @@ class LspciDevice:
     @property
     def is_nvidia(self) -> bool:
         """Whether NVIDIA made it, by its id, or by its name where no id is told."""
-        return self.vendor_id == "10de" if self.vendor_id else self.name.startswith("NVIDIA")
+        return self.vendor_id == NVIDIA_VENDOR_ID if self.vendor_id else self.name.startswith("NVIDIA")
 
     @property
     def is_nvidia_gpu(self) -> bool:

@@ -12,6 +12,7 @@ from access.errors import ParseError
 from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
+from probes.references import NVIDIA_VENDOR_ID
 
 TOOL = "sysfs PCI devices"
 COMMAND = r"""
@@ -77,7 +78,7 @@ class PciDevice:
     @property
     def is_nvidia_gpu(self) -> bool:
         """Whether this is a GPU of NVIDIA, not its audio function or a bridge."""
-        return self.vendor_id == "10de" and self.class_code[:4] in GPU_CLASSES
+        return self.vendor_id == NVIDIA_VENDOR_ID and self.class_code[:4] in GPU_CLASSES
 
     @property
     def has_full_width(self) -> bool | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from probes.references import GpuModel, Source, gpu_models, sources
+from probes.references import NVIDIA_VENDOR_ID, GpuModel, Source, gpu_models, sources
 from probes.references.bands import LATENCY_SLACK, METRICS, SLACK, VIRTUALISED_SHARE, band, observations
 
 MADE_BY = "<!-- Made by scripts/list_gpus.py from probes/references; do not edit. -->"
 IDENTITY = {
     "named by the driver": "name",
-    "PCI product ids (10de:)": "product_ids",
+    f"PCI product ids ({NVIDIA_VENDOR_ID}:)": "product_ids",
     "compute capability": "compute_capability",
     "memory, GiB": "memory_gib",
     "SR-IOV (Nova)": "sriov",

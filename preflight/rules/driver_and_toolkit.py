@@ -9,6 +9,7 @@ from preflight.catalogue import rule
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Place
 from preflight.shell_source import Script
+from probes.references import NVIDIA_VENDOR_ID
 from probes.references.architectures import architectures
 from probes.references.cuda import (
     first_repository_package_with_new_key,
@@ -108,7 +109,9 @@ def cards_of(deployment: Deployment) -> dict[str, str]:
     """Generations of the cards that are passed through, with an id of each."""
     ids = [entry.text("product_id") or "" for entry in [*deployment.whitelist, *deployment.aliases] if entry.is_gpu]
     ids += [
-        product for vendor, product in (deployment.declared.cards if deployment.declared else ()) if vendor == "10de"
+        product
+        for vendor, product in (deployment.declared.cards if deployment.declared else ())
+        if vendor == NVIDIA_VENDOR_ID
     ]
     found: dict[str, str] = {}
     for product_id in ids:
@@ -120,7 +123,7 @@ def cards_of(deployment: Deployment) -> dict[str, str]:
 
 def called(architecture: str, product_id: str) -> str:
     """A card as messages name it."""
-    return f"10de:{product_id} ({nvidia_products()[product_id].name}, {architecture.title()})"
+    return f"{NVIDIA_VENDOR_ID}:{product_id} ({nvidia_products()[product_id].name}, {architecture.title()})"
 
 
 def _module(script: Script, cards: dict[str, str]) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import NVIDIA_VENDOR_ID, Deployment
+from preflight.deployment import Deployment
 from preflight.finding import Finding
 from preflight.releases import RELEASES
 from preflight.rules.kernel_arguments import BOOT_WORK, HOST_NAME
 from preflight.shell_source import Script
+from probes.references import NVIDIA_VENDOR_ID
 
 NOT_APPLIED = rule("GP408")
 OTHER_ROLE = rule("GP409")
@@ -113,8 +114,8 @@ def _bound(deployment: Deployment) -> Iterator[Finding]:
                 yield OTHER_CARD_BOUND.at(
                     node.place,
                     found[0],
-                    f"whitelisted is 10de:{', 10de:'.join(sorted(map(str, cards)))}",
-                    f"vfio-pci.ids=10de:{min(map(str, cards))}",
+                    f"whitelisted is {NVIDIA_VENDOR_ID}:{f', {NVIDIA_VENDOR_ID}:'.join(sorted(map(str, cards)))}",
+                    f"vfio-pci.ids={NVIDIA_VENDOR_ID}:{min(map(str, cards))}",
                 )
 
 

@@ -10,6 +10,7 @@ from preflight.deployment import IOMMU_ARGUMENT, Deployment
 from preflight.finding import Finding
 from preflight.shell_source import Script
 from preflight.yaml_source import Node
+from probes.references.iommu import IOMMU_ARGUMENTS, recommended_arguments
 
 NO_ARGUMENT = rule("GP401")
 SED_MAY_MISS = rule("GP402")
@@ -57,8 +58,8 @@ def _missing(deployment: Deployment) -> Iterator[Finding]:
         yield NO_ARGUMENT.at(
             gpus[0].node.place,
             f"{gpus[0].text('vendor_id')}:{gpus[0].text('product_id')}",
-            "neither KernelArgs nor a first-boot script sets intel_iommu=on or amd_iommu=on",
-            'set KernelArgs: "intel_iommu=on iommu=pt" for the GPU role (before Queens: a first-boot script)',
+            f"neither KernelArgs nor a first-boot script sets {' or '.join(IOMMU_ARGUMENTS.values())}",
+            f'set KernelArgs: "{recommended_arguments("intel")}" for the GPU role (before Queens: a first-boot script)',
         )
 
 
@@ -81,7 +82,7 @@ def _sed(script: Script) -> Iterator[Finding]:
             match[0],
             f"it changes only a line that matches {substitution['old']!r}, and nothing looks whether one did",
             'append inside GRUB_CMDLINE_LINUX="…" whatever the line holds, then '
-            "`grep -q intel_iommu=on /etc/default/grub || exit 1` (from Queens on: KernelArgs)",
+            f"`grep -q {IOMMU_ARGUMENTS['intel']} /etc/default/grub || exit 1` (from Queens on: KernelArgs)",
         )
 
 
@@ -108,7 +109,7 @@ def _values(deployment: Deployment) -> Iterator[Finding]:
         yield from _vendor(deployment, node)
         if IOMMU_PT.search(node.text) and not IOMMU_ARGUMENT.search(node.text) and deployment.cpu_vendors != {"amd"}:
             yield PT_WITHOUT_ON.at(
-                node.place, node.text, "iommu=pt only chooses a mode", 'KernelArgs: "intel_iommu=on iommu=pt"'
+                node.place, node.text, "iommu=pt only chooses a mode", f'KernelArgs: "{recommended_arguments("intel")}"'
             )
 
 
@@ -120,5 +121,5 @@ def _vendor(deployment: Deployment, node: Node) -> Iterator[Finding]:
             node.place,
             node.text,
             f"the computes' processors are declared as {declared}",
-            " ".join(f"{vendor}_iommu=on" for vendor in sorted(deployment.cpu_vendors)),
+            " ".join(IOMMU_ARGUMENTS[vendor] for vendor in sorted(deployment.cpu_vendors)),
         )

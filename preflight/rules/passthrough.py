@@ -9,6 +9,7 @@ from preflight.catalogue import rule
 from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
 from preflight.finding import Finding, Place, Replacement
 from preflight.yaml_source import Node
+from probes.references import NVIDIA_VENDOR_ID
 from probes.references.products import gpu_ids, is_listed_completely, nvidia_products
 
 UNQUOTED_ID = rule("GP201")
@@ -121,7 +122,7 @@ def _unknown_product(node: Node) -> Iterator[Finding]:
     yield UNKNOWN_PRODUCT.at(
         node.place,
         node.text,
-        f"no product of NVIDIA has the id 10de:{node.text}",
+        f"no product of NVIDIA has the id {NVIDIA_VENDOR_ID}:{node.text}",
         f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
     )
 
