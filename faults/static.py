@@ -16,7 +16,7 @@ LIMIT_S = 60
 
 
 def preflight(fault: Fault, directory: Path) -> Answer:
-    """Write the fault's files and run preflight over them; each finding is a check `preflight.CODE`."""
+    """Write the fault's files and run preflight over them; each finding is a check `preflight.finding` with its code as the cause."""
     folder = directory / "files"
     shutil.rmtree(folder, ignore_errors=True)
     release = "ocata"
@@ -26,7 +26,7 @@ def preflight(fault: Fault, directory: Path) -> Answer:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    command = ["-m", "provisioning", "preflight", str(folder), "--release", release, "--format", "json"]
+    command = ["-m", "preflight", str(folder), "--release", release, "--format", "json"]
     done = subprocess.run(
         [str(REPOSITORY / ".venv" / "bin" / "python"), *command], cwd=REPOSITORY, capture_output=True, text=True,
         timeout=LIMIT_S, check=False,

@@ -24,7 +24,7 @@ from lab.services import control
 from lab.state import SSH_PORT, LabState
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
-FAILED, BAD_INPUT = 1, 64
+FAILED = 1
 
 
 def run(arguments: list[str]) -> int:

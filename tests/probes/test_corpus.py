@@ -14,7 +14,7 @@ import yaml
 
 from access.errors import ParseError, ToolFailure
 from probes import (
-    bandwidth_test,
+    bandwidth_sample,
     device_query,
     grub,
     kernel_cmdline,
@@ -24,7 +24,7 @@ from probes import (
     nova_conf,
     nvbandwidth,
     nvidia_module,
-    p2p_test,
+    p2p_bandwidth,
 )
 from probes.nvidia_smi import query, topology
 
@@ -83,9 +83,9 @@ def _device_query(text: str, expected: dict[str, Any]) -> None:
 
 def _bandwidth_test(text: str, expected: dict[str, Any]) -> None:
     if "error_code" in expected:
-        _fails(lambda: bandwidth_test.parse(text), f"cuda-{expected['error_code']}", "")
+        _fails(lambda: bandwidth_sample.parse(text), f"cuda-{expected['error_code']}", "")
         return
-    found = bandwidth_test.parse_runs(text)
+    found = bandwidth_sample.parse_runs(text)
     for run, wanted in zip(found, expected.get("runs", [expected]), strict=True):
         assert (run.mode, set(run.devices.values())) == (wanted["mode"], {wanted["device"]})
         if "csv_rows" in wanted:
@@ -102,7 +102,7 @@ def _bandwidth_test(text: str, expected: dict[str, Any]) -> None:
 
 
 def _p2p(text: str, expected: dict[str, Any]) -> None:
-    matrices = p2p_test.parse_matrices(text)
+    matrices = p2p_bandwidth.parse_matrices(text)
     assert set(matrices) == {MATRICES[name] for name in expected["matrices"]}
     for name, wanted in expected["matrices"].items():
         matrix = matrices[MATRICES[name]]
@@ -111,9 +111,9 @@ def _p2p(text: str, expected: dict[str, Any]) -> None:
         assert corners == tuple(wanted[f"cell_{place}"] for place in ("0_0", "0_last", "last_0", "last_last"))
     if expected["devices"] is None:
         with pytest.raises(ParseError):
-            p2p_test.parse(text)
+            p2p_bandwidth.parse(text)
         return
-    found = p2p_test.parse(text)
+    found = p2p_bandwidth.parse(text)
     devices = [(device.index, device.name, f"{device.address.bus:x}") for device in found.devices]
     assert devices == [(wanted["index"], wanted["name"], wanted["bus_hex"]) for wanted in expected["devices"]]
     assert len(found.can_access) == expected["can_access_pairs"]

@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes import bandwidth_test, grub, kernel_cmdline, lsmod, lspci, nova_conf, nvbandwidth, p2p_test
-from probes.nvidia_smi import csv, topology
+from probes import bandwidth_sample, grub, kernel_cmdline, lsmod, lspci, nova_conf, nvbandwidth, p2p_bandwidth
+from probes.nvidia_smi import topology
 from probes.pci_address import PciAddress
 
 WORD = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12)
@@ -119,7 +119,7 @@ def test_matrix_between_gpus(matrix: tuple[tuple[float, ...], ...]):
         f"{index:6d} " + "".join(f"{cell:6.02f} " for cell in row) + "\n" for index, row in enumerate(matrix)
     )
 
-    assert p2p_test.parse_matrices(text) == {"Unidirectional Enabled": matrix}
+    assert p2p_bandwidth.parse_matrices(text) == {"Unidirectional Enabled": matrix}
 
 
 @given(matrices())
@@ -144,19 +144,6 @@ def test_sizes_of_bandwidth_test(figures: dict[int, float]):
     text += "   Transfer Size (Bytes)\tBandwidth(GB/s)\n"
     text += "".join(f"   {size}\t\t\t{value:.1f}\n" for size, value in rows) + "\nResult = PASS\n"
 
-    points = bandwidth_test.parse(text).series["h2d"].points
+    points = bandwidth_sample.parse(text).series["h2d"].points
 
     assert [(point.size_bytes, point.printed) for point in points] == rows
-
-
-@given(st.lists(st.tuples(WORD, st.one_of(st.none(), st.integers(0, 10**6))), min_size=1, max_size=16))
-def test_rows_of_a_query(rows: list[tuple[str, int | None]]):
-    text = "index, name, memory.total [MiB]\n"
-    text += "".join(
-        f"{index}, {name}, {'[N/A]' if total is None else f'{total} MiB'}\n" for index, (name, total) in enumerate(rows)
-    )
-
-    found = csv.parse(text).rows
-
-    wanted = [(name, None if total is None else str(total)) for name, total in rows]
-    assert [(row["name"], row["memory.total"]) for row in found] == wanted
