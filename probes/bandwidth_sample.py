@@ -19,7 +19,8 @@ CUMULATIVE = re.compile(r"\s*!!!!!Cumulative Bandwidth to be computed from all t
 TITLE = re.compile(r"\s*(Host to Device|Device to Host|Device to Device) Bandwidth, ([0-9]{1,3}) Device\(s\)(?:, .*)?")
 DIRECTION = {"Host to Device": "h2d", "Device to Host": "d2h", "Device to Device": "d2d"}
 MEMORY = re.compile(
-    r"\s*(PINNED|PAGEABLE|Pinned|Paged|Pageable|Write-Combined)\b.* Transfers|\s*Write-Combined Memory Writes are Enabled"
+    r"\s*(PINNED|PAGEABLE|Pinned|Paged|Pageable|Write-Combined)\b.* Transfers"
+    r"|\s*Write-Combined Memory Writes are Enabled"
 )
 SPACE = r"(?:\s|>-{0,3})+"
 """Tabs, also as editors show them."""

@@ -1,4 +1,4 @@
-"""What every GPU does while data are copied to it: only then its link runs at full speed, and only then it throttles."""
+"""What each GPU does while data are copied to it: only then its link runs at full speed and only then it throttles."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ COMMAND = (
     f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
     f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
-    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader 2>/dev/null "
-    "| sed s/^/card=/; fi; true"
+    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
+    "2>/dev/null | sed s/^/card=/; fi; true"
 )
 _DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")
 

@@ -14,7 +14,8 @@ from probes.reading import transcript_of
 TOOL = "p2pBandwidthLatencyTest"
 START = re.compile(r"\s*\[P2P \(Peer-to-Peer\) GPU Bandwidth Latency Test\]")
 DEVICE = re.compile(
-    r"\s*Device: ([0-9]{1,2}), (.{1,200}), pciBusID: ([0-9a-f]{1,2}), pciDeviceID: ([0-9a-f]{1,2}), pciDomainID:\s?([0-9a-f]{1,8})"
+    r"\s*Device: ([0-9]{1,2}), (.{1,200}), pciBusID: ([0-9a-f]{1,2}), "
+    r"pciDeviceID: ([0-9a-f]{1,2}), pciDomainID:\s?([0-9a-f]{1,8})"
 )
 ACCESS = re.compile(r"\s*Device=([0-9]{1,2}) (CAN|CANNOT) Access Peer Device=([0-9]{1,2})")
 CONNECTIVITY = re.compile(r"\s*P2P Connectivity Matrix")
@@ -31,9 +32,13 @@ PASSED_OVER = re.compile(
     r"|\[(?:[0-9]{1,2} ?)+\])"
 )
 GROUPS = (
-    "Unidirectional Disabled", "Unidirectional Enabled", "Bidirectional Disabled", "Bidirectional Enabled",
-    "Latency Disabled", "Latency Enabled",
-)  # fmt: skip
+    "Unidirectional Disabled",
+    "Unidirectional Enabled",
+    "Bidirectional Disabled",
+    "Bidirectional Enabled",
+    "Latency Disabled",
+    "Latency Enabled",
+)
 """What every version measures."""
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -207,9 +212,13 @@ def _complete(matrices: dict[str, Matrix], last: str) -> None:
 
 
 def _consistent(
-    devices: tuple[P2pDevice, ...], access: list[re.Match[str]], can: frozenset[tuple[int, int]],
-    connectivity: Matrix | None, matrices: dict[str, Matrix], last: str,
-) -> None:  # fmt: skip
+    devices: tuple[P2pDevice, ...],
+    access: list[re.Match[str]],
+    can: frozenset[tuple[int, int]],
+    connectivity: Matrix | None,
+    matrices: dict[str, Matrix],
+    last: str,
+) -> None:
     count = len(devices)
     indexes = [device.index for device in devices]
     if indexes != list(range(count)) or any(len(matrix) != count for matrix in matrices.values()):

@@ -81,7 +81,7 @@ class GpuModel:
         return str(self.sources.get(figure, ""))
 
     def is_named(self, name: str) -> bool:
-        """Whether a driver means this model: `Tesla T4` became `NVIDIA T4`, `A100-PCIE-40GB` `NVIDIA A100-PCIE-40GB`."""
+        """Whether a driver means this model by `name`, with any brand: `Tesla T4` became `NVIDIA T4`."""
         return bare_name(name) in {bare_name(known) for known in (self.name, *self.other_names)}
 
 

@@ -1,4 +1,4 @@
-"""Programs are found wherever versions of CUDA put them; nvbandwidth gives what bandwidthTest gave; cards are read under load."""
+"""Copy programs: found wherever a CUDA version puts them, two tools with the same metrics, cards read under load."""
 
 from __future__ import annotations
 

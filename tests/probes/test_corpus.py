@@ -41,12 +41,21 @@ REFUSED = {
     **{
         f"nova/{name}.txt": NO_FILE
         for name in (
-            "alias-help-1", "alias-help-traits", "alias-help-trailing", "alias-help-two", "devspec-help-all",
-            "devspec-help-invalid", "devspec-help-list", "justin-diff", "satish-alias-colon", "satish-filter",
-            "k8s-operator-alias", "k8s-operator-devspec",
+            "alias-help-1",
+            "alias-help-traits",
+            "alias-help-trailing",
+            "alias-help-two",
+            "devspec-help-all",
+            "devspec-help-invalid",
+            "devspec-help-list",
+            "justin-diff",
+            "satish-alias-colon",
+            "satish-filter",
+            "k8s-operator-alias",
+            "k8s-operator-devspec",
         )
     },
-}  # fmt: skip
+}
 CURVES = {"H2D": "h2d", "D2H": "d2h", "D2D": "d2d"}
 MATRICES = {
     "P2P Connectivity Matrix": "Connectivity",

@@ -20,8 +20,8 @@ from probes.reading import TERMINAL_CONTROL
 ALL = PARSERS | FURTHER
 CHARACTERS = "0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é"
 WORDS = (
-    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:", "GPU0",
-    "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "status: done", "$x", "===",
+    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:",
+    "GPU0", "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "$x", "===",
     "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000",
 )  # fmt: skip
 TEXT = st.text(st.sampled_from(CHARACTERS), max_size=400)
@@ -44,8 +44,8 @@ def answer(tool: str, text: str) -> Any:
 def damaged(texts: list[str], seed: int) -> str:
     """A real sample, damaged: cut, spliced with another one, with noise put in, lines moved or lost.
 
-    By a seed: hypothesis takes five times as long to draw each choice as the parsers to read the text, and the text of a
-    failure is no shorter for it.
+    It is made from a seed: hypothesis takes five times as long to draw each choice as the parsers to read the text, and
+    its text of a failure is no shorter.
     """
     random = Random(seed)  # noqa: S311
     text = random.choice(texts)
@@ -86,7 +86,8 @@ def _damage(random: Random, text: str, other: str) -> str:
 
 EXAMPLES = {
     "audit_log": [
-        'type=AVC msg=audit(1511.1:5): avc: denied { read } for pid=9 comm="qemu-kvm" path="/dev/vfio/5" tclass=chr_file\n'
+        'type=AVC msg=audit(1511.1:5): avc: denied { read } for pid=9 comm="qemu-kvm" path="/dev/vfio/5" '
+        "tclass=chr_file\n"
     ],
     "failures": ["Failed to initialize NVML: Driver/library version mismatch\n"],
     "firmware": ["APIC\nDMAR\nUEFI\n"],
@@ -159,7 +160,7 @@ def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
 
 
 def _ends(text: str) -> list[int]:
-    """Every place near the end, where a cut is hard to see, and some before; every place when there are examples enough."""
+    """Each place near the end, where a cut is hard to see, and some before; each place if there are enough examples."""
     step = max(1, len(text) // settings.default.max_examples)
     return sorted({*range(0, len(text), step), *range(max(0, len(text) - NEAR_THE_END_CHARS), len(text))})
 
@@ -200,12 +201,20 @@ def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
 
 
 MAY_BE_SILENT = {
-    "audit_log", "failures", "grubenv", "guest_console", "guest_panic", "held_cards", "pci_claims", "undercloud_rows", "vfio_log",
-}  # fmt: skip
+    "audit_log",
+    "failures",
+    "grubenv",
+    "guest_console",
+    "guest_panic",
+    "held_cards",
+    "pci_claims",
+    "undercloud_rows",
+    "vfio_log",
+}
 """An empty log, table or list is an answer."""
 REPEATED = (
-    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
-    "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
+    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n",
+    "\\\n", "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
 )  # fmt: skip
 
 

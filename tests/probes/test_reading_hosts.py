@@ -42,7 +42,7 @@ class Machine:
     def has(
         self, program: str, sample: str = "", *, text: str = "", exit_code: int = 0, error: str = "", needs: str = ""
     ) -> None:
-        """Install a program that answers with a sample (TOOL/NAME) or a text; it fails where it misses what it `needs`."""
+        """Install a program that answers with a sample (TOOL/NAME) or a text; without what it `needs` it fails."""
         answer = self.folder / f"{program}.answer"
         answer.write_bytes((SAMPLES / f"{sample}.txt").read_bytes() if sample else text.encode())
         path = self.folder / program

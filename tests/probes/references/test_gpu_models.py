@@ -68,9 +68,14 @@ def test_no_name_means_two_models() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("Tesla T4", "T4"), ("NVIDIA T4", "T4"), ("A100-PCIE-40GB", "A100-PCIE-40GB"),
-     ("NVIDIA A100-PCIE-40GB", "A100-PCIE-40GB"), ("NVIDIA H100 PCIe", "H100-PCIE-80GB")],
-)  # fmt: skip
+    [
+        ("Tesla T4", "T4"),
+        ("NVIDIA T4", "T4"),
+        ("A100-PCIE-40GB", "A100-PCIE-40GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100-PCIE-40GB"),
+        ("NVIDIA H100 PCIe", "H100-PCIE-80GB"),
+    ],
+)
 def test_drivers_name_one_model_differently(name: str, key: str) -> None:
     found = model_named(name)
 
