@@ -54,9 +54,8 @@ def _what_is_known(models: Sequence[GpuModel]) -> list[str]:
         "# GPU models",
         _paragraph(
             "The number behind a figure is its source, listed at the end. A figure that no source tells is left "
-            "out, and "
-            "a check that needs it says *not verified*. The data are in `probes/references`; add a figure there, with "
-            "its source."
+            "out, and a check that needs it says *not verified*. The data are in `probes/references`; add a figure "
+            "there, with its source."
         ),
         "## Identity",
         "type-PF: the card has an SR-IOV capability, and Nova tracks it as `type-PF`; type-PCI: it has none.",
@@ -98,16 +97,15 @@ def _what_is_accepted(models: Sequence[GpuModel]) -> list[str]:
         "## Accepted copies between two cards",
         _paragraph(
             f"The minimum in GB/s, the maximum in us ({LATENCY_SLACK:g} times the highest that was observed). "
-            "NVLink: as "
-            "many between the two as the model has; for fewer the minimum is scaled. In brackets: in an instance."
+            "NVLink: as many between the two as the model has; for fewer the minimum is scaled. In brackets: in an instance."
         ),
         _table(["model", *BETWEEN], pairs),
         "## Metrics",
         _paragraph(
             "Names for `thresholds` in a cloud file (minimum in GB/s, maximum in us, always with a reason): "
             + ", ".join(f"`{metric}`" for metric in METRICS)
-            + ". `p2p` alone means every pair, whatever its path: with it, pairs without P2P are refused if they are too "
-            "slow."
+            + ". `p2p` alone means every pair, whatever its path: with it, pairs without P2P are refused if they are "
+            "too slow."
         ),
     ]
 

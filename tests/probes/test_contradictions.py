@@ -152,6 +152,7 @@ CASES = [
 
 @pytest.mark.parametrize(("tool", "sample", "there", "instead", "words"), CASES)
 def test_refused(tool: str, sample: str, there: str, instead: str, words: str):
+    """An answer that contradicts itself, is cut off or holds an unknown line is refused with that reason."""
     text = (SAMPLES / tool / f"{sample}.txt").read_bytes().decode()
     assert there in text
 
@@ -182,6 +183,7 @@ def test_refused(tool: str, sample: str, there: str, instead: str, words: str):
 )
 @pytest.mark.parametrize("tool", ["nvidia_smi_query", "nvidia_smi_topo", "nvidia_smi_topo_p2p"])
 def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: str):
+    """A failure that nvidia-smi prints is a ToolFailure of its kind that quotes the line."""
     with pytest.raises(ToolFailure) as caught:
         PARSERS[tool](text)
 
@@ -190,6 +192,7 @@ def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: s
 
 
 def test_device_query_may_begin_with_the_number_of_devices():
+    """deviceQuery without its first lines says the same."""
     text = (SAMPLES / "device_query/a100-sxm4.txt").read_text()
 
     assert PARSERS["device_query"](text[text.index("Detected 1") :]) == PARSERS["device_query"](text)

@@ -247,6 +247,7 @@ CHECKS: dict[str, Callable[[str, dict[str, Any]], None]] = {
     "entry", [item for item in ENTRIES if item["kind"] != "tripleo"], ids=lambda item: item["file"]
 )
 def test_a_file_of_the_corpus(entry: dict[str, Any]):
+    """Each answer of the corpus gives the expected values, or is refused where that is listed."""
     text = (CORPUS / entry["file"]).read_bytes().decode()
 
     if entry["file"] in REFUSED:
@@ -258,4 +259,5 @@ def test_a_file_of_the_corpus(entry: dict[str, Any]):
 
 
 def test_nothing_is_refused_that_is_not_there():
+    """Each refusal that is listed belongs to a file of the corpus."""
     assert set(REFUSED) <= {entry["file"] for entry in ENTRIES}

@@ -123,6 +123,8 @@ def examples_of(tool: str) -> list[str]:
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_any_text_is_data_or_a_parse_error(tool: str):
+    """A parser answers any text with data or with a ParseError, never with another exception."""
+
     @given(st.one_of(st.text(max_size=400), TEXT, st.lists(NOISE, max_size=12).map("\n".join)))
     def check(text: str) -> None:
         answer(tool, text)
@@ -132,6 +134,7 @@ def test_any_text_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
+    """A damaged sample gives data or a ParseError, in bounded time."""
     texts = examples_of(tool)
     first = Random().getrandbits(63)  # noqa: S311
 
@@ -149,6 +152,7 @@ def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", WHOLE)
 def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
+    """A cut answer is refused unless only parts that may be missing are missing."""
     whole = [(text, found) for text in texts_of(tool) if (found := answer(tool, text)) is not None]
 
     assert whole
@@ -179,6 +183,7 @@ def _lacks_only_what_may_lack(found: Any, expected: Any) -> bool:
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
 def test_line_ends_of_other_systems_change_nothing(tool: str):
+    """CR and CRLF line ends give the same data as LF."""
     for text in texts_of(tool):
         unix = text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -188,11 +193,13 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
 def test_a_copy_without_the_last_line_end_says_the_same(tool: str):
+    """A missing newline at the end changes nothing."""
     for text in texts_of(tool):
         assert answer(tool, text.rstrip()) == answer(tool, text)
 
 
 def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
+    """Tabs that a terminal turned into blanks give the same topology."""
     texts = [TERMINAL_CONTROL.sub("", text) for text in texts_of("nvidia_smi_topo") if "\t" in text]
 
     assert any("\t\t" in text for text in texts), "no sample with an empty cell"
@@ -221,6 +228,7 @@ REPEATED = (
 @pytest.mark.parametrize("length", [4_000, 16_000])
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_long_repetitions_take_bounded_time(tool: str, length: int):
+    """No repeated text makes a parser slow."""
     base = examples_of(tool)[0]
     first = base.split("\n")[0]
 
@@ -235,6 +243,7 @@ def test_long_repetitions_take_bounded_time(tool: str, length: int):
 
 @pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures"}))  # it reads lines that others have bounded
 def test_an_answer_without_end_is_refused(tool: str):
+    """An answer of several megabytes is refused at once."""
     started = time.process_time()
 
     with pytest.raises(ParseError):
@@ -246,5 +255,6 @@ def test_an_answer_without_end_is_refused(tool: str):
 @pytest.mark.parametrize("tool", sorted(set(ALL) - MAY_BE_SILENT))
 @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff", "\x1b[A", "\x1b[0m\n\x1b[K"])
 def test_nothing_is_a_parse_error(tool: str, text: str):
+    """An empty answer is a ParseError where an empty one means nothing."""
     with pytest.raises(ParseError):
         ALL[tool](text)
