@@ -23,6 +23,7 @@ from access.endpoint import ExpandedPath, Port, SshEndpoint, _Section
 from access.errors import CloudFileError, InputError
 from cloud_file import kind_host as gpu_host
 from cloud_file.thresholds import Threshold, Thresholds, threshold_mistakes, threshold_of
+from probes.references import NVIDIA_VENDOR_ID
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLOUDS_DIRECTORY = REPOSITORY / "clouds"
@@ -84,7 +85,7 @@ class GpuModel(_Section):
 
     model: Name
     """Its name in probes/references, e.g. P100-PCIE-16GB."""
-    vendor_id: HexId = "10de"
+    vendor_id: HexId = NVIDIA_VENDOR_ID
     product_id: HexId
     device_type: Literal["type-PCI", "type-PF", "type-VF"]
     """type-PF when the card's firmware offers SR-IOV, otherwise type-PCI; P100: type-PCI.

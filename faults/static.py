@@ -16,7 +16,10 @@ LIMIT_S = 60
 
 
 def preflight(fault: Fault, directory: Path) -> Answer:
-    """Write the fault's files and run preflight over them; each finding is a record of the check `preflight.finding` with its code as cause."""
+    """Write the fault's files and run preflight over them.
+
+    Each finding is a record of the check `preflight.finding` with the finding's code as cause.
+    """
     folder = directory / "files"
     shutil.rmtree(folder, ignore_errors=True)
     release = "ocata"
@@ -26,7 +29,7 @@ def preflight(fault: Fault, directory: Path) -> Answer:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    command = ["-m", "provisioning", "preflight", str(folder), "--release", release, "--format", "json"]
+    command = ["-m", "preflight", str(folder), "--release", release, "--format", "json"]
     done = subprocess.run(
         [str(REPOSITORY / ".venv" / "bin" / "python"), *command],
         cwd=REPOSITORY,

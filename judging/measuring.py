@@ -16,7 +16,7 @@ from judging.copies import DIRECTIONS, RUNS, MeasuredCard
 from judging.pairs import Pair, pairs_of
 from judging.pairs import findings as pair_findings
 from judging.verdicts import require
-from probes import cards_under_load, copy_bandwidth, device_query, p2p_test
+from probes import cards_under_load, copy_bandwidth, device_query, p2p_bandwidth
 from probes.device_query import Device
 from probes.nvidia_smi import query, topology
 from probes.references import GpuModel, gpu_models
@@ -95,9 +95,9 @@ def measured_cards(guest: Host, expected: Sequence[GpuModel]) -> list[MeasuredCa
 
 def measured_pairs(guest: Host, expected: Sequence[GpuModel], band_of: Callable[[Pair, str], Band]) -> list[Pair]:
     """Copies between every two cards; measured again only where a run is not good, for that takes minutes."""
-    runs: list[p2p_test.P2pTest] = []
+    runs: list[p2p_bandwidth.P2pTest] = []
     while True:
-        runs.append(p2p_test.read(guest))
+        runs.append(p2p_bandwidth.read(guest))
         models = _models_of_names([device.name for device in runs[0].devices], expected)
         pairs = pairs_of(runs, models, topology.read(guest))
         if len(runs) == RUNS or not pair_findings(pairs, band_of):

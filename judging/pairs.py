@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from access.errors import MeasurementError
 from judging.copies import is_slow
 from probes.nvidia_smi.topology import Topology
-from probes.p2p_test import P2pTest
+from probes.p2p_bandwidth import P2pTest
 from probes.references import GpuModel
 from probes.references.bands import Band
 from probes.references.links import MEASURING_TOLERANCE

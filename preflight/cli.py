@@ -1,4 +1,4 @@
-"""`python -m provisioning preflight DIR…`"""
+"""`python -m preflight DIR…`: read the files of a deployment and report what will fail."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ def inspect(
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: 0 nothing found, 1 an error or (with --strict) a warning found, 64 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m provisioning preflight", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m preflight", description="What will go wrong with the deployment that these files describe?"
+    )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="directories or files of the deployment")
     parser.add_argument("--release", choices=RELEASES, help="OpenStack release; else taken from a directory's name")
     parser.add_argument("--cpu-vendor", action="append", choices=("intel", "amd"), default=[], help="of the GPU hosts")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
     parser.add_argument("--strict", action="store_true", help="warnings fail, too")
-    parser.add_argument("--fix", action="store_true", help="print a patch of the mends that are safe, and nothing else")
+    parser.add_argument("--fix", action="store_true", help="print a patch of the safe fixes, and nothing else")
     options = parser.parse_args(arguments)
     missing = [str(path) for path in options.paths if not path.exists()]
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from preflight.yaml_source import Node
+from probes.references import NVIDIA_VENDOR_ID
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ def read_declared(cloud: Node) -> Declared:
         for host in hosts
     ]
     return Declared(
-        cards={(_text(gpu, "vendor_id") or "10de", _text(gpu, "product_id")): gpu for gpu in _entries(cloud, "gpus")},
+        cards={
+            (_text(gpu, "vendor_id") or NVIDIA_VENDOR_ID, _text(gpu, "product_id")): gpu
+            for gpu in _entries(cloud, "gpus")
+        },
         most_cards_per_host=max(counts, default=0),
         cpu_vendors=frozenset(_text(host, "cpu_vendor") for host in hosts) - {""},
         firmware=frozenset(_text(host, "firmware") for host in hosts) - {""},

@@ -17,8 +17,8 @@ from preflight.nova_conf import Option
 from preflight.releases import RELEASES
 from preflight.shell_source import Script
 from preflight.yaml_source import Node, YamlError, compose
+from probes.references import NVIDIA_VENDOR_ID
 
-NVIDIA_VENDOR_ID = "10de"
 WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
 WHITELIST_HIERA_KEYS = {
     "nova::compute::pci_passthrough",

@@ -15,8 +15,8 @@ HEAD = """# Preflight
 A deploy takes an hour and a half and then says "No valid host was found". Most causes stand in the files before it
 starts. Preflight reads them in seconds and needs no cloud:
 
-    python -m provisioning preflight DIR…        # any directory of environment files, scripts, Heat templates
-    pytest suites/preflight --cloud NAME         # what would be deployed for clouds/NAME.yaml
+    python -m preflight DIR…                # any directory of environment files, scripts, Heat templates
+    pytest suites/preflight --cloud NAME    # what would be deployed for clouds/NAME.yaml
 
 It is the first step of every provisioning, too: errors end it before the deploy, warnings are shown.
 
@@ -26,7 +26,7 @@ It is the first step of every provisioning, too: errors end it before the deploy
 | `--cpu-vendor intel` | vendor of the GPU hosts' processors; else the cloud file among the files tells it |
 | `--format text`, `json`, `sarif`, `junit` | for people, programs, code review, Jenkins |
 | `--strict` | warnings fail, too |
-| `--fix` | print a patch of the mends that are safe: `… --fix > mend.patch && git apply mend.patch` |
+| `--fix` | print a patch of the safe fixes: `… --fix > fix.patch && git apply fix.patch` |
 
 Exit codes: 0 nothing found, 1 an error found, 64 nothing to read.
 

@@ -16,7 +16,8 @@ from preflight.shell_source import Script
 TIMEOUT_S = 60
 NO_ANSWER = Rule("SC0000", "shellcheck did not answer", Severity.WARNING, "nowhere", "https://www.shellcheck.net/")
 LEFT_OUT = "SC1090,SC1091,SC2148,SC1008,SC2068,SC2145,SC2045,SC2157"
-"""Files that are sourced elsewhere, shebangs, arrays that are split, lists of ls, values that Heat puts in: nothing that fails a deploy."""
+"""Nothing that fails a deploy: files that are sourced elsewhere, shebangs, arrays that are split, lists of ls, values
+that Heat puts in."""
 NEGATION = "after the !"
 """SC1035 of `!(`: bash takes it."""
 

@@ -1,4 +1,4 @@
-"""What every GPU does while data are copied to it: only then its link runs at full speed, and only then it throttles."""
+"""What each GPU does while data are copied to it: only then its link runs at full speed and only then it throttles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError, ToolMissing
 from access.host import Host, output_of
-from probes import bandwidth_test, nvbandwidth
+from probes import bandwidth_sample, nvbandwidth
 from probes.cuda_samples import IN_BUS_ORDER, path_of
 from probes.nvidia_smi import query
 from probes.pci_address import PciAddress
@@ -16,7 +16,7 @@ SAMPLES = 3
 INTERVAL_S = 0.4
 TIMEOUT_S = 300.0
 LOADS = {
-    bandwidth_test.TOOL: "--device=all --htod --mode=range --start=256000000 --end=512000000 --increment=256000000",
+    bandwidth_sample.TOOL: "--device=all --htod --mode=range --start=256000000 --end=512000000 --increment=256000000",
     nvbandwidth.TOOL: "-t host_to_device_memcpy_ce",
 }
 """What keeps the links busy, in the order of preference; repeated until all samples are taken."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError, ToolMissing
 from access.host import Host
-from probes import bandwidth_test, nvbandwidth
+from probes import bandwidth_sample, nvbandwidth
 from probes.cuda_samples import path_of, run_sample
 
 BEYOND_CACHES_BYTES = 256_000_000
@@ -38,19 +38,19 @@ def read(host: Host, devices: int) -> CopyBandwidth:
         ParseError: also where a device or direction has no figure.
     """
     try:
-        path = path_of(host, bandwidth_test.TOOL)
+        path = path_of(host, bandwidth_sample.TOOL)
     except ToolMissing:
         return from_nvbandwidth(nvbandwidth.read(host, NVBANDWIDTH_TESTS), devices)
     figures = tuple(_by_bandwidth_test(host, device, path) for device in range(devices))
-    return CopyBandwidth(bandwidth_test.TOOL, figures)
+    return CopyBandwidth(bandwidth_sample.TOOL, figures)
 
 
 def _by_bandwidth_test(host: Host, device: int, path: str) -> dict[str, float]:
     """The 32 MB of quick mode stay in newer cards' L2: D2D is measured again beyond it."""
-    figures = dict(bandwidth_test.read(host, device, path=path).gb_per_s)
+    figures = dict(bandwidth_sample.read(host, device, path=path).gb_per_s)
     size = BEYOND_CACHES_BYTES
     options = f"--device={device} --dtod --mode=range --start={size} --end={size} --increment={size}"
-    figures |= bandwidth_test.parse(run_sample(host, bandwidth_test.TOOL, options, path=path).stdout).gb_per_s
+    figures |= bandwidth_sample.parse(run_sample(host, bandwidth_sample.TOOL, options, path=path).stdout).gb_per_s
     return figures
 
 

@@ -1,4 +1,4 @@
-"""Programs of the CUDA samples: found by name, for their folder differs by version; and how they say that they failed."""
+"""Run programs of the CUDA samples: find them by name, because folders differ by version, and tell their failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ OLD_CODE = re.compile(r".{0,300}CUDA (?:Runtime|Driver) API error (?:= ?)?([0-9]
 LIBRARY = re.compile(r".{1,300}: error while loading shared libraries: (.{1,200}): cannot open shared object file.*")
 FAILURE = re.compile(r"\s*Cuda failure [^ ]{1,200}:[0-9]+: '(.{1,200})'")
 SAID = re.compile(
-    r"\s*(?:There (?:are|is) no (?:available )?device.*|!!!!!No devices found!!!!!|no CUDA-capable devices? (?:is|are|were) .*"
+    r"\s*(?:There (?:are|is) no (?:available )?device.*|!!!!!No devices found!!!!!|"
+    r"no CUDA-capable devices? (?:is|are|were) .*"
     r"|.*is running in <Compute Mode Prohibited>.*|!!!!!Invalid GPU number .*|Result = FAIL|FAILED)"
 )
 REMEDIES = {
@@ -51,7 +52,7 @@ REMEDIES = {
     "cuda-803": "library and module of the driver differ: reboot, or remove a foreign libcuda (cuda-compat)",
     "cuda-804": "the forward compatibility package does not support this card: remove cuda-compat",
     "cuda-999": "see dmesg (NVRM, Xid); reboot the machine",
-    "library-missing": "install the package that brings the library, or name its folder in /etc/ld.so.conf.d and run ldconfig",
+    "library-missing": "install the package of the library, or name its folder in /etc/ld.so.conf.d and run ldconfig",
 }
 
 

@@ -22,7 +22,8 @@ CORES = re.compile(
 )
 SINGLE = re.compile(r"\s*\( *([0-9]{1,5})\) Multiprocessors.*")
 PEER = re.compile(
-    r"\s*> Peer(?:-to-Peer \(P2P\))? access from .{1,200} \(GPU([0-9]{1,3})\) -> .{1,200} \(GPU([0-9]{1,3})\) ?: (Yes|No)"
+    r"\s*> Peer(?:-to-Peer \(P2P\))? access from .{1,200} "
+    r"\(GPU([0-9]{1,3})\) -> .{1,200} \(GPU([0-9]{1,3})\) ?: (Yes|No)"
 )
 SUMMARY = re.compile(r"\s*deviceQuery, CUDA Driver = CUDART, .*NumDevs = ([0-9]{1,3})(?:, Device.*)?")
 RESULT = re.compile(r"\s*Result = PASS")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from probes.pci_devices import GPU_CLASSES
 from probes.reading import bounded
+from probes.references import NVIDIA_VENDOR_ID
 
-NVIDIA = "10de"
 USER_DATA = """#cloud-config
 bootcmd:
   - - sh
@@ -55,7 +55,7 @@ def parse(text: str) -> tuple[BootReport, ...]:
             boot_id, gpus = words[0] if words else "", []
         elif kind == "PCI" and len(words) == 4:
             _, vendor, product, class_code = words
-            if vendor.removeprefix("0x") == NVIDIA and class_code.removeprefix("0x")[:4] in GPU_CLASSES:
+            if vendor.removeprefix("0x") == NVIDIA_VENDOR_ID and class_code.removeprefix("0x")[:4] in GPU_CLASSES:
                 gpus.append(product.removeprefix("0x"))
         elif kind == "END" and words and words[0] == boot_id:
             found.append(BootReport(boot_id, tuple(gpus)))

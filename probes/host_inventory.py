@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from access.errors import ParseError
 from access.host import Host, output_of
 from probes.reading import lines_of
+from probes.references import NVIDIA_VENDOR_ID
 
 FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
 CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"
@@ -17,7 +18,8 @@ _IOMMU_GROUPS = (
 # only widths: an idle card lowers the speed of its link, and that says nothing
 _LINKS = (
     "for device in /sys/bus/pci/devices/*; do "
-    "case $(cat $device/vendor $device/class 2>/dev/null | tr -d '\\n') in 0x10de0x030*) [ ! -e $device/max_link_width ] || "
+    f"case $(cat $device/vendor $device/class 2>/dev/null | tr -d '\\n') in 0x{NVIDIA_VENDOR_ID}0x030*) "
+    "[ ! -e $device/max_link_width ] || "
     'echo "link ${device##*/}=x$(cat $device/current_link_width) of x$(cat $device/max_link_width)";; esac; done; '
 )
 _CUDA = "echo \"cuda=$(/usr/local/cuda/bin/nvcc --version 2>/dev/null | sed -n 's/.*release \\([0-9.]*\\).*/\\1/p')\"; "
@@ -26,8 +28,8 @@ COMMAND = (
     f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
     f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
-    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader 2>/dev/null "
-    "| sed s/^/card=/; fi; true"
+    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
+    "2>/dev/null | sed s/^/card=/; fi; true"
 )
 _DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")
 

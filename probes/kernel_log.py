@@ -18,11 +18,13 @@ XID_START = re.compile(r"NVRM: Xid \(")
 PCI = re.compile(r"\b(?:PCI:)?((?:[0-9a-fA-F]{4,8}:)[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)\b")
 NVRM = re.compile(r"NVRM: ?(.*)")
 PROBE = re.compile(
-    r"nvidia: probe of (\S{1,40}) failed with error (-?[0-9]{1,5})|nvidia (\S{1,40}): probe with driver nvidia failed with error (-?[0-9]{1,5})"
+    r"nvidia: probe of (\S{1,40}) failed with error (-?[0-9]{1,5})"
+    r"|nvidia (\S{1,40}): probe with driver nvidia failed with error (-?[0-9]{1,5})"
 )
 FALLEN_OFF = re.compile(r"fallen off the bus", re.I)
 REFUSED = re.compile(
-    r"RmInitAdapter failed|not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M|None of the NVIDIA|is invalid:"
+    r"RmInitAdapter failed|not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M|"
+    r"None of the NVIDIA|is invalid:"
     r"|requires use of the NVIDIA open|API mismatch"
 )
 UNSUPPORTED = re.compile(r"not supported by|will ignore|requires use of the NVIDIA open")
@@ -57,7 +59,7 @@ HARMLESS_XIDS = frozenset({31, 45, 145})
 https://docs.nvidia.com/deploy/xid-errors/
 """
 RECOVERABLE_XIDS = HARMLESS_XIDS | {13, 43, 63, 92, 94}
-"""The card goes on: errors of an application (13, 43), remapped rows (63), corrected errors (92), contained ones (94)."""
+"""The card works on: errors of an application (13, 43), remapped rows (63), corrected (92), contained (94) ones."""
 FATAL_XIDS = frozenset({48, 61, 62, 64, 74, 79, 95, 119, 120, 140})
 """The card needs a reset or an exchange."""
 Severity = Literal["recoverable", "fatal", "unknown"]

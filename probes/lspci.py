@@ -10,20 +10,22 @@ from access.errors import ParseError, ToolFailure
 from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import is_call, transcript_of
+from probes.references import NVIDIA_VENDOR_ID
 
 TOOL = "lspci"
 ADDRESS = r"\s*((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
 TAIL = r"(?: \(rev ([0-9a-f]{2})\))?(?: \(prog-if ([0-9a-f]{2})[^)]{0,80}\))?"
 NAMED = re.compile(rf"{ADDRESS} ([A-Z0-9][^:\[\]]{{1,80}}?): (\S.{{0,300}}?){TAIL}")
 WITH_IDS = re.compile(
-    rf"{ADDRESS} (\S[^:\[\]]{{0,80}}?) \[([0-9a-f]{{4}})\]: (?:(\S.{{0,300}}?) )?\[([0-9a-f]{{4}}):([0-9a-f]{{4}})\]{TAIL}"
+    rf"{ADDRESS} (\S[^:\[\]]{{0,80}}?) \[([0-9a-f]{{4}})\]: (?:(\S.{{0,300}}?) )?"
+    rf"\[([0-9a-f]{{4}}):([0-9a-f]{{4}})\]{TAIL}"
 )
 NUMERIC = re.compile(rf"{ADDRESS} (?:Class )?([0-9a-f]{{4}}): ([0-9a-f]{{4}}):([0-9a-f]{{4}}){TAIL}")
 CLASS_IN_BRACKETS = re.compile(rf"{ADDRESS} [^:]{{1,80}} \[[0-9a-f]{{4}}\]:")
 PASSED_OVER = re.compile(
     r"\s*[0-9a-f]{2,3}:(?: [0-9a-f]{2}){1,16}|lspci: Unable to load libkmod resources: error -[0-9]{1,3}"
 )
-"""A dump of the configuration space; and what -k says where there is no index of modules: drivers are told all the same."""
+"""A dump of the configuration space, and what -k says without an index of modules: it still names the drivers."""
 DETAIL = re.compile(r"\s+(\S[^:]{1,40}?):\s+(\S.*)")
 SPEED, WIDTH = re.compile(r"\bSpeed ([0-9]{1,3}(?:\.[0-9])?)GT/s"), re.compile(r"\bWidth x([0-9]{1,2})\b")
 LINK = re.compile(r"\s+(LnkCap|LnkSta):\s+(.*)")
@@ -77,7 +79,7 @@ class LspciDevice:
     @property
     def is_nvidia(self) -> bool:
         """Whether NVIDIA made it, by its id, or by its name where no id is told."""
-        return self.vendor_id == "10de" if self.vendor_id else self.name.startswith("NVIDIA")
+        return self.vendor_id == NVIDIA_VENDOR_ID if self.vendor_id else self.name.startswith("NVIDIA")
 
     @property
     def is_nvidia_gpu(self) -> bool:
@@ -129,9 +131,15 @@ def _row(line: str, number: int) -> LspciDevice:
     else:
         raise ParseError(TOOL, "not a device, or cut off", line=line, line_number=number)
     return LspciDevice(
-        PciAddress(address), class_name, class_id, name or "", vendor, product, revision,
+        PciAddress(address),
+        class_name,
+        class_id,
+        name or "",
+        vendor,
+        product,
+        revision,
         is_reachable=ALL_ONES not in (revision, interface),
-    )  # fmt: skip
+    )
 
 
 def _is_cut_off(line: str) -> bool:

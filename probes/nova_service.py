@@ -1,4 +1,4 @@
-"""When one of Nova's services was started, and the configuration that it really has: on the host or in its container."""
+"""When a service of Nova was started, and the configuration that it really has: on the host or in its container."""
 
 from __future__ import annotations
 

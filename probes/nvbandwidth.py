@@ -149,9 +149,7 @@ def parse_text(text: str) -> NvBandwidth:
                 raise ToolFailure(TOOL, "failed", "the tool reports an error", line=line, line_number=number)
             raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
     _complete(run, lines)
-    return NvBandwidth(
-        run.version, run.runtime, run.driver, tuple(run.devices), run.matrices, tuple(run.waived)
-    )  # fmt: skip
+    return NvBandwidth(run.version, run.runtime, run.driver, tuple(run.devices), run.matrices, tuple(run.waived))
 
 
 def _names_the_host(line: str, following: list[str]) -> bool:

@@ -12,10 +12,13 @@ from access.errors import ParseError
 from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
+from probes.references import NVIDIA_VENDOR_ID
 
 TOOL = "sysfs PCI devices"
 COMMAND = r"""
-show() { if read -r one two three 2>/dev/null <"$1"; then row="$row $one${two:+_$two}${three:+_$three}"; else row="$row -"; fi; }
+show() {
+  if read -r one two three 2>/dev/null <"$1"; then row="$row $one${two:+_$two}${three:+_$three}"; else row="$row -"; fi
+}
 link() { if cd -P "$1" 2>/dev/null; then row="$row ${PWD##*/}"; else row="$row -"; fi; }
 for d in /sys/bus/pci/devices/*; do
   [ -e "$d" ] || continue
@@ -33,7 +36,7 @@ done; echo end
 """
 """One row a function, each value without blanks, - where there is none.
 
-A server has hundreds of functions: all but the configuration space of graphics cards is read without a process of its own.
+A server has hundreds of functions: only the configuration space of graphics cards is read by a process of its own.
 """
 SPEED = r"([0-9]{1,3}(?:\.[0-9])?_GT/s(?:_PCIe)?|Unknown(?:_speed)?|-)"
 ROW = re.compile(
@@ -72,12 +75,12 @@ class PciDevice:
     """Lanes as they are now; None without a link, or when it is down."""
     max_link_width: int | None = None
     is_answering: bool | None = None
-    """Whether its configuration space reads something else than ones; None when it was not read: graphics cards only."""
+    """Whether its configuration space reads other than all ones; None if it was not read: only graphics cards are."""
 
     @property
     def is_nvidia_gpu(self) -> bool:
         """Whether this is a GPU of NVIDIA, not its audio function or a bridge."""
-        return self.vendor_id == "10de" and self.class_code[:4] in GPU_CLASSES
+        return self.vendor_id == NVIDIA_VENDOR_ID and self.class_code[:4] in GPU_CLASSES
 
     @property
     def has_full_width(self) -> bool | None:

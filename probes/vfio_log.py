@@ -15,7 +15,8 @@ RESET = re.compile(
     r"(?:vfio-pci|pci|pcieport) (\S+): (?:not ready \d+ms after [^;]+; giving up|timed out waiting for pending)"
 )
 KILLED = re.compile(
-    r"(?:Out of memory: Kill(?:ed)? process|oom-kill:.*task=|Killed process) ?(\d*).*?\(?(qemu-kvm|qemu-system-\w+|CPU \d+/KVM)"
+    r"(?:Out of memory: Kill(?:ed)? process|oom-kill:.*task=|Killed process) ?(\d*).*?"
+    r"\(?(qemu-kvm|qemu-system-\w+|CPU \d+/KVM)"
 )
 LIMIT = 50
 

@@ -1,4 +1,4 @@
-"""`python -m provisioning COMMAND`."""
+"""`python -m provisioning preflight DIR…`, the former name of `python -m preflight DIR…`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from preflight import cli
 
 if sys.argv[1:2] == ["preflight"]:
     sys.exit(cli.main(sys.argv[2:]))
-print("usage: python -m provisioning preflight DIR…", file=sys.stderr)
+print("usage: python -m preflight DIR…", file=sys.stderr)
 sys.exit(64)

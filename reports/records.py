@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from access.errors import MeasurementError
+from reports.version import suite_version
 
 SCHEMA_VERSION = 2
 OUTPUT_LIMIT_CHARS = 4000
-SUITE_VERSION = "0.1.0"
+SUITE_VERSION = suite_version()
 RECORDS = "records.jsonl"
 LOWER_IS_BETTER = ("latency", "temperature", "time", "errors")
 

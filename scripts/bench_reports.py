@@ -76,7 +76,8 @@ def _opened(page: Path) -> dict[str, tuple[str, float, str]]:
             tab.evaluate(
                 """() => new Promise((done) => {
                   const start = performance.now(), status = document.getElementById("status");
-                  new MutationObserver(() => requestAnimationFrame(() => setTimeout(() => done(performance.now() - start))))
+                  const finish = () => setTimeout(() => done(performance.now() - start));
+                  new MutationObserver(() => requestAnimationFrame(finish))
                     .observe(status, {childList: true});
                   const search = document.getElementById("search");
                   search.value = "compute-77 cuda";

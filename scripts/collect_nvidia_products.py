@@ -1,6 +1,6 @@
 """Read NVIDIA's product ids and chips from pci.ids (Debian's package of that name).
 
-python scripts/collect_nvidia_products.py /usr/share/misc/pci.ids > preflight/data/nvidia_products.yaml
+python scripts/collect_nvidia_products.py /usr/share/misc/pci.ids > probes/references/nvidia_products.yaml
 """
 
 from __future__ import annotations

@@ -8,14 +8,16 @@ Made of probes/references; a test fails when docs/gpus.md is stale.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
-from probes.references import GpuModel, Source, gpu_models, sources
+from probes.references import NVIDIA_VENDOR_ID, GpuModel, Source, gpu_models, sources
 from probes.references.bands import LATENCY_SLACK, METRICS, SLACK, VIRTUALISED_SHARE, band, observations
 
 MADE_BY = "<!-- Made by scripts/list_gpus.py from probes/references; do not edit. -->"
+WIDTH = 120
 IDENTITY = {
     "named by the driver": "name",
-    "PCI product ids (10de:)": "product_ids",
+    f"PCI product ids ({NVIDIA_VENDOR_ID}:)": "product_ids",
     "compute capability": "compute_capability",
     "memory, GiB": "memory_gib",
     "SR-IOV (Nova)": "sriov",
@@ -43,47 +45,94 @@ BETWEEN = {
 def document() -> str:
     """The whole page."""
     models = list(gpu_models().values())
-    parts = [
-        MADE_BY,
+    parts = [MADE_BY, *_what_is_known(models), *_what_is_accepted(models), *_where_it_comes_from()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what_is_known(models: Sequence[GpuModel]) -> list[str]:
+    return [
         "# GPU models",
-        "The number behind a figure is its source, listed at the end. A figure that no source tells is left out, and a check\n"
-        "that needs it says *not verified*. The data are in `probes/references`; add a figure there, with its source.",
+        _paragraph(
+            "The number behind a figure is its source, listed at the end. A figure that no source tells is left "
+            "out, and a check that needs it says *not verified*. The data are in `probes/references`; add a figure "
+            "there, with its source."
+        ),
         "## Identity",
         "type-PF: the card has an SR-IOV capability, and Nova tracks it as `type-PF`; type-PCI: it has none.",
         _figures(models, IDENTITY),
         "## Link and memory",
         "They give the ceilings: a measured value above one is refused as no measurement.",
         _figures(models, PHYSICS),
+    ]
+
+
+def _what_is_accepted(models: Sequence[GpuModel]) -> list[str]:
+    head = ["model", *(f"{name}, {where}" for where in ("bare metal", "instance") for name in COPIES)]
+    copies = [
+        [model.model, *(_copy(model, metric, inside) for inside in (False, True) for metric in COPIES.values())]
+        for model in models
+    ]
+    pairs = [[model.model, *(_pair(model, kind) for kind in BETWEEN.values())] for model in models]
+    return [
         "## How copies are judged",
-        "Every card is measured three times in every direction, and its link and clocks are read while it copies. It is slow "
-        "when\nmost of its runs are below the minimum, or when it reaches less than 80 % of an equal card; so one noisy sample "
-        "fails no\ncard, and an idle link at generation 1 is no fault. The cause is named: `link-trained-narrow`,\n"
-        "`link-low-generation-under-load`, `throttling`, `slow-memory`, `wrong-socket` (slower than an equal card over an equal\n"
-        "link), `slow-link`; between cards `p2p-not-exposed` and `slow-between-cards`.",
+        _paragraph(
+            "Every card is measured three times in every direction, and its link and clocks are read while it copies. "
+            "A card is slow if at least half of its runs are below the minimum, or if it reaches less than 80 % of an "
+            "equal card; so one noisy sample fails no card, and an idle link at generation 1 is no fault. The cause is "
+            "named: `link-trained-narrow`, `link-low-generation-under-load`, `throttling`, `slow-memory`, "
+            "`wrong-socket` (slower than an equal card over an equal link), `slow-link`; between cards "
+            "`p2p-not-exposed` and `slow-between-cards`."
+        ),
         "## Accepted copies of one card, GB/s",
-        f"At least so much, then the ceiling. A minimum is {SLACK:.0%} of the lowest value that was observed on a machine in "
-        "good\norder: of this model if there is one, else of models with a link of the same generation (D2D: of all models), "
-        f"scaled by\nthe ceiling. In an instance a link carries {VIRTUALISED_SHARE:.0%} where nothing was observed in one. "
-        "–: not verified unless the\ncloud file says what is good.",
-        _table(["model", *(f"{name}, {where}" for where in ("bare metal", "instance") for name in COPIES)],
-               [[model.model, *(_copy(model, metric, inside) for inside in (False, True) for metric in COPIES.values())]
-                for model in models]),
+        _paragraph(
+            f"The minimum, then the ceiling. A minimum is {SLACK:.0%} of the lowest value that was observed on a "
+            "machine "
+            "in good order: of this model if there is one, else of models with a link of the same generation (D2D: of "
+            "all models), scaled by the ceiling. In an instance a link carries "
+            f"{VIRTUALISED_SHARE:.0%} where nothing was observed in one. –: not verified unless the cloud file "
+            "says what "
+            "is good."
+        ),
+        _table(head, copies),
         "## Accepted copies between two cards",
-        f"GB/s at least, us at most ({LATENCY_SLACK:g} times the highest that was observed). NVLink: as many between the two "
-        "as the\nmodel has; for fewer the minimum is scaled. In brackets: in an instance.",
-        _table(["model", *BETWEEN], [[model.model, *(_pair(model, way) for way in BETWEEN.values())] for model in models]),
+        _paragraph(
+            f"The minimum in GB/s, the maximum in us ({LATENCY_SLACK:g} times the highest that was observed). "
+            "NVLink: as many between the two as the model has; for fewer the minimum is scaled. In brackets: in an instance."
+        ),
+        _table(["model", *BETWEEN], pairs),
         "## Metrics",
-        "Names for `thresholds` in a cloud file (minimum in GB/s, maximum in us, always with a reason):\n"
-        + ", ".join(f"`{metric}`" for metric in METRICS)
-        + ".\n`p2p` alone means every pair, whatever its way: with it, pairs without P2P are refused if they are too slow.",
+        _paragraph(
+            "Names for `thresholds` in a cloud file (minimum in GB/s, maximum in us, always with a reason): "
+            + ", ".join(f"`{metric}`" for metric in METRICS)
+            + ". `p2p` alone means every pair, whatever its path: with it, pairs without P2P are refused if they are "
+            "too slow."
+        ),
+    ]
+
+
+def _where_it_comes_from() -> list[str]:
+    head = ["metric", "model", "NVLinks", "where", "lowest", "highest"]
+    observed = [
+        [
+            seen.metric,
+            seen.model,
+            str(seen.nvlinks or ""),
+            _where(seen.virtualised),
+            f"{seen.lowest:g}",
+            f"{seen.highest:g} {_reference(seen.source)}",
+        ]
+        for seen in observations()
+    ]
+    return [
         "## Observed runs",
-        _table(["metric", "model", "NVLinks", "where", "lowest", "highest"], [
-            [seen.metric, seen.model, str(seen.nvlinks or ""), _where(seen.virtualised), f"{seen.lowest:g}",
-             f"{seen.highest:g} {_reference(seen.source)}"] for seen in observations()]),
+        _table(head, observed),
         "## Sources",
         "\n".join(f"{number}. {_linked(source)}" for number, source in enumerate(sources().values(), start=1)),
-    ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    ]
+
+
+def _paragraph(text: str) -> str:
+    return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _figures(models: Iterable[GpuModel], columns: dict[str, str]) -> str:
@@ -111,12 +160,12 @@ def _copy(model: GpuModel, metric: str, virtualised: bool) -> str:
     return ("–" if found.minimum is None else f"{found.minimum:g}") + ceiling
 
 
-def _pair(model: GpuModel, way: str) -> str:
+def _pair(model: GpuModel, kind: str) -> str:
     cells = []
     for virtualised in (False, True):
-        speed = band(model, f"bandwidth.{way}", virtualised=virtualised, nvlinks=None)
-        delay = band(model, f"latency.{way}", virtualised=virtualised, nvlinks=None)
-        if way == "p2p_nvlink" and not model.nvlinks:
+        speed = band(model, f"bandwidth.{kind}", virtualised=virtualised, nvlinks=None)
+        delay = band(model, f"latency.{kind}", virtualised=virtualised, nvlinks=None)
+        if kind == "p2p_nvlink" and not model.nvlinks:
             return ""
         cells.append(f"{_or_dash(speed.minimum)} GB/s, {_or_dash(delay.maximum)} us")
     return cells[0] if cells[0] == cells[1] else f"{cells[0]} ({cells[1]})"

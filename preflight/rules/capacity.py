@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.releases import load_data
 from preflight.rules.heat_templates import resolve
 
-QUOTA_BELOW_FLAVOR = Rule("GP801", "The quota is smaller than one instance of the flavor", Severity.ERROR, "at the first instance: 403, 'Quota exceeded for cores / ram'", "https://docs.openstack.org/nova/latest/admin/quotas.html")  # fmt: skip
-SHORT_DEADLINE = Rule("GP802", "The wait condition ends before CUDA can be installed", Severity.ERROR, "CREATE_FAILED: 'WaitConditionTimeout' while the packages are still installed", "https://docs.openstack.org/heat/latest/template_guide/openstack.html#OS::Heat::WaitCondition")  # fmt: skip
-SHORT_DEPLOY = Rule("GP803", "The deploy's time limit is shorter than a deploy takes", Severity.WARNING, "the deploy is cut off: 'Stack overcloud CREATE_FAILED, timed out'", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/deployment/install_overcloud.html")  # fmt: skip
-TOO_LITTLE_MEMORY = Rule("GP804", "A GPU flavor with too little memory for CUDA", Severity.WARNING, "ACTIVE, and the guest kills the installer: 'Out of memory'", "https://docs.openstack.org/nova/latest/user/flavors.html")  # fmt: skip
-LITTLE_LEFT_FOR_HOST = Rule("GP805", "Little memory is kept for a host with passed-through cards", Severity.WARNING, "under load: the host kills an instance, 'Out of memory: Killed process (qemu-kvm)'", "https://docs.openstack.org/nova/latest/configuration/config.html#DEFAULT.reserved_host_memory_mb")  # fmt: skip
-QUOTA_BELOW_STACK = Rule("GP806", "The quota is smaller than the instances of the stack together", Severity.ERROR, "at the instance that is too many: 403, 'Quota exceeded for cores / ram / instances'", "https://docs.openstack.org/nova/latest/admin/quotas.html")  # fmt: skip
+QUOTA_BELOW_FLAVOR = rule("GP801")
+SHORT_DEADLINE = rule("GP802")
+SHORT_DEPLOY = rule("GP803")
+TOO_LITTLE_MEMORY = rule("GP804")
+LITTLE_LEFT_FOR_HOST = rule("GP805")
+QUOTA_BELOW_STACK = rule("GP806")
 RULES = (QUOTA_BELOW_FLAVOR, SHORT_DEADLINE, SHORT_DEPLOY, TOO_LITTLE_MEMORY, LITTLE_LEFT_FOR_HOST, QUOTA_BELOW_STACK)
 LEAST_GUEST_MB = 2048
 LEAST_HOST_MB = 2048
@@ -25,7 +26,7 @@ INSTALLED = {
     "samples": re.compile(r"\bmake\b"),
     "update": re.compile(r"\b(?:yum|dnf)\s+(?:-\S+\s+)*(?:update|upgrade)|apt-get\s+(?:-\S+\s+)*(?:dist-)?upgrade"),
 }
-"""What takes time in a guest's script; seconds of each: data/cuda.yaml."""
+"""What takes time in a guest's script; seconds of each: data/install_times.yaml."""
 DEPLOY_MINUTES = 30
 QUOTA_OPTIONS = {"--cores": "vcpus", "--ram": "ram", "--instances": "instances"}
 
@@ -109,21 +110,33 @@ def _whole_stack(deployment: Deployment, flavors: dict[str, dict[str, int]]) -> 
                 need = len(names) if key == "instances" else sum(flavors[name].get(key, 0) for name in names)
                 one = 1 if key == "instances" else max(flavors[name].get(key, 0) for name in names)
                 if one <= limit < need:
-                    yield QUOTA_BELOW_STACK.at(place, f"{key}: {limit}", f"the {len(names)} instances of {template.path.name} need {need}", f"at least {need}")  # fmt: skip
+                    yield QUOTA_BELOW_STACK.at(
+                        place,
+                        f"{key}: {limit}",
+                        f"the {len(names)} instances of {template.path.name} need {need}",
+                        f"at least {need}",
+                    )
 
 
 def _memory(deployment: Deployment) -> Iterator[Finding]:
     for use in deployment.flavor_uses:
         if use.ram_mb is not None and use.ram_mb < LEAST_GUEST_MB:
-            yield TOO_LITTLE_MEMORY.at(use.place, f"ram: {use.ram_mb}", "driver and toolkit need 2 GB to install", "ram: 8192 or more")  # fmt: skip
+            yield TOO_LITTLE_MEMORY.at(
+                use.place, f"ram: {use.ram_mb}", "driver and toolkit need 2 GB to install", "ram: 8192 or more"
+            )
     for _, name, value in deployment.role_parameters:
         kept = _number(value.text) if name.text == "NovaReservedHostMemory" else None
         if kept is not None and kept < LEAST_HOST_MB and deployment.gives_gpus:
-            yield LITTLE_LEFT_FOR_HOST.at(value.place, f"{name.text}: {kept}", "instances with cards hold all of their memory pinned, the host's own services have the rest", f"{name.text}: 4096")  # fmt: skip
+            yield LITTLE_LEFT_FOR_HOST.at(
+                value.place,
+                f"{name.text}: {kept}",
+                "instances with cards hold all of their memory pinned, the host's own services have the rest",
+                f"{name.text}: 4096",
+            )
 
 
 def _deadlines(deployment: Deployment) -> Iterator[Finding]:
-    seconds_of: dict[str, int] = load_data("cuda.yaml")["install_s"]
+    seconds_of: dict[str, int] = load_data("install_times.yaml")
     for template in deployment.files.templates:
         text = "\n".join(script.text for script in deployment.files.embedded_scripts if script.path == template.path)
         parts = [part for part, pattern in INSTALLED.items() if pattern.search(text)]
@@ -137,6 +150,8 @@ def _deadlines(deployment: Deployment) -> Iterator[Finding]:
             seconds = _number(resolve(template, timeout))
             if seconds is not None and seconds < need:
                 yield SHORT_DEADLINE.at(
-                    timeout.place, f"timeout: {seconds}", f"{', '.join(parts)} may take {need} s together",
+                    timeout.place,
+                    f"timeout: {seconds}",
+                    f"{', '.join(parts)} may take {need} s together",
                     f"timeout: {max(3600, need)}",
-                )  # fmt: skip
+                )

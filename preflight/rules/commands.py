@@ -6,27 +6,35 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place, Replacement, Rule, Severity
+from preflight.finding import Finding, Place, Replacement
 from preflight.shell_source import Command, Script
 
-SHELL = "https://www.gnu.org/software/bash/manual/bash.html#Escape-Character"
-CLIENT = "https://docs.openstack.org/python-openstackclient/latest/cli/command-list.html"
-LOST_BACKSLASH = Rule("GP601", "A line continuation without its backslash", Severity.ERROR, "the options after it never reach the command: 'command not found', or silence after exec", SHELL)  # fmt: skip
-SPACE_AFTER_BACKSLASH = Rule("GP602", "White space behind a backslash at the end of a line", Severity.ERROR, "the command ends here; the next line runs as a command of its own", SHELL)  # fmt: skip
-USED_BEFORE_MADE = Rule("GP603", "A project, user or file is used before it is made", Severity.ERROR, "the command fails: 'No project with a name or ID of … exists'", CLIENT)  # fmt: skip
-NOT_WAITED_FOR = Rule("GP604", "The next command needs a stack that nobody waits for", Severity.WARNING, "now and then: the user or network does not exist yet", CLIENT)  # fmt: skip
-FILE_NOT_THERE = Rule("GP605", "A script names a file that is not among these files", Severity.ERROR, "the command stops: no such file", CLIENT)  # fmt: skip
-MAKE_WITHOUT_LIMIT = Rule("GP606", "make -j with a number that may be 0 or missing", Severity.ERROR, "make stops: 'the -j option requires a positive integer argument'; or starts every job at once", "https://www.gnu.org/software/make/manual/make.html#Parallel")  # fmt: skip
-COMPILER_FLAG_FOR_MAKE = Rule("GP607", "A compiler's flag given to make", Severity.WARNING, "nowhere: make takes -W… for a file name, the compiler never sees it", "https://www.gnu.org/software/make/manual/make.html#Options-Summary")  # fmt: skip
-WORKING_DIRECTORY = Rule("GP608", "mkdir without -p in a script that runs more than once", Severity.WARNING, "at the second run: 'File exists'", "https://man7.org/linux/man-pages/man1/mkdir.1.html")  # fmt: skip
-GLUED = Rule("GP619", "A continuation that joins two words", Severity.ERROR, "the command stops: 'unrecognized arguments', or a file that is not there", SHELL)  # fmt: skip
+LOST_BACKSLASH = rule("GP601")
+SPACE_AFTER_BACKSLASH = rule("GP602")
+USED_BEFORE_MADE = rule("GP603")
+NOT_WAITED_FOR = rule("GP604")
+FILE_NOT_THERE = rule("GP605")
+MAKE_WITHOUT_LIMIT = rule("GP606")
+COMPILER_FLAG_FOR_MAKE = rule("GP607")
+WORKING_DIRECTORY = rule("GP608")
+GLUED = rule("GP619")
 RULES = (
-    GLUED, LOST_BACKSLASH, SPACE_AFTER_BACKSLASH, USED_BEFORE_MADE, NOT_WAITED_FOR, FILE_NOT_THERE, MAKE_WITHOUT_LIMIT,
-    COMPILER_FLAG_FOR_MAKE, WORKING_DIRECTORY,
-)  # fmt: skip
+    GLUED,
+    LOST_BACKSLASH,
+    SPACE_AFTER_BACKSLASH,
+    USED_BEFORE_MADE,
+    NOT_WAITED_FOR,
+    FILE_NOT_THERE,
+    MAKE_WITHOUT_LIMIT,
+    COMPILER_FLAG_FOR_MAKE,
+    WORKING_DIRECTORY,
+)
 BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+$")
-MAKE_JOBS = re.compile(r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))")  # fmt: skip
+MAKE_JOBS = re.compile(
+    r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))"
+)
 MAKE_WARNING = re.compile(r"\bmake\b.*\s(?P<flag>-W(?:no-|all\b|error\b|extra\b)\S*)")
 MKDIR = re.compile(r"^\s*(?:sudo\s+)?mkdir\s+(?!.*-\w*p)(?P<path>\S+)")
 CLOUD_WORK = re.compile(r"^\s*(?:sudo\s+)?(?:openstack|virt-customize|nova|glance|heat)\s", re.M)
@@ -52,21 +60,30 @@ def _continuations(script: Script) -> Iterator[Finding]:
         following = script.lines[index + 1] if index + 1 < len(script.lines) else ""
         if re.search(r"[\w/.]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
             yield GLUED.at(
-                script.place(index, len(line)), line, f"the shell takes backslash and line end away: …{line[-9:-1]}{following[:9]}…",
-                f"{line[:-1].strip()} \\", Replacement("\\", " \\"),
-            )  # fmt: skip
+                script.place(index, len(line)),
+                line,
+                f"the shell takes backslash and line end away: …{line[-9:-1]}{following[:9]}…",
+                f"{line[:-1].strip()} \\",
+                Replacement("\\", " \\"),
+            )
         if BLANK_AFTER_BACKSLASH.search(line) and not line.lstrip().startswith("#"):
             column = len(line.rstrip())
             yield SPACE_AFTER_BACKSLASH.at(
-                script.place(index, column), line, "the backslash escapes the space, not the line's end",
-                "end the line with the backslash", Replacement(line[column - 1 :], "\\"),
-            )  # fmt: skip
+                script.place(index, column),
+                line,
+                "the backslash escapes the space, not the line's end",
+                "end the line with the backslash",
+                Replacement(line[column - 1 :], "\\"),
+            )
         if _continues_without_backslash(script.lines, index):
             column = len(line.rstrip()) or 1
             yield LOST_BACKSLASH.at(
-                script.place(index, column), line, f"the next line starts with an option: {script.lines[index + 1].strip()}",
-                f"{line.strip()} \\", Replacement(line.rstrip()[-1:], line.rstrip()[-1:] + " \\"),
-            )  # fmt: skip
+                script.place(index, column),
+                line,
+                f"the next line starts with an option: {script.lines[index + 1].strip()}",
+                f"{line.strip()} \\",
+                Replacement(line.rstrip()[-1:], line.rstrip()[-1:] + " \\"),
+            )
 
 
 def _continues_without_backslash(lines: tuple[str, ...], index: int) -> bool:
@@ -126,9 +143,11 @@ def _order(deployment: Deployment, commands: list[Command]) -> Iterator[Finding]
         before = [command for command in commands[: commands.index(quota)] if _makes(deployment, command, project)]
         if later and not before:
             yield USED_BEFORE_MADE.at(
-                quota.place, quota.text, f"project '{project}' is made later, in line {later[0].place.line}",
+                quota.place,
+                quota.text,
+                f"project '{project}' is made later, in line {later[0].place.line}",
                 f"set the quota after line {later[0].place.line}",
-            )  # fmt: skip
+            )
     yield from _unwaited(commands)
 
 
@@ -152,9 +171,11 @@ def _unwaited(commands: list[Command]) -> Iterator[Finding]:
         for later in commands[index + 1 :]:
             if later.runs("openstack", "stack", "create") or later.runs("openstack", "server", "create"):
                 yield NOT_WAITED_FOR.at(
-                    command.place, command.text, f"the command returns at once; line {later.place.line} needs what it makes",
+                    command.place,
+                    command.text,
+                    f"the command returns at once; line {later.place.line} needs what it makes",
                     f"{command.text} --wait",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -166,9 +187,11 @@ def _files(deployment: Deployment, script: Script) -> Iterator[Finding]:
             for value in command.options(option):
                 if RELATIVE_FILE.match(value) and command.runs("openstack") and _is_missing(roots, value):
                     yield FILE_NOT_THERE.at(
-                        _place_of(script, command, value), value, "its directory is here, the file is not",
+                        _place_of(script, command, value),
+                        value,
+                        "its directory is here, the file is not",
                         "add the file, or correct the name",
-                    )  # fmt: skip
+                    )
 
 
 def _is_missing(roots: list[Path], value: str) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Rule, Severity
+from preflight.finding import Finding
 from preflight.rules.kernel_arguments import EFI, MKCONFIG
 
-NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
-NO_VALID_HOST = "after the deploy, at the first GPU instance: 'No valid host was found'"
-NOT_DECLARED = Rule("GP222", "A whitelisted card that no declared host has", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)
-NOT_WHITELISTED = Rule("GP223", "A declared card that no whitelist entry allows", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-TOO_MANY_CARDS = Rule("GP224", "A flavor asks for more cards than any declared host has", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-UEFI_HOST = Rule("GP414", "The boot configuration of BIOS machines is written, and a GPU host is declared as UEFI", Severity.ERROR, "at the first GPU instance: 'host doesn't support passthrough of host PCI devices'", "https://docs.redhat.com/en/documentation/red_hat_enterprise_linux/7/html/system_administrators_guide/ch-working_with_the_grub_2_boot_loader")  # fmt: skip
+NOT_DECLARED = rule("GP222")
+NOT_WHITELISTED = rule("GP223")
+TOO_MANY_CARDS = rule("GP224")
+UEFI_HOST = rule("GP414")
 RULES = (NOT_DECLARED, NOT_WHITELISTED, TOO_MANY_CARDS, UEFI_HOST)
 
 
@@ -28,9 +27,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         product = entry.text("product_id")
         if product not in (None, "*") and declared.cards and (entry.text("vendor_id"), product) not in declared.cards:
             yield NOT_DECLARED.at(
-                entry.fields["product_id"].place, f"{entry.text('vendor_id')}:{product}", f"the cloud file declares {names}",
+                entry.fields["product_id"].place,
+                f"{entry.text('vendor_id')}:{product}",
+                f"the cloud file declares {names}",
                 "the id of the declared card, or declare this one",
-            )  # fmt: skip
+            )
     for (vendor, product), node in declared.cards.items():
         if gpus and not any(
             entry.text("vendor_id") == vendor and entry.text("product_id") in (None, "*", product) for entry in gpus
@@ -42,7 +43,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     for use in deployment.flavor_uses:
         asked = sum(int(count) for _, count in use.aliases if count.isdigit())
         if most and asked > most:
-            yield TOO_MANY_CARDS.at(use.place, use.request, f"no declared host has more than {most}", f"ask for at most {most}")  # fmt: skip
+            yield TOO_MANY_CARDS.at(
+                use.place, use.request, f"no declared host has more than {most}", f"ask for at most {most}"
+            )
     yield from _firmware(deployment)
 
 
@@ -53,6 +56,8 @@ def _firmware(deployment: Deployment) -> Iterator[Finding]:
         for place, found in script.search(MKCONFIG):
             if not EFI.search(script.text):
                 yield UEFI_HOST.at(
-                    place, found[0], f"{found['target']} is not what a UEFI machine boots from",
+                    place,
+                    found[0],
+                    f"{found['target']} is not what a UEFI machine boots from",
                     "if [ -d /sys/firmware/efi ]: write what /etc/grub2-efi.cfg points to",
-                )  # fmt: skip
+                )

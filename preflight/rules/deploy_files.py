@@ -6,22 +6,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from preflight.catalogue import rule
 from preflight.client import TEMPLATES, DeployCommand, left_out_because, match
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.yaml_source import Node
 
-CLIENT = "https://opendev.org/openstack/python-tripleoclient/src/branch/stable/queens/tripleoclient/utils.py"
-SILENT = "nowhere: the deploy is green and the settings are missing; seen as 'No valid host was found' at the first GPU instance"
-IGNORED_FILE = Rule("GP102", "An environment file is silently left out", Severity.ERROR, SILENT, CLIENT)
-NOT_DEPLOYED = Rule("GP109", "The deploy command does not name an environment file with GPU settings", Severity.ERROR, SILENT, CLIENT)  # fmt: skip
-OVERRIDDEN = Rule("GP110", "A later environment file replaces a GPU setting", Severity.WARNING, "nowhere: lists and values are replaced as a whole, only mappings are merged", CLIENT)  # fmt: skip
-UNKNOWN_ROLE = Rule("GP111", "Settings for a role that the roles file does not have", Severity.ERROR, SILENT, "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html")  # fmt: skip
-NO_SUCH_DIRECTORY = Rule("GP112", "--environment-directory names a directory that is not there", Severity.ERROR, "the deploy stops: 'Error: The following environment directories were not found'", CLIENT)  # fmt: skip
-NAMED_OTHERWISE = Rule("GP113", "The deploy command names a file whose ending is another", Severity.ERROR, "the deploy stops: 'Error: The following files were not found'", CLIENT)  # fmt: skip
-WRONG_SECTION = Rule("GP114", "A service's parameter below `parameters:`", Severity.ERROR, "the deploy stops: 'The Parameter (…) was not defined in template'", "https://docs.openstack.org/heat/latest/template_guide/environment.html")  # fmt: skip
+IGNORED_FILE = rule("GP102")
+NOT_DEPLOYED = rule("GP109")
+OVERRIDDEN = rule("GP110")
+UNKNOWN_ROLE = rule("GP111")
+NO_SUCH_DIRECTORY = rule("GP112")
+NAMED_OTHERWISE = rule("GP113")
+WRONG_SECTION = rule("GP114")
 RULES = (IGNORED_FILE, NOT_DEPLOYED, OVERRIDDEN, UNKNOWN_ROLE, NO_SUCH_DIRECTORY, NAMED_OTHERWISE, WRONG_SECTION)
-GPU_SETTINGS = re.compile(r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci")  # fmt: skip
+GPU_SETTINGS = re.compile(
+    r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci"
+)
 REPLACED = re.compile(r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|\w*KernelArgs")
 ROLE_NAME = re.compile(r"(?P<role>[A-Z]\w*?)(?:Parameters|ExtraConfig|KernelArgs)\Z")
 EVERY_ROLE = {"", "NovaCompute", "BlockStorage", "ObjectStorage", "CephStorage", "SwiftStorage"}
@@ -41,9 +42,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         for name, _ in block.items() if block and environment.get("heat_template_version") is None else ():
             if REPLACED.fullmatch(name.text):
                 yield WRONG_SECTION.at(
-                    name.place, name.text, "`parameters:` reaches the top template only, and that one does not declare it",
+                    name.place,
+                    name.text,
+                    "`parameters:` reaches the top template only, and that one does not declare it",
                     "put it below `parameter_defaults:`",
-                )  # fmt: skip
+                )
 
 
 def _ignored(deployment: Deployment) -> Iterator[Finding]:
@@ -97,9 +100,11 @@ def _not_deployed(deployment: Deployment, deploy: DeployCommand) -> Iterator[Fin
         found = next((node for node in environment.walk() if GPU_SETTINGS.search(node.text)), None)
         if found is not None:
             yield NOT_DEPLOYED.at(
-                found.place, found.text, f"{deploy.command.place.path.name} reads other files of this directory, not this one",
+                found.place,
+                found.text,
+                f"{deploy.command.place.path.name} reads other files of this directory, not this one",
                 f"add -e {path.name} to the command in line {deploy.command.place.line}",
-            )  # fmt: skip
+            )
 
 
 def _overridden(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]:
@@ -112,9 +117,11 @@ def _overridden(deployment: Deployment, deploy: DeployCommand) -> Iterator[Findi
             before = first.get(name.text)
             if before is not None and _content(before[1]) != _content(value):
                 yield OVERRIDDEN.at(
-                    before[0].place, name.text, f"{environment.path.name} is read later and sets it, too (line {name.place.line})",
+                    before[0].place,
+                    name.text,
+                    f"{environment.path.name} is read later and sets it, too (line {name.place.line})",
                     "set it in one file only, with everything in it",
-                )  # fmt: skip
+                )
             first[name.text] = (name, value)
 
 
@@ -131,9 +138,11 @@ def _roles(deployment: Deployment) -> Iterator[Finding]:
         if found is None or found["role"] in known or not _is_for_gpus(name, value):
             continue
         yield UNKNOWN_ROLE.at(
-            name.place, name.text, f"the roles file has {', '.join(sorted(deployment.roles))}",
+            name.place,
+            name.text,
+            f"the roles file has {', '.join(sorted(deployment.roles))}",
             f"name one of these roles, or add {found['role']} to the roles file",
-        )  # fmt: skip
+        )
 
 
 def _is_for_gpus(name: Node, value: Node) -> bool:

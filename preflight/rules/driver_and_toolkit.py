@@ -5,34 +5,72 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Rule, Severity
-from preflight.releases import load_data
+from preflight.finding import Finding, Place
 from preflight.shell_source import Script
-from probes.references.products import architectures, nvidia_products, oldest_driver_for_cuda, version
+from probes.references import NVIDIA_VENDOR_ID
+from probes.references.architectures import architectures
+from probes.references.cuda import (
+    first_repository_package_with_new_key,
+    last_samples_script,
+    oldest_driver_for_cuda,
+    version,
+)
+from probes.references.products import nvidia_products
 
-DRIVERS = "https://docs.nvidia.com/datacenter/tesla/drivers/"
-CUDA_NOTES = "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/"
-OPEN_MODULE = Rule("GP708", "The open kernel module for a card that it does not take", Severity.ERROR, "dmesg of the guest: 'not supported by open nvidia.ko because it does not include the required GPU System Processor'", "https://github.com/NVIDIA/open-gpu-kernel-modules")  # fmt: skip
-RETIRED_KEY = Rule("GP709", "A repository package with the key that NVIDIA has retired", Severity.ERROR, "inside cloud-init: 'NO_PUBKEY A4B469963BF863CC', or 'GPG check FAILED'", "https://developer.nvidia.com/blog/updating-the-cuda-linux-gpg-repository-key/")  # fmt: skip
-SAMPLES_GONE = Rule("GP710", "CUDA samples where this version has none", Severity.ERROR, "inside cloud-init, unseen: 'No such file or directory'", "https://github.com/NVIDIA/cuda-samples/blob/master/CHANGELOG.md")  # fmt: skip
-NOUVEAU_STAYS = Rule("GP711", "The driver's .run installer while nouveau may hold the card", Severity.ERROR, "the installer stops: 'The Nouveau kernel driver is currently in use by your system'", "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/#disabling-nouveau")  # fmt: skip
-SECURE_BOOT = Rule("GP712", "Secure Boot for guests whose driver module nobody signs", Severity.ERROR, "in the guest: modprobe nvidia says 'Required key not available'", "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/")  # fmt: skip
-VGPU_DRIVER = Rule("GP713", "A vGPU driver for a card that is passed through whole", Severity.ERROR, "dmesg of the guest: 'not supported by the NVIDIA … driver release'", "https://docs.nvidia.com/vgpu/")  # fmt: skip
-CUDA_AND_CARD = Rule("GP714", "A CUDA version that does not know this generation of cards", Severity.ERROR, "at the first kernel launch: 'no kernel image is available for execution on the device'", CUDA_NOTES)  # fmt: skip
-DRIVER_AND_CARD = Rule("GP715", "A driver branch that does not take this card", Severity.ERROR, "dmesg of the guest: 'The NVIDIA … driver will ignore this GPU', or 'not supported'", DRIVERS)  # fmt: skip
-DRIVER_AND_CUDA = Rule("GP716", "A driver too old for the CUDA version", Severity.ERROR, "every CUDA program: 'CUDA driver version is insufficient for CUDA runtime version'", CUDA_NOTES)  # fmt: skip
-REPOSITORY_AND_IMAGE = Rule("GP717", "A CUDA repository for another distribution than the image's", Severity.ERROR, "inside cloud-init: packages that cannot be installed, 'nothing provides …'", "https://developer.download.nvidia.com/compute/cuda/repos/")  # fmt: skip
-RULES = (OPEN_MODULE, RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, VGPU_DRIVER, CUDA_AND_CARD, DRIVER_AND_CARD, DRIVER_AND_CUDA, REPOSITORY_AND_IMAGE)  # fmt: skip
+OPEN_MODULE = rule("GP708")
+PROPRIETARY_MODULE = rule("GP718")
+RETIRED_KEY = rule("GP709")
+SAMPLES_GONE = rule("GP710")
+NOUVEAU_STAYS = rule("GP711")
+SECURE_BOOT = rule("GP712")
+VGPU_DRIVER = rule("GP713")
+CUDA_AND_CARD = rule("GP714")
+DRIVER_AND_CARD = rule("GP715")
+DRIVER_AND_CUDA = rule("GP716")
+REPOSITORY_AND_IMAGE = rule("GP717")
+RULES = (
+    OPEN_MODULE,
+    PROPRIETARY_MODULE,
+    RETIRED_KEY,
+    SAMPLES_GONE,
+    NOUVEAU_STAYS,
+    SECURE_BOOT,
+    VGPU_DRIVER,
+    CUDA_AND_CARD,
+    DRIVER_AND_CARD,
+    DRIVER_AND_CUDA,
+    REPOSITORY_AND_IMAGE,
+)
 
 ABOUT_NVIDIA = re.compile(r"nvidia|cuda", re.I)
-OPEN = re.compile(r"\bnvidia-open\b|nvidia-driver:(?:\d+|latest|open)-?(?:open|dkms)?\S*open\S*|nvidia-driver:open-dkms|kmod-nvidia-open\S*|nvidia-(?:dkms|driver|headless)-\d+(?:-server)?-open|(?:-m=?|--kernel-module-build-directory=|-M\s+)(?:kernel-)?open|--kernel-module-type=open")  # fmt: skip
-BRANCH = re.compile(r"\b(?:cuda-drivers|nvidia-driver(?:-branch)?|nvidia-dkms|nvidia-headless|nvidia-driver-cuda|kmod-nvidia)[-:](?:branch-)?(?P<branch>\d{3})\b|NVIDIA-Linux-\w+-(?P<run>\d{3})\.[\d.]+(?:-\w+)*\.run")  # fmt: skip
-CUDA = re.compile(r"\b(?:cuda|cuda-toolkit|cuda-samples|cuda-runtime)-(?P<major>\d{1,2})[-.](?P<minor>\d)\b|/usr/local/cuda-(?P<path>\d{1,2}\.\d)\b")  # fmt: skip
+OPEN = re.compile(
+    r"\bnvidia-open\b"
+    r"|nvidia-driver:(?:\d+|latest|open)-?(?:open|dkms)?\S*open\S*|nvidia-driver:open-dkms"
+    r"|kmod-nvidia-open\S*"
+    r"|nvidia-(?:dkms|driver|headless)-\d+(?:-server)?-open"
+    r"|(?:-m=?|--kernel-module-build-directory=|-M\s+)(?:kernel-)?open|--kernel-module-type=open"
+)
+PROPRIETARY = re.compile(
+    r"nvidia-driver:(?:\d{3}|latest)(?:-dkms)?(?![\w-])"
+    r"|kmod-nvidia-(?:\d{3}|latest)-dkms\b"
+    r"|\bnvidia-(?:dkms|driver|headless)-\d{3}(?:-server)?(?![\w.-])"
+    r"|--kernel-module-type=proprietary"
+    r"|(?:-m=|--kernel-module-build-directory=|-M\s+)(?:kernel(?![\w-])|proprietary)"
+)
+BRANCH = re.compile(
+    r"\b(?:cuda-drivers|nvidia-driver(?:-branch)?|nvidia-dkms|nvidia-headless|nvidia-driver-cuda|kmod-nvidia)"
+    r"[-:](?:branch-)?(?P<branch>\d{3})\b"
+    r"|NVIDIA-Linux-\w+-(?P<run>\d{3})\.[\d.]+(?:-\w+)*\.run"
+)
+CUDA = re.compile(
+    r"\b(?:cuda|cuda-toolkit|cuda-samples|cuda-runtime)-(?P<major>\d{1,2})[-.](?P<minor>\d)\b"
+    r"|/usr/local/cuda-(?P<path>\d{1,2}\.\d)\b"
+)
 REPOSITORY = re.compile(r"cuda-repo-(?P<distribution>[a-z]+\d+)[-_](?P<version>\d+[.-]\d+)\S*\.(?:rpm|deb)")
 OLD_KEY = re.compile(r"7fa2af80(?:\.pub)?", re.I)
 SAMPLES_SCRIPT = re.compile(r"cuda-install-samples-(?P<version>\d+\.\d+)\.sh")
-RUN_FILE = re.compile(r"(?:^|[\s/.])(?:NVIDIA-Linux-\S+|cuda_\S+_linux)\.run\b(?=.*(?:\s-|$))")
 EXECUTES_RUN = re.compile(r"(?:\bsh\s+|\bbash\s+|^\s*(?:sudo\s+)?)\S*(?:NVIDIA-Linux-[\w.-]+|cuda_[\w.]+_linux)\.run\b")
 NO_NOUVEAU = re.compile(r"blacklist\s+nouveau|blacklist=nouveau|nouveau\.modeset=0|--disable-nouveau")
 SIGNED = re.compile(r"mokutil|module-signing|sign-file|linux-modules-nvidia|open-kmod-signed")
@@ -54,7 +92,12 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _nouveau(script)
         for place, found in script.search(HOST_DRIVER):
             if cards:
-                yield VGPU_DRIVER.at(place, found[0], "it is the hypervisor's half of vGPU", "the data-centre driver, NVIDIA-Linux-x86_64-….run or cuda-drivers")  # fmt: skip
+                yield VGPU_DRIVER.at(
+                    place,
+                    found[0],
+                    "it is the hypervisor's half of vGPU",
+                    "the data-centre driver, NVIDIA-Linux-x86_64-….run or cuda-drivers",
+                )
     for cloud in deployment.files.cloud_files:
         lines = tuple(deployment.files.texts[cloud.path].splitlines())
         yield from _module(Script(cloud.path, lines), cards)
@@ -66,7 +109,9 @@ def cards_of(deployment: Deployment) -> dict[str, str]:
     """Generations of the cards that are passed through, with an id of each."""
     ids = [entry.text("product_id") or "" for entry in [*deployment.whitelist, *deployment.aliases] if entry.is_gpu]
     ids += [
-        product for vendor, product in (deployment.declared.cards if deployment.declared else ()) if vendor == "10de"
+        product
+        for vendor, product in (deployment.declared.cards if deployment.declared else ())
+        if vendor == NVIDIA_VENDOR_ID
     ]
     found: dict[str, str] = {}
     for product_id in ids:
@@ -78,14 +123,27 @@ def cards_of(deployment: Deployment) -> dict[str, str]:
 
 def called(architecture: str, product_id: str) -> str:
     """A card as messages name it."""
-    return f"10de:{product_id} ({nvidia_products()[product_id].name}, {architecture.title()})"
+    return f"{NVIDIA_VENDOR_ID}:{product_id} ({nvidia_products()[product_id].name}, {architecture.title()})"
 
 
 def _module(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
+    takes = {architecture: architectures()[architecture].kernel_modules for architecture in cards}
     for place, found in script.search(OPEN):
-        for architecture, product_id in cards.items():
-            if not architectures()[architecture].open_module:
-                yield OPEN_MODULE.at(place, found[0], f"{called(architecture, product_id)} has no GSP; the open module starts with Turing", "the proprietary module: nvidia-driver:580-dkms, --kernel-module-type=proprietary")  # fmt: skip
+        for architecture in (name for name in cards if "open" not in takes[name]):
+            yield OPEN_MODULE.at(
+                place,
+                found[0],
+                f"{called(architecture, cards[architecture])} has no GSP; the open module starts with Turing",
+                "the proprietary module: nvidia-driver:580-dkms, --kernel-module-type=proprietary",
+            )
+    for place, found in script.search(PROPRIETARY):
+        for architecture in (name for name in cards if "proprietary" not in takes[name]):
+            yield PROPRIETARY_MODULE.at(
+                place,
+                found[0],
+                f"{called(architecture, cards[architecture])} is driven by the open kernel module only",
+                "the open module: nvidia-driver:580-open, nvidia-open, --kernel-module-type=open",
+            )
 
 
 def _versions(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
@@ -102,7 +160,9 @@ def _versions(script: Script, cards: dict[str, str]) -> Iterator[Finding]:
         needed = oldest_driver_for_cuda(cuda)
         for driver_place, driver, branch in branches:
             if needed and branch < needed:
-                yield DRIVER_AND_CUDA.at(driver_place, driver[0], f"CUDA {cuda} needs driver {needed} or newer", f"branch {needed} or newer")  # fmt: skip
+                yield DRIVER_AND_CUDA.at(
+                    driver_place, driver[0], f"CUDA {cuda} needs driver {needed} or newer", f"branch {needed} or newer"
+                )
     for place, found, branch in branches:
         yield from _driver_and_cards(place, found[0], branch, cards)
 
@@ -112,23 +172,40 @@ def _cuda_and_cards(place: Place, text: str, cuda: str, cards: dict[str, str]) -
         entry = architectures()[architecture]
         card = called(architecture, product_id)
         if version(cuda) < version(entry.first_cuda):
-            yield CUDA_AND_CARD.at(place, text, f"{card} is known from CUDA {entry.first_cuda} on", f"CUDA {entry.first_cuda} or newer")  # fmt: skip
-        elif entry.last_cuda and version(cuda) > version(entry.last_cuda):
-            yield CUDA_AND_CARD.at(place, text, f"CUDA {entry.last_cuda} is the last one for {card}", f"CUDA {entry.last_cuda} or older")  # fmt: skip
+            yield CUDA_AND_CARD.at(
+                place, text, f"{card} is known from CUDA {entry.first_cuda} on", f"CUDA {entry.first_cuda} or newer"
+            )
+        elif entry.last_cuda_major and version(cuda)[0] > entry.last_cuda_major:
+            yield CUDA_AND_CARD.at(
+                place,
+                text,
+                f"CUDA {entry.last_cuda_major} is the last one for {card}",
+                f"CUDA {entry.last_cuda_major} or older",
+            )
 
 
 def _driver_and_cards(place: Place, text: str, branch: int, cards: dict[str, str]) -> Iterator[Finding]:
     for architecture, product_id in cards.items():
         entry = architectures()[architecture]
         card = called(architecture, product_id)
-        if entry.last_driver and branch > entry.last_driver:
-            yield DRIVER_AND_CARD.at(place, text, f"{entry.last_driver} is the last branch for {card}", f"branch {entry.last_driver}")  # fmt: skip
-        elif branch < entry.first_driver:
-            yield DRIVER_AND_CARD.at(place, text, f"{card} is known from branch {entry.first_driver} on", f"branch {entry.first_driver} or newer")  # fmt: skip
+        if entry.last_driver_branch and branch > entry.last_driver_branch:
+            yield DRIVER_AND_CARD.at(
+                place,
+                text,
+                f"{entry.last_driver_branch} is the last branch for {card}",
+                f"branch {entry.last_driver_branch}",
+            )
+        elif branch < entry.first_driver_branch:
+            yield DRIVER_AND_CARD.at(
+                place,
+                text,
+                f"{card} is known from branch {entry.first_driver_branch} on",
+                f"branch {entry.first_driver_branch} or newer",
+            )
 
 
 def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
-    since = load_data("cuda.yaml")["repository_package_since"]
+    since = first_repository_package_with_new_key()
     repositories = list(script.search(REPOSITORY))
     images = _images(deployment) if repositories else set()
     for place, found in repositories:
@@ -136,13 +213,33 @@ def _repository(deployment: Deployment, script: Script) -> Iterator[Finding]:
         if version(cuda) < version(since) and not re.search(
             r"cuda-keyring|D42D0685|--nogpgcheck|gpgcheck=0", script.text
         ):
-            yield RETIRED_KEY.at(place, found[0], f"packages before {since} bring the key 7fa2af80, retired in April 2022; what is in the repository now is signed with D42D0685", "rpm --import …/D42D0685.pub first, or the repository's cuda-*.repo file or cuda-keyring package")  # fmt: skip
+            yield RETIRED_KEY.at(
+                place,
+                found[0],
+                f"packages before {since} bring the key 7fa2af80, retired in April 2022; what is in the "
+                "repository now is signed with D42D0685",
+                "rpm --import …/D42D0685.pub first, or the repository's cuda-*.repo file or cuda-keyring package",
+            )
         for image, family, major in images:
             ours = found["distribution"]
-            if family in ("rhel", "ubuntu") and ours.startswith(("rhel", "ubuntu")) and ours[: len(family) + len(major)] != f"{family}{major}":  # fmt: skip
-                yield REPOSITORY_AND_IMAGE.at(place, found[0], f"the image is {image}, the repository is for {ours}", f"the repository of {family}{major}")  # fmt: skip
+            if (
+                family in ("rhel", "ubuntu")
+                and ours.startswith(("rhel", "ubuntu"))
+                and ours[: len(family) + len(major)] != f"{family}{major}"
+            ):
+                yield REPOSITORY_AND_IMAGE.at(
+                    place,
+                    found[0],
+                    f"the image is {image}, the repository is for {ours}",
+                    f"the repository of {family}{major}",
+                )
     for place, found in script.search(OLD_KEY):
-        yield RETIRED_KEY.at(place, found[0], "NVIDIA has retired this key in April 2022", "cuda-keyring, or the key 3bf863cc (D42D0685 for rpm)")  # fmt: skip
+        yield RETIRED_KEY.at(
+            place,
+            found[0],
+            "NVIDIA has retired this key in April 2022",
+            "cuda-keyring, or the key 3bf863cc (D42D0685 for rpm)",
+        )
 
 
 def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
@@ -159,23 +256,39 @@ def _images(deployment: Deployment) -> set[tuple[str, str, str]]:
                 if match["name"].lower() != "fedora"
                 else "fedora"
             )
-            major = match["major"] + (match["minor"] or "") if family == "ubuntu" else match["major"][:1] if len(match["major"]) == 2 and match["major"][0] in "789" else match["major"]  # fmt: skip
+            major = (
+                match["major"] + (match["minor"] or "")
+                if family == "ubuntu"
+                else match["major"][:1]
+                if len(match["major"]) == 2 and match["major"][0] in "789"
+                else match["major"]
+            )
             found.add((name, family, major))
     return found
 
 
 def _samples(script: Script) -> Iterator[Finding]:
-    until = load_data("cuda.yaml")["samples_script_until"]
+    until = last_samples_script()
     for place, found in script.search(SAMPLES_SCRIPT):
         if version(found["version"]) > version(until):
-            yield SAMPLES_GONE.at(place, found[0], f"the script and the samples are part of CUDA up to {until} only", f"git clone --branch v{found['version']} https://github.com/NVIDIA/cuda-samples")  # fmt: skip
+            yield SAMPLES_GONE.at(
+                place,
+                found[0],
+                f"the script and the samples are part of CUDA up to {until} only",
+                f"git clone --branch v{found['version']} https://github.com/NVIDIA/cuda-samples",
+            )
 
 
 def _nouveau(script: Script) -> Iterator[Finding]:
     if NO_NOUVEAU.search(script.text):
         return
     for place, found in script.search(EXECUTES_RUN):
-        yield NOUVEAU_STAYS.at(place, found[0], "the image's kernel loads nouveau for the card, and nothing keeps it away", "blacklist nouveau in /etc/modprobe.d and in the initramfs first (packages do that by themselves)")  # fmt: skip
+        yield NOUVEAU_STAYS.at(
+            place,
+            found[0],
+            "the image's kernel loads nouveau for the card, and nothing keeps it away",
+            "blacklist nouveau in /etc/modprobe.d and in the initramfs first (packages do that by themselves)",
+        )
         return
 
 
@@ -188,4 +301,9 @@ def _secure_boot(deployment: Deployment) -> Iterator[Finding]:
     for script in deployment.files.scripts:
         for place, found in script.search(SECURE):
             if installs and not signed:
-                yield SECURE_BOOT.at(place, found[0], "the driver is built in the guest, and its module is not signed", "os_secure_boot=disabled, or sign the module and enroll the key")  # fmt: skip
+                yield SECURE_BOOT.at(
+                    place,
+                    found[0],
+                    "the driver is built in the guest, and its module is not signed",
+                    "os_secure_boot=disabled, or sign the module and enroll the key",
+                )

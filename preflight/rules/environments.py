@@ -7,57 +7,36 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Replacement, Rule, Severity
+from preflight.finding import Finding, Replacement
 from preflight.releases import RELEASES, Lifetime, load_data, nearest_parameter, parameter_lifetimes
 from preflight.yaml_source import Node
 
-THT = "https://opendev.org/openstack/tripleo-heat-templates"
-OTHER_RELEASE_ELSEWHERE = Rule(
-    "GP108", "A parameter of another release, not of the GPU setup", Severity.WARNING,
-    "nowhere: the setting has no effect", THT,
-)  # fmt: skip
+OTHER_RELEASE_ELSEWHERE = rule("GP108")
 READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
 """Templates take them out of <Role>Parameters without declaring them, from Pike on."""
 GPU_PARAMETERS = re.compile(
     r"Nova(?:PCI|Pci|Scheduler|Reserved|Compute|Libvirt|VGPU)|.*KernelArgs|.*ExtraConfig|.*Parameters"
 )
-OLD_PUPPET = Rule(
-    "GP115", "Aliases that this release's packaged puppet-nova does not write as Nova reads them", Severity.WARNING,
-    "nova.conf has one alias of two, or none on the computes; 'No valid host was found', or a failing resize",
-    "https://bugs.launchpad.net/puppet-nova/+bug/1696955",
-)  # fmt: skip
+OLD_PUPPET = rule("GP115")
 MENDED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
-UNREADABLE = Rule(
-    "GP101", "A file cannot be read as YAML or JSON", Severity.ERROR,
-    "the deploy stops at once with a parser error", "https://yaml.org/spec/1.1/",
-)  # fmt: skip
-DUPLICATE_KEY = Rule(
-    "GP103", "A key stands twice, the first one is lost", Severity.ERROR,
-    "nowhere: YAML keeps the last value without a word", "https://yaml.org/spec/1.2.2/#mapping",
-)  # fmt: skip
-UNKNOWN_PARAMETER = Rule(
-    "GP104", "A parameter that the release does not know", Severity.ERROR,
-    "older releases ignore it without a word; newer ones stop with 'The following parameters are defined but not used'",
-    THT,
-)  # fmt: skip
-OTHER_RELEASE = Rule(
-    "GP105", "A parameter of another release", Severity.ERROR,
-    "the setting has no effect; seen as NoValidHost or as a missing kernel argument", THT,
-)  # fmt: skip
-HIERA_OTHER_RELEASE = Rule(
-    "GP106", "A hiera key that the release's puppet-nova does not read", Severity.ERROR,
-    "nowhere: hiera data that no class asks for is ignored; nova.conf lacks the setting",
-    "https://opendev.org/openstack/puppet-nova",
-)  # fmt: skip
-MISSING_TARGET = Rule(
-    "GP107", "The resource registry names a template that is not there", Severity.ERROR,
-    "the deploy stops with 'Could not fetch contents for file://…'", THT,
-)  # fmt: skip
+UNREADABLE = rule("GP101")
+DUPLICATE_KEY = rule("GP103")
+UNKNOWN_PARAMETER = rule("GP104")
+OTHER_RELEASE = rule("GP105")
+HIERA_OTHER_RELEASE = rule("GP106")
+MISSING_TARGET = rule("GP107")
 RULES = (
-    UNREADABLE, DUPLICATE_KEY, UNKNOWN_PARAMETER, OTHER_RELEASE, HIERA_OTHER_RELEASE, MISSING_TARGET,
-    OTHER_RELEASE_ELSEWHERE, OLD_PUPPET,
-)  # fmt: skip
+    UNREADABLE,
+    DUPLICATE_KEY,
+    UNKNOWN_PARAMETER,
+    OTHER_RELEASE,
+    HIERA_OTHER_RELEASE,
+    MISSING_TARGET,
+    OTHER_RELEASE_ELSEWHERE,
+    OLD_PUPPET,
+)
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -172,9 +151,11 @@ def _puppet(deployment: Deployment) -> Iterator[Finding]:
     texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
     if (several or keys[0].text == "nova::pci::aliases") and not any(MENDED_PUPPET.search(text) for text in texts):
         yield OLD_PUPPET.at(
-            keys[0].place, keys[0].text, "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
+            keys[0].place,
+            keys[0].text,
+            "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
             "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
-        )  # fmt: skip
+        )
 
 
 def _registry(deployment: Deployment) -> Iterator[Finding]:

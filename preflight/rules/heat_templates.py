@@ -7,36 +7,48 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Rule, Severity
+from preflight.finding import Finding, Rule
 from preflight.releases import RELEASES, load_data
 from preflight.yaml_source import Node
 
-HOT = "https://docs.openstack.org/heat/latest/template_guide/hot_spec.html"
-TYPES = "https://docs.openstack.org/heat/latest/template_guide/openstack.html"
-UNKNOWN_TYPE = Rule("GP501", "A resource type that Heat does not have", Severity.ERROR, "stack create: 'The Resource Type (…) could not be found'", TYPES)  # fmt: skip
-UNKNOWN_PROPERTY = Rule("GP502", "A property that the resource type does not have", Severity.ERROR, "stack create: 'Unknown Property …'", TYPES)  # fmt: skip
-MISSING_PROPERTY = Rule("GP503", "A required property is not set", Severity.ERROR, "stack create: 'Property … not assigned'", TYPES)  # fmt: skip
-UNKNOWN_FUNCTION = Rule("GP504", "A function that this template version does not have", Severity.ERROR, "stack create: the function is taken for a plain value, or 'not a valid function'", HOT)  # fmt: skip
-UNKNOWN_VERSION = Rule("GP505", "A heat_template_version that Heat does not know", Severity.ERROR, "stack create: 'The template version is invalid'", HOT)  # fmt: skip
-DANGLING_REFERENCE = Rule("GP506", "A reference to what the template does not define", Severity.ERROR, "stack create: 'The specified reference … is incorrect'", HOT)  # fmt: skip
-UNKNOWN_ATTRIBUTE = Rule("GP507", "An attribute that the resource does not have", Severity.ERROR, "stack create: 'The Referenced Attribute (…) is incorrect'", TYPES)  # fmt: skip
-NO_ROOT_DISK = Rule("GP508", "A flavor without a root disk", Severity.ERROR, "at the first instance: 403, 'Only volume-backed servers are allowed for flavors with zero disk'", "https://docs.openstack.org/nova/latest/user/flavors.html")  # fmt: skip
-WEAK_ROLE = Rule("GP509", "A tenant user without the role that Heat and Nova ask for", Severity.ERROR, "at the tenant's stack create: 403 Forbidden", "https://docs.openstack.org/keystone/latest/admin/service-api-protection.html")  # fmt: skip
-NO_SIGNAL = Rule("GP510", "The stack is complete before its software is installed", Severity.WARNING, "CREATE_COMPLETE while CUDA still installs: tests start too early and fail", "https://docs.openstack.org/heat/latest/template_guide/openstack.html#OS::Heat::WaitCondition")  # fmt: skip
-UNUSED_PARAMETER = Rule("GP511", "A parameter that nothing uses", Severity.WARNING, "nowhere: whoever sets it wonders why nothing changes", HOT)  # fmt: skip
-NO_OUTPUT = Rule("GP512", "A server with a floating IP and no output that tells it", Severity.WARNING, "nowhere: the address must be looked up by hand", HOT)  # fmt: skip
-UNDEFINED_FLAVOR = Rule("GP513", "A server's flavor is defined nowhere", Severity.ERROR, "at stack create: 'The Flavor ID (…) could not be found'", TYPES)  # fmt: skip
-UNDEFINED_IMAGE = Rule("GP514", "A server's image is uploaded under another name", Severity.ERROR, "at stack create: 'The Image (…) could not be found'", TYPES)  # fmt: skip
-VERSION_TOO_NEW = Rule("GP515", "A heat_template_version newer than the release", Severity.ERROR, "stack create: 'The template version is invalid'", HOT)  # fmt: skip
-TYPE_TOO_NEW = Rule("GP516", "A resource type or property newer than the release", Severity.ERROR, "stack create: 'The Resource Type (…) could not be found', or 'Unknown Property …'", TYPES)  # fmt: skip
-NO_SUCH_FILE = Rule("GP517", "get_file names a file that is not there", Severity.ERROR, "the deploy or stack create stops: 'Could not fetch contents for file://…'", HOT)  # fmt: skip
+UNKNOWN_TYPE = rule("GP501")
+UNKNOWN_PROPERTY = rule("GP502")
+MISSING_PROPERTY = rule("GP503")
+UNKNOWN_FUNCTION = rule("GP504")
+UNKNOWN_VERSION = rule("GP505")
+DANGLING_REFERENCE = rule("GP506")
+UNKNOWN_ATTRIBUTE = rule("GP507")
+NO_ROOT_DISK = rule("GP508")
+WEAK_ROLE = rule("GP509")
+NO_SIGNAL = rule("GP510")
+UNUSED_PARAMETER = rule("GP511")
+NO_OUTPUT = rule("GP512")
+UNDEFINED_FLAVOR = rule("GP513")
+UNDEFINED_IMAGE = rule("GP514")
+VERSION_TOO_NEW = rule("GP515")
+TYPE_TOO_NEW = rule("GP516")
+NO_SUCH_FILE = rule("GP517")
 RULES = (
-    NO_SUCH_FILE, VERSION_TOO_NEW, TYPE_TOO_NEW,
-    UNKNOWN_TYPE, UNKNOWN_PROPERTY, MISSING_PROPERTY, UNKNOWN_FUNCTION, UNKNOWN_VERSION, DANGLING_REFERENCE,
-    UNKNOWN_ATTRIBUTE, NO_ROOT_DISK, WEAK_ROLE, NO_SIGNAL, UNUSED_PARAMETER, NO_OUTPUT, UNDEFINED_FLAVOR,
+    NO_SUCH_FILE,
+    VERSION_TOO_NEW,
+    TYPE_TOO_NEW,
+    UNKNOWN_TYPE,
+    UNKNOWN_PROPERTY,
+    MISSING_PROPERTY,
+    UNKNOWN_FUNCTION,
+    UNKNOWN_VERSION,
+    DANGLING_REFERENCE,
+    UNKNOWN_ATTRIBUTE,
+    NO_ROOT_DISK,
+    WEAK_ROLE,
+    NO_SIGNAL,
+    UNUSED_PARAMETER,
+    NO_OUTPUT,
+    UNDEFINED_FLAVOR,
     UNDEFINED_IMAGE,
-)  # fmt: skip
+)
 TENANT_ROLES = {"member", "_member_", "Member"}
 PSEUDO_PARAMETERS = {"OS::stack_name", "OS::stack_id", "OS::project_id"}
 BASE_ATTRIBUTES = {"show"}
@@ -75,9 +87,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
         if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
             yield NO_SUCH_FILE.at(
-                node.place, node.text, f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
+                node.place,
+                node.text,
+                f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
                 "add the file, or correct the name",
-            )  # fmt: skip
+            )
 
 
 def is_jinja_text(text: str) -> bool:
@@ -109,9 +123,11 @@ def _version(deployment: Deployment, template: Node) -> Iterator[Finding]:
     if deployment.release and release in RELEASES and RELEASES.index(release) > RELEASES.index(deployment.release):
         ours = [date for date, name in dates.items() if RELEASES.index(name) <= RELEASES.index(deployment.release)]
         yield VERSION_TOO_NEW.at(
-            version.place, version.text, f"it came with {release.title()}; Heat of {deployment.release.title()} refuses it",
+            version.place,
+            version.text,
+            f"it came with {release.title()}; Heat of {deployment.release.title()} refuses it",
             f"heat_template_version: {max(ours)}",
-        )  # fmt: skip
+        )
 
 
 def _too_new(deployment: Deployment, kind: Node, schema: dict[str, Any], properties: Node | None) -> Iterator[Finding]:
@@ -120,15 +136,19 @@ def _too_new(deployment: Deployment, kind: Node, schema: dict[str, Any], propert
     major = RELEASES.index(deployment.release) + NEWTON_HEAT
     if schema["since"] > major:
         yield TYPE_TOO_NEW.at(
-            kind.place, kind.text, f"it came with {_release_of(schema['since'])}, later than {deployment.release.title()}",
+            kind.place,
+            kind.text,
+            f"it came with {_release_of(schema['since'])}, later than {deployment.release.title()}",
             "make it with a command instead, or leave it out",
-        )  # fmt: skip
+        )
     for key, _ in properties.items() if properties else ():
         if schema["newer"].get(key.text, 0) > major:
             yield TYPE_TOO_NEW.at(
-                key.place, key.text, f"{kind.text} has '{key.text}' from {_release_of(schema['newer'][key.text])} on",
+                key.place,
+                key.text,
+                f"{kind.text} has '{key.text}' from {_release_of(schema['newer'][key.text])} on",
                 "leave it out",
-            )  # fmt: skip
+            )
 
 
 def _release_of(major: int) -> str:
@@ -155,9 +175,11 @@ def _resource(deployment: Deployment, template: Node, name: Node, resource: Node
         if schema["properties"] and key.text not in schema["properties"] and not key.text.startswith("Fn::"):
             near = difflib.get_close_matches(key.text, schema["properties"], n=1, cutoff=0.6)
             yield UNKNOWN_PROPERTY.at(
-                key.place, key.text, f"{kind.text} has no property '{key.text}'",
+                key.place,
+                key.text,
+                f"{kind.text} has no property '{key.text}'",
                 f"did you mean {near[0]}?" if near else "leave it out",
-            )  # fmt: skip
+            )
     for missing, stand_ins in sorted(schema["required"].items()):
         if missing not in given and not given.intersection(stand_ins):
             yield MISSING_PROPERTY.at(name.place, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
@@ -178,9 +200,11 @@ def _flavor(deployment: Deployment, kind: Node, name: Node, properties: Node | N
         place = disk.place if disk else name.place
         beside = " (ephemeral is a second disk)" if properties.get("ephemeral") else ""
         yield NO_ROOT_DISK.at(
-            place, name.text, f"disk defaults to 0; Nova refuses such flavors to tenants who boot from an image{beside}",
+            place,
+            name.text,
+            f"disk defaults to 0; Nova refuses such flavors to tenants who boot from an image{beside}",
             "disk: 40",
-        )  # fmt: skip
+        )
 
 
 def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Finding]:
@@ -191,9 +215,11 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
     defaults = {resolve(template, role) for role in assigned}
     if assigned and None not in defaults and not defaults & (TENANT_ROLES | {"admin"}):
         yield WEAK_ROLE.at(
-            assigned[0].place, ", ".join(sorted(map(str, defaults))),
-            "none of the user's roles is 'member'; Heat and Nova refuse it", "role: member",
-        )  # fmt: skip
+            assigned[0].place,
+            ", ".join(sorted(map(str, defaults))),
+            "none of the user's roles is 'member'; Heat and Nova refuse it",
+            "role: member",
+        )
 
 
 def resolve(template: Node, node: Node) -> str | None:
@@ -221,9 +247,11 @@ def _functions(template: Node) -> Iterator[Finding]:
                 function = pairs[0][0]
                 first = next(known for known, functions in _versions().items() if function.text in functions)
                 yield UNKNOWN_FUNCTION.at(
-                    function.place, function.text, f"version {version.text if version else ''} does not have it",
+                    function.place,
+                    function.text,
+                    f"version {version.text if version else ''} does not have it",
                     f"heat_template_version: {first} or later",
-                )  # fmt: skip
+                )
 
 
 def _definitions(template: Node, section: str) -> set[str]:
@@ -249,9 +277,11 @@ def _references(template: Node) -> Iterator[Finding]:
 def _dangling(target: Node, what: str, known: set[str]) -> Finding:
     near = difflib.get_close_matches(target.text, known, n=1, cutoff=0.6)
     return DANGLING_REFERENCE.at(
-        target.place, target.text, f"the template defines no {what} '{target.text}'",
+        target.place,
+        target.text,
+        f"the template defines no {what} '{target.text}'",
         f"did you mean {near[0]}?" if near else f"define it, or name one of: {', '.join(sorted(known)) or 'none'}",
-    )  # fmt: skip
+    )
 
 
 def _attribute(template: Node, value: Node) -> Iterator[Finding]:
@@ -266,10 +296,11 @@ def _attribute(template: Node, value: Node) -> Iterator[Finding]:
         return
     near = difflib.get_close_matches(path[1].text, schema["attributes"], n=1, cutoff=0.6)
     yield UNKNOWN_ATTRIBUTE.at(
-        path[1].place, f"{path[0].text}.{path[1].text}",
+        path[1].place,
+        f"{path[0].text}.{path[1].text}",
         f"{kind.text if kind else 'the type'} has the attributes {', '.join(schema['attributes'])}",
         f"did you mean {near[0]}?" if near else "name one of these, or ask another resource",
-    )  # fmt: skip
+    )
 
 
 def is_of_a_tenant(template: Node) -> bool:
@@ -310,9 +341,11 @@ def _signal(template: Node) -> Iterator[Finding]:
         config = resource.find("properties", "config")
         if config is not None and config.is_block_text and any(word in config.text for word in INSTALLS):
             yield NO_SIGNAL.at(
-                config.place, "config: |", "nothing waits for this script: no OS::Heat::WaitCondition is signalled by it",
+                config.place,
+                "config: |",
+                "nothing waits for this script: no OS::Heat::WaitCondition is signalled by it",
                 "add OS::Heat::WaitConditionHandle and OS::Heat::WaitCondition, and signal as the script's last step",
-            )  # fmt: skip
+            )
 
 
 def _outputs(template: Node) -> Iterator[Finding]:

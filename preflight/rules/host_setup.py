@@ -5,32 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from preflight.deployment import NVIDIA_VENDOR_ID, Deployment
-from preflight.finding import Finding, Rule, Severity
+from preflight.catalogue import rule
+from preflight.deployment import Deployment
+from preflight.finding import Finding
 from preflight.releases import RELEASES
-from preflight.rules.kernel_arguments import BOOT_WORK, HOST_NAME, NO_IOMMU
+from preflight.rules.kernel_arguments import BOOT_WORK, HOST_NAME
 from preflight.shell_source import Script
+from probes.references import NVIDIA_VENDOR_ID
 
-THT = "https://opendev.org/openstack/tripleo-heat-templates"
-KERNEL = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
-NOT_APPLIED = Rule("GP408", "KernelArgs that nothing applies", Severity.ERROR, f"the deploy is green, no host reboots; {NO_IOMMU}", f"{THT}/src/branch/stable/queens/environments/host-config-and-reboot.j2.yaml")  # fmt: skip
-OTHER_ROLE = Rule("GP409", "Kernel arguments for another role than the whitelist", Severity.ERROR, NO_IOMMU, "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/role_specific_parameters.html")  # fmt: skip
-REMOVED_MODULE = Rule("GP410", "A kernel module that newer kernels do not have", Severity.WARNING, "dracut makes an incomplete initramfs, or the boot hangs: vfio_virqfd is part of vfio from Linux 6.2 on", "https://github.com/uwzis/GPU-Passthrough-Manager/issues/40")  # fmt: skip
-LOST_BY_UPDATE = Rule("GP411", "Kernel arguments set before the kernel is updated", Severity.WARNING, f"the new kernel boots without them; {NO_IOMMU}", "https://github.com/rhboot/grubby/issues/55")  # fmt: skip
-NOT_THE_CONTAINERS = Rule("GP412", "/etc/nova/nova.conf is edited on hosts whose Nova runs in containers", Severity.ERROR, "nowhere: the containers read /var/lib/config-data/puppet-generated", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/deployment/tips_tricks.html")  # fmt: skip
-HOST_NAME_TEST = Rule(
-    "GP403", "A first-boot script picks its hosts by their name", Severity.WARNING,
-    f"on a host that is named otherwise the script does nothing, the deploy is green; {NO_IOMMU}",
-    "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html",
-)  # fmt: skip
-NO_SUCH_HOST_NAME = Rule("GP413", "A first-boot script asks for a host name that no compute will have", Severity.ERROR, f"the script does nothing, the deploy is green; {NO_IOMMU}", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/features/custom_roles.html")  # fmt: skip
-VFIO_ALONE = Rule("GP415", "vfio-pci in the initramfs without vfio_iommu_type1", Severity.WARNING, "after a boot the cards cannot be assigned until nova-compute is restarted", "https://bugs.launchpad.net/tripleo/+bug/1905533")  # fmt: skip
-OTHER_CARD_BOUND = Rule("GP416", "vfio-pci is told another card than the whitelist", Severity.ERROR, "at the first GPU instance: the host's driver holds the card, 'device is in use by driver'", KERNEL)  # fmt: skip
-RULES = (NOT_APPLIED, OTHER_ROLE, REMOVED_MODULE, LOST_BY_UPDATE, NOT_THE_CONTAINERS, HOST_NAME_TEST, NO_SUCH_HOST_NAME, VFIO_ALONE, OTHER_CARD_BOUND)  # fmt: skip
+NOT_APPLIED = rule("GP408")
+OTHER_ROLE = rule("GP409")
+REMOVED_MODULE = rule("GP410")
+LOST_BY_UPDATE = rule("GP411")
+NOT_THE_CONTAINERS = rule("GP412")
+HOST_NAME_TEST = rule("GP403")
+NO_SUCH_HOST_NAME = rule("GP413")
+VFIO_ALONE = rule("GP415")
+OTHER_CARD_BOUND = rule("GP416")
+RULES = (
+    NOT_APPLIED,
+    OTHER_ROLE,
+    REMOVED_MODULE,
+    LOST_BY_UPDATE,
+    NOT_THE_CONTAINERS,
+    HOST_NAME_TEST,
+    NO_SUCH_HOST_NAME,
+    VFIO_ALONE,
+    OTHER_CARD_BOUND,
+)
 APPLIED_ON_REQUEST = RELEASES[RELEASES.index("ocata") : RELEASES.index("stein")]
 """From Stein on the default roles have the service BootParams; before that an environment file must be given."""
 HOST_CONFIG = re.compile(r"host-config-and-reboot|host-config-pre-network|PreNetworkConfig|BootParams")
-VIRQFD = re.compile(r"(?:add_drivers|force_drivers|modules-load|modprobe|>>?\s*/etc/modules).*\bvfio_virqfd|vfio_virqfd.*(?:/etc/modules|dracut)")  # fmt: skip
+VIRQFD = re.compile(
+    r"(?:add_drivers|force_drivers|modules-load|modprobe|>>?\s*/etc/modules).*\bvfio_virqfd"
+    r"|vfio_virqfd.*(?:/etc/modules|dracut)"
+)
 GRUBBY = re.compile(r"\bgrubby\b.*--args")
 UPDATE = re.compile(r"\b(?:yum|dnf)\s+(?:-\S+\s+)*(?:update|upgrade)(?:\s+-\S+)*(?:\s+kernel\S*)?\s*(?:$|[;&|])")
 REBOOT = re.compile(r"\breboot\b|shutdown\s+-r")
@@ -53,9 +62,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         if script.in_template and deployment.is_at_least("queens"):
             for place, found in script.search(NOVA_CONF):
                 yield NOT_THE_CONTAINERS.at(
-                    place, found[0], f"Nova of {str(deployment.release).title()} runs in containers with a configuration of their own",
+                    place,
+                    found[0],
+                    f"Nova of {str(deployment.release).title()} runs in containers with a configuration of their own",
                     "set it by a parameter, or by nova::config::nova_config in ExtraConfig",
-                )  # fmt: skip
+                )
 
 
 def _applied(deployment: Deployment) -> Iterator[Finding]:
@@ -69,9 +80,11 @@ def _applied(deployment: Deployment) -> Iterator[Finding]:
     for _, node in deployment.kernel_arguments:
         name = "host-config-pre-network" if deployment.release == "ocata" else "host-config-and-reboot"
         yield NOT_APPLIED.at(
-            node.place, node.text, f"in {deployment.release.title()} only environments/{name}.yaml applies it",
+            node.place,
+            node.text,
+            f"in {deployment.release.title()} only environments/{name}.yaml applies it",
             f"add -e /usr/share/openstack-tripleo-heat-templates/environments/{name}.yaml to the deploy command",
-        )  # fmt: skip
+        )
 
 
 def _roles(deployment: Deployment) -> Iterator[Finding]:
@@ -82,9 +95,11 @@ def _roles(deployment: Deployment) -> Iterator[Finding]:
     for entry in deployment.whitelist:
         if entry.is_gpu and entry.role not in set_for:
             yield OTHER_ROLE.at(
-                entry.node.place, f"{entry.role}Parameters", f"KernelArgs is set for {', '.join(sorted(map(str, set_for)))}",
+                entry.node.place,
+                f"{entry.role}Parameters",
+                f"KernelArgs is set for {', '.join(sorted(map(str, set_for)))}",
                 f"set KernelArgs in {entry.role}Parameters, too",
-            )  # fmt: skip
+            )
 
 
 def _bound(deployment: Deployment) -> Iterator[Finding]:
@@ -97,18 +112,27 @@ def _bound(deployment: Deployment) -> Iterator[Finding]:
             bound = {pair[1] for pair in ids if pair[0] == NVIDIA_VENDOR_ID}
             if bound and not bound & cards:
                 yield OTHER_CARD_BOUND.at(
-                    node.place, found[0], f"whitelisted is 10de:{', 10de:'.join(sorted(map(str, cards)))}",
-                    f"vfio-pci.ids=10de:{min(map(str, cards))}",
-                )  # fmt: skip
+                    node.place,
+                    found[0],
+                    f"whitelisted is {NVIDIA_VENDOR_ID}:{f', {NVIDIA_VENDOR_ID}:'.join(sorted(map(str, cards)))}",
+                    f"vfio-pci.ids={NVIDIA_VENDOR_ID}:{min(map(str, cards))}",
+                )
 
 
 def _modules(script: Script) -> Iterator[Finding]:
     for place, found in script.search(VIRQFD):
-        yield REMOVED_MODULE.at(place, found[0], "vfio_virqfd is no module of its own from Linux 6.2 (RHEL 9.3) on", "leave vfio_virqfd out")  # fmt: skip
+        yield REMOVED_MODULE.at(
+            place, found[0], "vfio_virqfd is no module of its own from Linux 6.2 (RHEL 9.3) on", "leave vfio_virqfd out"
+        )
     for place, found in script.search(DRACUT_VFIO):
         if "vfio_iommu_type1" in found.string:
             continue
-        yield VFIO_ALONE.at(place, found[0], "vfio-pci needs it when it takes the cards at boot", 'add_drivers+=" vfio vfio_iommu_type1 vfio-pci "')  # fmt: skip
+        yield VFIO_ALONE.at(
+            place,
+            found[0],
+            "vfio-pci needs it when it takes the cards at boot",
+            'add_drivers+=" vfio vfio_iommu_type1 vfio-pci "',
+        )
 
 
 def _update(script: Script) -> Iterator[Finding]:
@@ -118,7 +142,12 @@ def _update(script: Script) -> Iterator[Finding]:
             continue
         found = UPDATE.search(line)
         if found and armed:
-            yield LOST_BY_UPDATE.at(script.place(index, found.start() + 1), found[0], "a kernel that comes with the update has no entry with these arguments", "update and reboot first, then grubby")  # fmt: skip
+            yield LOST_BY_UPDATE.at(
+                script.place(index, found.start() + 1),
+                found[0],
+                "a kernel that comes with the update has no entry with these arguments",
+                "update and reboot first, then grubby",
+            )
         armed = (armed or bool(GRUBBY.search(line))) and not REBOOT.search(line)
 
 
@@ -134,9 +163,11 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
             rule = HOST_NAME_TEST
             why = f"roles and host names can be changed; a GPU host without '{word}' in its name is left out"
         yield rule.at(
-            place, found[0], why,
+            place,
+            found[0],
+            why,
             "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",
-        )  # fmt: skip
+        )
 
 
 def _compute_host_names(deployment: Deployment) -> set[str]:

@@ -5,37 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import IOMMU_ARGUMENT, Deployment
-from preflight.finding import Finding, Rule, Severity
+from preflight.finding import Finding
 from preflight.shell_source import Script
 from preflight.yaml_source import Node
+from probes.references.iommu import IOMMU_ARGUMENTS, recommended_arguments
 
-IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#configure-compute-host"
-NO_IOMMU = "at the first GPU instance: 'host doesn't support passthrough of host PCI devices'"
-NO_ARGUMENT = Rule("GP401", "GPUs are whitelisted and nothing turns the IOMMU on", Severity.ERROR, NO_IOMMU, IOMMU_DOC)
-SED_MAY_MISS = Rule(
-    "GP402", "A sed on the boot configuration that may match nothing", Severity.ERROR,
-    f"the script goes on and reboots, the deploy is green; {NO_IOMMU}", "https://man7.org/linux/man-pages/man1/sed.1.html",
-)  # fmt: skip
-BIOS_ONLY = Rule(
-    "GP404", "Only the boot configuration of BIOS machines is written", Severity.WARNING,
-    f"on a UEFI machine the boot loader reads another file; {NO_IOMMU}",
-    "https://docs.redhat.com/en/documentation/red_hat_enterprise_linux/7/html/system_administrators_guide/ch-working_with_the_grub_2_boot_loader",
-)  # fmt: skip
-WRONG_VENDOR = Rule("GP405", "IOMMU argument of the other CPU vendor", Severity.ERROR, NO_IOMMU, "https://docs.kernel.org/admin-guide/kernel-parameters.html")  # fmt: skip
-PT_WITHOUT_ON = Rule("GP406", "iommu=pt alone does not turn an Intel IOMMU on", Severity.ERROR, NO_IOMMU, "https://docs.kernel.org/admin-guide/kernel-parameters.html")  # fmt: skip
-BLS_IGNORES = Rule(
-    "GP407", "grub2-mkconfig leaves the boot entries as they are", Severity.WARNING,
-    f"with Boot Loader Specification entries the arguments stay as they were; {NO_IOMMU}",
-    "https://github.com/rhboot/grub2/pull/126",
-)  # fmt: skip
+NO_ARGUMENT = rule("GP401")
+SED_MAY_MISS = rule("GP402")
+BIOS_ONLY = rule("GP404")
+WRONG_VENDOR = rule("GP405")
+PT_WITHOUT_ON = rule("GP406")
+BLS_IGNORES = rule("GP407")
 RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
 
 GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/default/grub")
 SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
-HOST_NAME = re.compile(r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~|==?)\s*(?P<test>\S+)")  # fmt: skip
+HOST_NAME = re.compile(
+    r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~"
+    r"|==?)\s*(?P<test>\S+)"
+)
 BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")
 MKCONFIG = re.compile(r"\bgrub2?-mkconfig\b.*?-o\s+(?P<target>\S+)")
 EFI = re.compile(r"efi", re.I)
@@ -64,10 +56,11 @@ def _missing(deployment: Deployment) -> Iterator[Finding]:
     whole = bool(deployment.aliases or deployment.first_boot_scripts or deployment.kernel_arguments)
     if gpus and whole and not IOMMU_ARGUMENT.search(_texts(deployment)) and not _calls_other_files(deployment):
         yield NO_ARGUMENT.at(
-            gpus[0].node.place, f"{gpus[0].text('vendor_id')}:{gpus[0].text('product_id')}",
-            "neither KernelArgs nor a first-boot script sets intel_iommu=on or amd_iommu=on",
-            'set KernelArgs: "intel_iommu=on iommu=pt" for the GPU role (before Queens: a first-boot script)',
-        )  # fmt: skip
+            gpus[0].node.place,
+            f"{gpus[0].text('vendor_id')}:{gpus[0].text('product_id')}",
+            f"neither KernelArgs nor a first-boot script sets {' or '.join(IOMMU_ARGUMENTS.values())}",
+            f'set KernelArgs: "{recommended_arguments("intel")}" for the GPU role (before Queens: a first-boot script)',
+        )
 
 
 def _calls_other_files(deployment: Deployment) -> bool:
@@ -85,25 +78,30 @@ def _sed(script: Script) -> Iterator[Finding]:
         if "iommu" not in match["arguments"] or substitution is None or STABLE_ANCHOR.search(substitution["old"]):
             continue
         yield SED_MAY_MISS.at(
-            place, match[0],
+            place,
+            match[0],
             f"it changes only a line that matches {substitution['old']!r}, and nothing looks whether one did",
-            "append inside GRUB_CMDLINE_LINUX=\"…\" whatever the line holds, then "
-            "`grep -q intel_iommu=on /etc/default/grub || exit 1` (from Queens on: KernelArgs)",
-        )  # fmt: skip
+            'append inside GRUB_CMDLINE_LINUX="…" whatever the line holds, then '
+            f"`grep -q {IOMMU_ARGUMENTS['intel']} /etc/default/grub || exit 1` (from Queens on: KernelArgs)",
+        )
 
 
 def _boot_configuration(deployment: Deployment, script: Script) -> Iterator[Finding]:
     for place, match in script.search(MKCONFIG):
         if not EFI.search(script.text):
             yield BIOS_ONLY.at(
-                place, match[0], f"{match['target']} is read by BIOS machines only",
+                place,
+                match[0],
+                f"{match['target']} is read by BIOS machines only",
                 "if [ -d /sys/firmware/efi ]: write /boot/efi/EFI/<distribution>/grub.cfg (/etc/grub2-efi.cfg) instead",
-            )  # fmt: skip
+            )
         if deployment.is_at_least("wallaby") and "bls" not in script.text and "grubby" not in script.text:
             yield BLS_IGNORES.at(
-                place, match[0], "from RHEL 9.3 on entries in /boot/loader/entries keep their arguments",
+                place,
+                match[0],
+                "from RHEL 9.3 on entries in /boot/loader/entries keep their arguments",
                 "grubby --update-kernel=ALL --args=…, or grub2-mkconfig with --update-bls-cmdline",
-            )  # fmt: skip
+            )
 
 
 def _values(deployment: Deployment) -> Iterator[Finding]:
@@ -111,7 +109,7 @@ def _values(deployment: Deployment) -> Iterator[Finding]:
         yield from _vendor(deployment, node)
         if IOMMU_PT.search(node.text) and not IOMMU_ARGUMENT.search(node.text) and deployment.cpu_vendors != {"amd"}:
             yield PT_WITHOUT_ON.at(
-                node.place, node.text, "iommu=pt only chooses a mode", 'KernelArgs: "intel_iommu=on iommu=pt"'
+                node.place, node.text, "iommu=pt only chooses a mode", f'KernelArgs: "{recommended_arguments("intel")}"'
             )
 
 
@@ -120,6 +118,8 @@ def _vendor(deployment: Deployment, node: Node) -> Iterator[Finding]:
     if deployment.cpu_vendors and vendors and not vendors & deployment.cpu_vendors:
         declared = ", ".join(sorted(deployment.cpu_vendors))
         yield WRONG_VENDOR.at(
-            node.place, node.text, f"the computes' processors are declared as {declared}",
-            " ".join(f"{vendor}_iommu=on" for vendor in sorted(deployment.cpu_vendors)),
-        )  # fmt: skip
+            node.place,
+            node.text,
+            f"the computes' processors are declared as {declared}",
+            " ".join(IOMMU_ARGUMENTS[vendor] for vendor in sorted(deployment.cpu_vendors)),
+        )

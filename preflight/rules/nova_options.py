@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Rule, Severity
+from preflight.finding import Finding
 from preflight.nova_conf import Option
 from preflight.releases import Lifetime, load_data
 
-CONFIG = "https://docs.openstack.org/nova/latest/configuration/config.html#pci"
-UNREAD_OPTION = Rule("GP225", "An option that no release of Nova reads under this name", Severity.ERROR, "nowhere: oslo.config ignores options that it does not know; 'No valid host was found' at the first GPU instance", CONFIG)  # fmt: skip
-NEWER_OPTION = Rule("GP226", "An option that came after this release", Severity.ERROR, "nowhere: oslo.config ignores options that it does not know", CONFIG)  # fmt: skip
-NOT_JSON = Rule("GP227", "A PCI option whose value is not JSON", Severity.ERROR, "nova-compute or nova-api: 'Invalid PCI alias definition', or the whitelist cannot be parsed", CONFIG)  # fmt: skip
-ALIAS_LIST = Rule("GP228", "A list where Nova wants one alias a line", Severity.ERROR, "at the first GPU instance: 'Invalid PCI alias definition: … is not of type object'", CONFIG)  # fmt: skip
-DEVNAME_IN_PLACEMENT = Rule("GP229", "devname in a device_spec that is reported to Placement", Severity.ERROR, "nova-compute does not start: 'PlacementPciException … devname'", "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement")  # fmt: skip
-HALF_PLACEMENT = Rule("GP230", "pci_in_placement without report_in_placement", Severity.ERROR, "at the first GPU instance: 'No valid host was found', Placement knows no card", "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement")  # fmt: skip
-NO_ROOT_PORTS = Rule("GP231", "No PCI Express ports for cards that are attached later", Severity.WARNING, "with q35 the second card cannot be attached: 'No more available PCI slots'", "https://docs.openstack.org/nova/latest/configuration/config.html#libvirt.num_pcie_ports")  # fmt: skip
+UNREAD_OPTION = rule("GP225")
+NEWER_OPTION = rule("GP226")
+NOT_JSON = rule("GP227")
+ALIAS_LIST = rule("GP228")
+DEVNAME_IN_PLACEMENT = rule("GP229")
+HALF_PLACEMENT = rule("GP230")
+NO_ROOT_PORTS = rule("GP231")
 RULES = (UNREAD_OPTION, NEWER_OPTION, NOT_JSON, ALIAS_LIST, DEVNAME_IN_PLACEMENT, HALF_PLACEMENT, NO_ROOT_PORTS)
 ALIAS_OPTIONS = {"pci/alias", "DEFAULT/pci_alias"}
 SPEC_OPTIONS = {"pci/passthrough_whitelist", "pci/device_spec", "DEFAULT/pci_passthrough_whitelist"}
@@ -38,7 +38,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             )
     for option in deployment.nova_options:
         if option.name == "libvirt/num_pcie_ports" and option.value == "0" and deployment.gives_gpus:
-            yield NO_ROOT_PORTS.at(option.place, "num_pcie_ports = 0", "libvirt then makes one port only", "num_pcie_ports = 16")  # fmt: skip
+            yield NO_ROOT_PORTS.at(
+                option.place, "num_pcie_ports = 0", "libvirt then makes one port only", "num_pcie_ports = 16"
+            )
 
 
 def _name(deployment: Deployment, option: Option) -> Iterator[Finding]:
@@ -65,10 +67,17 @@ def _value(option: Option) -> Iterator[Finding]:
     try:
         value = json.loads(option.value)
     except ValueError as error:
-        yield NOT_JSON.at(option.place, option.value, f"not JSON: {error}", "keys and values in double quotes, no comma at the end")  # fmt: skip
+        yield NOT_JSON.at(
+            option.place, option.value, f"not JSON: {error}", "keys and values in double quotes, no comma at the end"
+        )
         return
     if isinstance(value, list) and option.name in ALIAS_OPTIONS:
-        yield ALIAS_LIST.at(option.place, option.value, "alias may be given several times, each with one JSON object", "one `alias = {…}` line for each")  # fmt: skip
+        yield ALIAS_LIST.at(
+            option.place,
+            option.value,
+            "alias may be given several times, each with one JSON object",
+            "one `alias = {…}` line for each",
+        )
 
 
 def _placement(options: list[Option]) -> Iterator[Finding]:
@@ -77,6 +86,17 @@ def _placement(options: list[Option]) -> Iterator[Finding]:
     ]
     for option in options:
         if option.name in SPEC_OPTIONS and '"devname"' in option.value and reported:
-            yield DEVNAME_IN_PLACEMENT.at(option.place, option.value, "Placement tracks cards by address, a device name is refused", "name vendor_id and product_id, or address")  # fmt: skip
+            yield DEVNAME_IN_PLACEMENT.at(
+                option.place,
+                option.value,
+                "Placement tracks cards by address, a device name is refused",
+                "name vendor_id and product_id, or address",
+            )
         if option.name == "filter_scheduler/pci_in_placement" and option.value.lower() in YES and not reported:
-            yield HALF_PLACEMENT.at(option.place, "pci_in_placement = true", "no nova-compute reports its cards there; the scheduler, API and conductor need the option, too", "first [pci] report_in_placement = true on every compute, then this one in API, scheduler and conductor")  # fmt: skip
+            yield HALF_PLACEMENT.at(
+                option.place,
+                "pci_in_placement = true",
+                "no nova-compute reports its cards there; the scheduler, API and conductor need the option, too",
+                "first [pci] report_in_placement = true on every compute, then this one in API, scheduler and "
+                "conductor",
+            )

@@ -5,69 +5,45 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
-from preflight.finding import Finding, Place, Replacement, Rule, Severity
+from preflight.finding import Finding, Place, Replacement
 from preflight.yaml_source import Node
+from probes.references import NVIDIA_VENDOR_ID
 from probes.references.products import gpu_ids, is_listed_completely, nvidia_products
 
-NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
-NO_VALID_HOST = "after the deploy, at the first GPU instance: 'No valid host was found'"
-UNQUOTED_ID = Rule(
-    "GP201", "A PCI id that YAML reads as a number", Severity.ERROR, NO_VALID_HOST,
-    "https://yaml.org/type/float.html",
-)  # fmt: skip
-MALFORMED_ID = Rule("GP202", "A PCI id that is not four lower-case hexadecimal digits", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-UNKNOWN_PRODUCT = Rule("GP203", "A product id that NVIDIA has not given to any device", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-ALIAS_NOT_ON_COMPUTES = Rule(
-    "GP204", "The alias is set for controllers only", Severity.ERROR,
-    "later, at the first resize, cold migration or evacuation: 'PCI alias … is not defined' on the compute",
-    "https://bugs.launchpad.net/puppet-nova/+bug/1702730",
-)  # fmt: skip
-ALIAS_NOT_ON_API = Rule(
-    "GP205", "The alias is set for computes only", Severity.ERROR,
-    "at the first GPU instance: HTTP 400, 'PCI alias … is not defined'", NOVA_PCI,
-)  # fmt: skip
-ALIAS_WITHOUT_WHITELIST = Rule("GP206", "An alias that no whitelist entry allows", Severity.ERROR, NO_VALID_HOST, NOVA_PCI)  # fmt: skip
-WHITELIST_WITHOUT_ALIAS = Rule(
-    "GP207", "GPUs are whitelisted and no alias names them", Severity.ERROR,
-    "no flavor can ask for the cards", NOVA_PCI,
-)  # fmt: skip
-FLAVOR_ALIAS_UNKNOWN = Rule(
-    "GP208", "A flavor asks for an alias that is not defined", Severity.ERROR,
-    "at the first instance of that flavor: HTTP 400, 'PCI alias … is not defined'", NOVA_PCI,
-)  # fmt: skip
-WRONG_DEVICE_TYPE = Rule(
-    "GP209", "The alias's device_type is not the one of this GPU", Severity.ERROR, NO_VALID_HOST, NOVA_PCI,
-)  # fmt: skip
-ALIAS_NAME_SPACES = Rule(
-    "GP210", "An alias name with white space", Severity.ERROR,
-    "at the first GPU instance: the alias is never matched", "https://bugs.launchpad.net/nova/+bug/1638200",
-)  # fmt: skip
-TWIN_ALIASES = Rule(
-    "GP211", "Two aliases for the same devices, and one is used by no flavor", Severity.WARNING,
-    "at a flavor that names both: more cards are asked for than meant", NOVA_PCI,
-)  # fmt: skip
-ALIAS_INCOMPLETE = Rule(
-    "GP212", "An alias that lacks a field", Severity.ERROR,
-    "nova-api answers 500: 'Invalid PCI alias definition'", NOVA_PCI,
-)  # fmt: skip
-DEVNAME_FOR_GPU = Rule(
-    "GP213", "devname in the whitelist entry of a GPU", Severity.ERROR,
-    "nova-compute does not start, or tracks no device: a GPU has no network device name", NOVA_PCI,
-)  # fmt: skip
-NO_GPU_FLAVOR = Rule(
-    "GP214", "GPU aliases exist and no flavor asks for them", Severity.WARNING,
-    "instances start, without a GPU", NOVA_PCI,
-)  # fmt: skip
-MALFORMED_REQUEST = Rule(
-    "GP215", "The flavor's alias request cannot be read", Severity.ERROR,
-    "at the first instance of that flavor: HTTP 400", NOVA_PCI,
-)  # fmt: skip
+UNQUOTED_ID = rule("GP201")
+MALFORMED_ID = rule("GP202")
+UNKNOWN_PRODUCT = rule("GP203")
+ALIAS_NOT_ON_COMPUTES = rule("GP204")
+ALIAS_NOT_ON_API = rule("GP205")
+ALIAS_WITHOUT_WHITELIST = rule("GP206")
+WHITELIST_WITHOUT_ALIAS = rule("GP207")
+FLAVOR_ALIAS_UNKNOWN = rule("GP208")
+WRONG_DEVICE_TYPE = rule("GP209")
+ALIAS_NAME_SPACES = rule("GP210")
+TWIN_ALIASES = rule("GP211")
+ALIAS_INCOMPLETE = rule("GP212")
+DEVNAME_FOR_GPU = rule("GP213")
+NO_GPU_FLAVOR = rule("GP214")
+MALFORMED_REQUEST = rule("GP215")
 RULES = (
-    UNQUOTED_ID, MALFORMED_ID, UNKNOWN_PRODUCT, ALIAS_NOT_ON_COMPUTES, ALIAS_NOT_ON_API, ALIAS_WITHOUT_WHITELIST,
-    WHITELIST_WITHOUT_ALIAS, FLAVOR_ALIAS_UNKNOWN, WRONG_DEVICE_TYPE, ALIAS_NAME_SPACES, TWIN_ALIASES,
-    ALIAS_INCOMPLETE, DEVNAME_FOR_GPU, NO_GPU_FLAVOR, MALFORMED_REQUEST,
-)  # fmt: skip
+    UNQUOTED_ID,
+    MALFORMED_ID,
+    UNKNOWN_PRODUCT,
+    ALIAS_NOT_ON_COMPUTES,
+    ALIAS_NOT_ON_API,
+    ALIAS_WITHOUT_WHITELIST,
+    WHITELIST_WITHOUT_ALIAS,
+    FLAVOR_ALIAS_UNKNOWN,
+    WRONG_DEVICE_TYPE,
+    ALIAS_NAME_SPACES,
+    TWIN_ALIASES,
+    ALIAS_INCOMPLETE,
+    DEVNAME_FOR_GPU,
+    NO_GPU_FLAVOR,
+    MALFORMED_REQUEST,
+)
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
 NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
 """Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
@@ -146,7 +122,7 @@ def _unknown_product(node: Node) -> Iterator[Finding]:
     yield UNKNOWN_PRODUCT.at(
         node.place,
         node.text,
-        f"no product of NVIDIA has the id 10de:{node.text}",
+        f"no product of NVIDIA has the id {NVIDIA_VENDOR_ID}:{node.text}",
         f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
     )
 
@@ -214,9 +190,11 @@ def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
             )
         elif name in computes and name not in control | everywhere:
             yield ALIAS_NOT_ON_API.at(
-                alias.node.place, f"name: {name}", "nova-api reads the flavor's alias",
+                alias.node.place,
+                f"name: {name}",
+                "nova-api reads the flavor's alias",
                 "set nova::pci::aliases for the controllers as well (ControllerExtraConfig)",
-            )  # fmt: skip
+            )
 
 
 def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:
@@ -228,9 +206,11 @@ def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterato
     for entry in deployment.whitelist:
         if entry.is_gpu and entry.role and entry.role not in set_for:
             yield ALIAS_NOT_ON_COMPUTES.at(
-                entry.node.place, f"{entry.role}Parameters", f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
+                entry.node.place,
+                f"{entry.role}Parameters",
+                f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
                 f"set nova::pci::aliases in {entry.role}ExtraConfig, too",
-            )  # fmt: skip
+            )
 
 
 def _names(aliases: Iterator[PciEntry] | list[PciEntry]) -> set[str | None]:
@@ -247,19 +227,20 @@ def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
             yield ALIAS_WITHOUT_WHITELIST.at(
                 alias.node.place,
                 f"{alias.text('name')}: {alias.text('vendor_id')}:{alias.text('product_id')}",
-                "no entry of NovaPCIPassthrough allows this device" + (
-                    f"; whitelisted is {', '.join(_id(entry) for entry in allowed)}" if allowed else ""
-                ),
+                "no entry of NovaPCIPassthrough allows this device"
+                + (f"; whitelisted is {', '.join(_id(entry) for entry in allowed)}" if allowed else ""),
                 "give NovaPCIPassthrough and the alias the same vendor_id and product_id",
-            )  # fmt: skip
+            )
     whitelisted = [entry for entry in deployment.whitelist if entry.is_gpu]
     whole = bool(deployment.deploys or deployment.flavor_uses)
     if whitelisted and whole and not deployment.aliases and not _uses_placement(deployment):
         entry = whitelisted[0]
         yield WHITELIST_WITHOUT_ALIAS.at(
-            entry.node.place, _id(entry), "no environment file sets an alias",
+            entry.node.place,
+            _id(entry),
+            "no environment file sets an alias",
             "set nova::pci::aliases for controllers and computes",
-        )  # fmt: skip
+        )
 
 
 def _uses_placement(deployment: Deployment) -> bool:
@@ -289,7 +270,8 @@ def _twins(deployment: Deployment) -> Iterator[Finding]:
             yield TWIN_ALIASES.at(
                 alias.node.place,
                 f"name: {alias.text('name')}",
-                f"'{alias.text('name')}' and '{twin.text('name')}' pick from the same cards; no flavor uses {', '.join(map(str, idle))}",
+                f"'{alias.text('name')}' and '{twin.text('name')}' pick from the same cards; no flavor uses "
+                f"{', '.join(map(str, idle))}",
                 "keep one alias and ask for more cards by count (a1:2), or tell the two apart",
             )
 
@@ -302,14 +284,18 @@ def _flavors(deployment: Deployment) -> Iterator[Finding]:
                 yield MALFORMED_REQUEST.at(use.place, use.request, "the form is ALIAS:COUNT", f"{name or 'a1'}:1")
             elif defined and name not in defined:
                 yield FLAVOR_ALIAS_UNKNOWN.at(
-                    use.place, use.request, f"the environment files define {', '.join(sorted(map(str, defined)))}",
+                    use.place,
+                    use.request,
+                    f"the environment files define {', '.join(sorted(map(str, defined)))}",
                     f"name one of these, or define {name} for controllers and computes",
-                )  # fmt: skip
+                )
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu and alias.hiera_key in ALIAS_HIERA_KEYS]
     makes_flavors = [command for command in deployment.files.commands if command.runs("openstack", "flavor", "create")]
     if gpu_aliases and not deployment.flavor_uses and makes_flavors:
         place: Place = makes_flavors[0].place
         yield NO_GPU_FLAVOR.at(
-            place, makes_flavors[0].text, "no flavor has the extra spec pci_passthrough:alias",
+            place,
+            makes_flavors[0].text,
+            "no flavor has the extra spec pci_passthrough:alias",
             f'add --property "pci_passthrough:alias"="{gpu_aliases[0].text("name")}:1"',
-        )  # fmt: skip
+        )

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Replacement, Rule, Severity
+from preflight.finding import Finding, Place, Replacement
 from preflight.releases import Lifetime, load_data
 from preflight.spelling import nearest
 from preflight.yaml_source import Node
 
-SCHEDULING = "https://docs.openstack.org/nova/latest/admin/scheduling.html"
-NO_PCI_FILTER = Rule(
-    "GP301", "PciPassthroughFilter is not among the scheduler's filters", Severity.ERROR,
-    "at a GPU instance: it is sent to a host without a free card, fails there, and ends in 'No valid host was found'",
-    "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html",
-)  # fmt: skip
-FILTER_UNKNOWN = Rule(
-    "GP302", "A filter that no release has", Severity.ERROR,
-    "nova-scheduler does not start: SchedulerHostFilterNotFound", SCHEDULING,
-)  # fmt: skip
-FILTER_GONE = Rule(
-    "GP303", "A filter that this release does not have", Severity.ERROR,
-    "nova-scheduler does not start: SchedulerHostFilterNotFound", SCHEDULING,
-)  # fmt: skip
-FILTERS_NOT_A_LIST = Rule(
-    "GP304", "The filters are one text, not a list", Severity.ERROR,
-    "the deploy stops: 'Value must be a comma-delimited list string', or one filter of a strange name", SCHEDULING,
-)  # fmt: skip
-FILTERS_UNSET = Rule(
-    "GP305", "GPUs are passed through and no environment file sets the scheduler's filters", Severity.ERROR,
-    "at a GPU instance: Nova's default list has no PciPassthroughFilter", SCHEDULING,
-)  # fmt: skip
-UNSCOPED_EXTRA_SPEC = Rule(
-    "GP306", "An extra spec without scope, read by two filters", Severity.ERROR,
-    "at an instance of that flavor: ComputeCapabilitiesFilter takes the key for a capability: 'No valid host was found'",
-    SCHEDULING,
-)  # fmt: skip
+NO_PCI_FILTER = rule("GP301")
+FILTER_UNKNOWN = rule("GP302")
+FILTER_GONE = rule("GP303")
+FILTERS_NOT_A_LIST = rule("GP304")
+FILTERS_UNSET = rule("GP305")
+UNSCOPED_EXTRA_SPEC = rule("GP306")
 RULES = (NO_PCI_FILTER, FILTER_UNKNOWN, FILTER_GONE, FILTERS_NOT_A_LIST, FILTERS_UNSET, UNSCOPED_EXTRA_SPEC)
 
 
@@ -47,9 +27,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if deployment.gives_gpus and not deployment.filters and _is_whole_deployment(deployment):
         entry = (deployment.whitelist or deployment.aliases)[0]
         yield FILTERS_UNSET.at(
-            entry.node.place, "", "neither NovaSchedulerDefaultFilters nor NovaSchedulerEnabledFilters is set",
+            entry.node.place,
+            "",
+            "neither NovaSchedulerDefaultFilters nor NovaSchedulerEnabledFilters is set",
             "set the list of your release with PciPassthroughFilter in it",
-        )  # fmt: skip
+        )
     yield from _extra_specs(deployment)
 
 
@@ -80,9 +62,11 @@ def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterat
         yield from _one_filter(deployment, known, node, name)
     if deployment.gives_gpus and "PciPassthroughFilter" not in {name for _, name in named}:
         yield NO_PCI_FILTER.at(
-            parameter.place, parameter.text, "only this filter keeps GPU instances from hosts without a free card",
+            parameter.place,
+            parameter.text,
+            "only this filter keeps GPU instances from hosts without a free card",
             "add PciPassthroughFilter to the list",
-        )  # fmt: skip
+        )
 
 
 def _one_filter(deployment: Deployment, known: dict[str, Lifetime], node: Node, name: str) -> Iterator[Finding]:
@@ -95,9 +79,11 @@ def _one_filter(deployment: Deployment, known: dict[str, Lifetime], node: Node, 
     elif not known[name].covers(deployment.release) and deployment.release != "newton":
         span = known[name]
         yield FILTER_GONE.at(
-            node.place, name, f"Nova had it from {span.first.title()} to {span.last.title()}",
+            node.place,
+            name,
+            f"Nova had it from {span.first.title()} to {span.last.title()}",
             "leave it out; Placement does its work since then",
-        )  # fmt: skip
+        )
 
 
 def _extra_specs(deployment: Deployment) -> Iterator[Finding]:
@@ -106,9 +92,11 @@ def _extra_specs(deployment: Deployment) -> Iterator[Finding]:
         return
     for place, key in _unscoped_keys(deployment):
         yield UNSCOPED_EXTRA_SPEC.at(
-            place, key, "both AggregateInstanceExtraSpecsFilter and ComputeCapabilitiesFilter read keys without scope",
+            place,
+            key,
+            "both AggregateInstanceExtraSpecsFilter and ComputeCapabilitiesFilter read keys without scope",
             f"aggregate_instance_extra_specs:{key}",
-        )  # fmt: skip
+        )
 
 
 def _unscoped_keys(deployment: Deployment) -> Iterator[tuple[Place, str]]:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.client import match
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.shell_source import Script
 
-BASH = "https://www.gnu.org/software/bash/manual/bash.html"
-SED = "https://www.gnu.org/software/sed/manual/sed.html"
-CLIENT = "https://docs.openstack.org/python-openstackclient/latest/cli/command-list.html"
-TWO_PLACES = Rule("GP609", "A file below the home directory is also named relative to the working directory", Severity.WARNING, "started from elsewhere the script stops: 'No such file or directory'", BASH)  # fmt: skip
-TIME_EXEC = Rule("GP610", "time before exec", Severity.WARNING, "nowhere: exec replaces the shell, so nothing prints the time", f"{BASH}#index-exec")  # fmt: skip
-UPLOADED_ANYWAY = Rule("GP611", "The image is uploaded although its customization may have failed", Severity.WARNING, "in the guest: no kernel headers, no gcc; the driver is not built", f"{BASH}#The-Set-Builtin")  # fmt: skip
-SED_MATCHES_NOTHING = Rule("GP612", "A sed that matches no line of its file", Severity.ERROR, "nowhere: sed changes nothing and answers 0", SED)  # fmt: skip
-KEYSTONE_V2 = Rule("GP613", "An rc file for Keystone's version 2 API", Severity.ERROR, "every command with it: 404 Not Found; Keystone has no v2.0 from Queens on", "https://docs.openstack.org/releasenotes/keystone/queens.html")  # fmt: skip
-EXIT_CODE_LIES = Rule("GP614", "A test by the exit code of a program that always answers 0", Severity.WARNING, "a dead or faulty GPU passes", "https://github.com/wilicc/gpu-burn/issues/12")  # fmt: skip
-NO_DOMAIN = Rule("GP615", "An rc file for Keystone's version 3 API that names no domain", Severity.ERROR, "every command with it: 'Expecting to find domain in project'", "https://docs.openstack.org/python-openstackclient/latest/cli/authentication.html")  # fmt: skip
+TWO_PLACES = rule("GP609")
+TIME_EXEC = rule("GP610")
+UPLOADED_ANYWAY = rule("GP611")
+SED_MATCHES_NOTHING = rule("GP612")
+KEYSTONE_V2 = rule("GP613")
+EXIT_CODE_LIES = rule("GP614")
+NO_DOMAIN = rule("GP615")
 RULES = (TWO_PLACES, TIME_EXEC, UPLOADED_ANYWAY, SED_MATCHES_NOTHING, KEYSTONE_V2, EXIT_CODE_LIES, NO_DOMAIN)
 AT_HOME = re.compile(r"(?<![\w/])(?:~|\$HOME|\$\{HOME\})/(?P<path>[\w.-]+(?:/[\w.-]+)*)")
 CHANGES_DIRECTORY = re.compile(r"^\s*(?:cd|pushd)\s", re.M)
 ABORTS = re.compile(r"^\s*set\s+-\w*e|^#!.*\ssh?\s*-\w*e|-o\s+errexit", re.M)
-SED_FILE = re.compile(r"\bsed\b(?P<arguments>.*?)\s(?P<file>[~\w./$-]+\.(?:ya?ml|conf|rc|sh|cfg|json)|[\w./~-]*rc)\s*(?:$|[>;&|])")  # fmt: skip
-SUBSTITUTION = re.compile(r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")  # fmt: skip
-ALWAYS_0 = re.compile(r"(?:\bif\s+(?:!\s*)?|^\s*)(?:\S*/)?(?P<tool>gpu_burn)\b[^|;&\n]*?(?:;\s*then|&&|\|\||$)|(?:\bif\s+(?:!\s*)?)(?:\S*/)?(?P<smi>nvidia-smi)\s*(?:>\s*\S+\s*)?(?:2>&1\s*)?;\s*then")  # fmt: skip
+SED_FILE = re.compile(
+    r"\bsed\b(?P<arguments>.*?)\s(?P<file>[~\w./$-]+\.(?:ya?ml|conf|rc|sh|cfg|json)|[\w./~-]*rc)\s*(?:$|[>;&|])"
+)
+SUBSTITUTION = re.compile(
+    r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
+)
+ALWAYS_0 = re.compile(
+    r"(?:\bif\s+(?:!\s*)?|^\s*)(?:\S*/)?(?P<tool>gpu_burn)\b[^|;&\n]*?(?:;\s*then|&&|\|\||$)"
+    r"|(?:\bif\s+(?:!\s*)?)(?:\S*/)?(?P<smi>nvidia-smi)\s*(?:>\s*\S+\s*)?(?:2>&1\s*)?;\s*then"
+)
 V2_URL = re.compile(r"^\s*export\s+OS_AUTH_URL=(?P<url>\S+/v2\.0/?)[\"']?\s*$", re.M)
 
 
@@ -38,10 +43,17 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _sed(deployment, script)
         for place, found in script.search(ALWAYS_0):
             tool = found["tool"] or found["smi"]
-            yield EXIT_CODE_LIES.at(place, found[0], f"{tool} answers 0 whatever it found", "read its output: 'GPU n: OK' of each card, every field of nvidia-smi -q")  # fmt: skip
+            yield EXIT_CODE_LIES.at(
+                place,
+                found[0],
+                f"{tool} answers 0 whatever it found",
+                "read its output: 'GPU n: OK' of each card, every field of nvidia-smi -q",
+            )
         for command in script.commands():
             if command.words[:2] == ("time", "exec"):
-                yield TIME_EXEC.at(command.place, "time exec", "nothing is left to print the time", "time openstack …, without exec")  # fmt: skip
+                yield TIME_EXEC.at(
+                    command.place, "time exec", "nothing is left to print the time", "time openstack …, without exec"
+                )
     yield from _rc_files(deployment)
 
 
@@ -77,8 +89,11 @@ def _upload(script: Script) -> Iterator[Finding]:
     for command in script.commands():
         if command.runs("openstack", "image", "create") and command.place.line > made[0].place.line:
             yield UPLOADED_ANYWAY.at(
-                command.place, command.text, f"nothing looks whether line {made[-1].place.line} worked", "`set -e` at the script's top",
-            )  # fmt: skip
+                command.place,
+                command.text,
+                f"nothing looks whether line {made[-1].place.line} worked",
+                "`set -e` at the script's top",
+            )
             return
 
 
@@ -94,9 +109,11 @@ def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
                 continue
             if not any(pattern.search(line) for line in text.splitlines()):
                 yield SED_MATCHES_NOTHING.at(
-                    Place(place.path, place.line, place.column), change[0], f"no line of {path.name} matches {change['old']!r}",
+                    Place(place.path, place.line, place.column),
+                    change[0],
+                    f"no line of {path.name} matches {change['old']!r}",
                     f"compare with {path.name}, and look with grep -q whether the change is there",
-                )  # fmt: skip
+                )
 
 
 def _python_pattern(text: str, *, extended: bool) -> re.Pattern[str] | None:
@@ -117,9 +134,19 @@ def _rc_files(deployment: Deployment) -> Iterator[Finding]:
         for found in V2_URL.finditer(text):
             place = Place(path, text.count("\n", 0, found.start("url")) + 1)
             if deployment.release is None or deployment.is_at_least("queens"):
-                yield KEYSTONE_V2.at(place, found["url"], "Keystone answers only below /v3", "the URL with /v3, OS_IDENTITY_API_VERSION=3, OS_USER_DOMAIN_NAME and OS_PROJECT_DOMAIN_NAME")  # fmt: skip
+                yield KEYSTONE_V2.at(
+                    place,
+                    found["url"],
+                    "Keystone answers only below /v3",
+                    "the URL with /v3, OS_IDENTITY_API_VERSION=3, OS_USER_DOMAIN_NAME and OS_PROJECT_DOMAIN_NAME",
+                )
         version3 = re.search(r"^\s*export\s+OS_(?:AUTH_URL=\S+/v3\b|IDENTITY_API_VERSION=[\"']?3)", text, re.M)
         has_password = re.search(r"^\s*export\s+OS_PASSWORD=", text, re.M)
         if version3 and has_password and not re.search(r"OS_\w*DOMAIN\w*=", text):
             line = text.count("\n", 0, version3.start()) + 1
-            yield NO_DOMAIN.at(Place(path, line), version3[0], "version 3 finds users and projects in a domain", "export OS_USER_DOMAIN_NAME=Default and OS_PROJECT_DOMAIN_NAME=Default")  # fmt: skip
+            yield NO_DOMAIN.at(
+                Place(path, line),
+                version3[0],
+                "version 3 finds users and projects in a domain",
+                "export OS_USER_DOMAIN_NAME=Default and OS_PROJECT_DOMAIN_NAME=Default",
+            )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Rule, Severity
+from preflight.finding import Finding
 from preflight.shell_source import Command
 
-CLIENT = "https://docs.openstack.org/python-openstackclient/latest/cli/command-list.html"
-MADE_LATER = Rule("GP616", "A flavor, image, network, key pair or user is used before it is made", Severity.ERROR, "the command fails: 'No … found for …'", CLIENT)  # fmt: skip
-CUSTOMIZED_LATE = Rule("GP617", "The image is customized after it was uploaded", Severity.ERROR, "in the guest: nothing of the customization is there", "https://libguestfs.org/virt-customize.1.html")  # fmt: skip
-NOT_DEPLOYED_YET = Rule("GP618", "overcloudrc is read before the overcloud is deployed", Severity.ERROR, "the commands after it go to the last overcloud, or fail: 'No such file or directory'", "https://docs.openstack.org/project-deploy-guide/tripleo-docs/latest/deployment/install_overcloud.html")  # fmt: skip
+MADE_LATER = rule("GP616")
+CUSTOMIZED_LATE = rule("GP617")
+NOT_DEPLOYED_YET = rule("GP618")
 RULES = (MADE_LATER, CUSTOMIZED_LATE, NOT_DEPLOYED_YET)
 
 
@@ -62,9 +62,11 @@ def _made_later(commands: list[Command]) -> Iterator[Finding]:
                 later = next((other for other in commands[index + 1 :] if _makes(other, use.kind, name)), None)
                 if later is not None and not before:
                     yield MADE_LATER.at(
-                        command.place, command.text, f"the {use.kind} '{name}' is made later, in line {later.place.line}",
+                        command.place,
+                        command.text,
+                        f"the {use.kind} '{name}' is made later, in line {later.place.line}",
                         f"run it after line {later.place.line}",
-                    )  # fmt: skip
+                    )
 
 
 def _makes(command: Command, kind: str, name: str) -> bool:
@@ -80,7 +82,12 @@ def _customized_late(commands: list[Command]) -> Iterator[Finding]:
             for file in command.options("-a", "--add"):
                 first = uploaded.get(file.rsplit("/", 1)[-1])
                 if first is not None:
-                    yield CUSTOMIZED_LATE.at(command.place, file, f"line {first.place.line} has uploaded it already", f"run it before line {first.place.line}")  # fmt: skip
+                    yield CUSTOMIZED_LATE.at(
+                        command.place,
+                        file,
+                        f"line {first.place.line} has uploaded it already",
+                        f"run it before line {first.place.line}",
+                    )
 
 
 def _not_deployed_yet(commands: list[Command]) -> Iterator[Finding]:
@@ -89,4 +96,9 @@ def _not_deployed_yet(commands: list[Command]) -> Iterator[Finding]:
         return
     for command in commands[: commands.index(deploy)]:
         if command.words[:1] in (("source",), (".",)) and command.words[-1].endswith("overcloudrc"):
-            yield NOT_DEPLOYED_YET.at(command.place, command.text, f"the deploy in line {deploy.place.line} writes it", "source ~/stackrc here, overcloudrc after the deploy")  # fmt: skip
+            yield NOT_DEPLOYED_YET.at(
+                command.place,
+                command.text,
+                f"the deploy in line {deploy.place.line} writes it",
+                "source ~/stackrc here, overcloudrc after the deploy",
+            )

@@ -6,30 +6,38 @@ import re
 import stat
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.rules.heat_templates import is_of_a_tenant
 from preflight.shell_source import Script
 
-GUIDE = "https://docs.openstack.org/security-guide/"
-NOWHERE = "nowhere, until somebody uses it"
-PASSWORD_DEFAULT = Rule("GP901", "A password with a default that everybody can read", Severity.ERROR, NOWHERE, GUIDE)
-PASSWORD_SHOWN = Rule("GP902", "A password parameter that is not hidden", Severity.WARNING, "`openstack stack show` prints it", "https://docs.openstack.org/heat/latest/template_guide/hot_spec.html#parameters-section")  # fmt: skip
-CREDENTIALS_ON_COMMAND_LINE = Rule("GP903", "A password on a command line", Severity.ERROR, "in the process list, the shell's history and every log of the script", GUIDE)  # fmt: skip
-PUBLIC_FLAVOR = Rule("GP904", "A GPU flavor that every project may use", Severity.WARNING, "any tenant takes the cards", "https://docs.openstack.org/nova/latest/user/flavors.html")  # fmt: skip
-PUBLIC_IMAGE = Rule("GP905", "An image that every project may read", Severity.WARNING, "what was put into the image is every tenant's", "https://docs.openstack.org/glance/latest/admin/manage-images.html")  # fmt: skip
-UNSAFE_INTERRUPTS = Rule("GP906", "allow_unsafe_interrupts lets a guest inject interrupts into the host", Severity.ERROR, NOWHERE, "https://docs.kernel.org/driver-api/vfio.html")  # fmt: skip
-READABLE_KEY = Rule("GP907", "A private key that others can read", Severity.ERROR, "ssh refuses it: 'UNPROTECTED PRIVATE KEY FILE!'", "https://man.openbsd.org/ssh")  # fmt: skip
-KEY_AMONG_FILES = Rule("GP908", "A private key lies among the deployment's files", Severity.WARNING, NOWHERE, GUIDE)
-PASSWORD_IN_FILE = Rule("GP909", "A password in clear text", Severity.ERROR, NOWHERE, GUIDE)
-PRIVATE_KEY_OUTPUT = Rule("GP910", "A stack output shows a private key", Severity.WARNING, "`openstack stack output show` prints it to everybody in the project", "https://docs.openstack.org/heat/latest/template_guide/openstack.html#OS::Nova::KeyPair")  # fmt: skip
+PASSWORD_DEFAULT = rule("GP901")
+PASSWORD_SHOWN = rule("GP902")
+CREDENTIALS_ON_COMMAND_LINE = rule("GP903")
+PUBLIC_FLAVOR = rule("GP904")
+PUBLIC_IMAGE = rule("GP905")
+UNSAFE_INTERRUPTS = rule("GP906")
+READABLE_KEY = rule("GP907")
+KEY_AMONG_FILES = rule("GP908")
+PASSWORD_IN_FILE = rule("GP909")
+PRIVATE_KEY_OUTPUT = rule("GP910")
 RULES = (
-    PASSWORD_DEFAULT, PASSWORD_SHOWN, CREDENTIALS_ON_COMMAND_LINE, PUBLIC_FLAVOR, PUBLIC_IMAGE, UNSAFE_INTERRUPTS,
-    READABLE_KEY, KEY_AMONG_FILES, PASSWORD_IN_FILE, PRIVATE_KEY_OUTPUT,
-)  # fmt: skip
+    PASSWORD_DEFAULT,
+    PASSWORD_SHOWN,
+    CREDENTIALS_ON_COMMAND_LINE,
+    PUBLIC_FLAVOR,
+    PUBLIC_IMAGE,
+    UNSAFE_INTERRUPTS,
+    READABLE_KEY,
+    KEY_AMONG_FILES,
+    PASSWORD_IN_FILE,
+    PRIVATE_KEY_OUTPUT,
+)
 PASSWORD_NAME = re.compile(r"(?:passw(?:or)?d|secret)[0-9]*\Z", re.I)
 COMMAND_LINE_PASSWORD = re.compile(
-    r"(?P<option>--root-password\s+password:(?!\s)|--password[= ]|-p\s+password:|OS_PASSWORD=)(?P<value>[\"']?[^\s\"'/$]+)"
+    r"(?P<option>--root-password\s+password:(?!\s)|--password[= ]|-p\s+password:"
+    r"|OS_PASSWORD=)(?P<value>[\"']?[^\s\"'/$]+)"
 )
 PIPED_PASSWORD = re.compile(
     r"""echo\s+["']?(?:\w+:)?(?P<value>[^\s"'$|]+)["']?\s*\|\s*(?:sudo\s+)?(?:chpasswd|passwd\s+--stdin)"""
@@ -48,7 +56,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _files(deployment)
     for _, node in deployment.kernel_arguments:
         if UNSAFE.search(node.text):
-            yield UNSAFE_INTERRUPTS.at(node.place, node.text, "interrupts are not remapped for guests", "use hosts with interrupt remapping")  # fmt: skip
+            yield UNSAFE_INTERRUPTS.at(
+                node.place, node.text, "interrupts are not remapped for guests", "use hosts with interrupt remapping"
+            )
 
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
@@ -60,8 +70,11 @@ def _parameters(deployment: Deployment) -> Iterator[Finding]:
             default, hidden = definition.get("default"), definition.get("hidden")
             if default is not None and default.text:
                 yield PASSWORD_DEFAULT.at(
-                    default.place, f"{name.text}: default", "whoever reads this file can log in", "give no default; pass it by --parameter-file that is not committed"
-                )  # fmt: skip
+                    default.place,
+                    f"{name.text}: default",
+                    "whoever reads this file can log in",
+                    "give no default; pass it by --parameter-file that is not committed",
+                )
             if hidden is None or hidden.text.lower() not in ("true", "yes", "on"):
                 yield PASSWORD_SHOWN.at(name.place, name.text, "Heat shows what is not hidden", "hidden: true")
 
@@ -72,19 +85,32 @@ def _script(script: Script) -> Iterator[Finding]:
             continue
         # the value itself is left out of the report on purpose
         yield CREDENTIALS_ON_COMMAND_LINE.at(
-            place, match["option"], "everybody on that machine can read the process list",
+            place,
+            match["option"],
+            "everybody on that machine can read the process list",
             "read it from a file of mode 0600 (--root-password file:…, an activation key, an rc file)",
-        )  # fmt: skip
+        )
     for place, match in script.search(PIPED_PASSWORD):
-        yield PASSWORD_IN_FILE.at(place, f"echo … | {match[0].rsplit('|', 1)[-1].strip()}", "whoever reads the script can log in", "a key pair, or chpasswd -e with a hash that is passed as a parameter")  # fmt: skip
+        yield PASSWORD_IN_FILE.at(
+            place,
+            f"echo … | {match[0].rsplit('|', 1)[-1].strip()}",
+            "whoever reads the script can log in",
+            "a key pair, or chpasswd -e with a hash that is passed as a parameter",
+        )
     for place, match in script.search(UNSAFE):
-        yield UNSAFE_INTERRUPTS.at(place, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping")  # fmt: skip
+        yield UNSAFE_INTERRUPTS.at(
+            place, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping"
+        )
     for command in script.commands():
         if command.runs("openstack", "image", "create") and "--public" in command.words:
-            yield PUBLIC_IMAGE.at(command.place, "--public", "the image is every project's", "--shared, and `openstack image add project`")  # fmt: skip
+            yield PUBLIC_IMAGE.at(
+                command.place, "--public", "the image is every project's", "--shared, and `openstack image add project`"
+            )
         gpu = any("pci_passthrough" in setting for setting in command.options("--property"))
         if command.runs("openstack", "flavor", "create") and gpu and "--private" not in command.words:
-            yield PUBLIC_FLAVOR.at(command.place, command.text, "flavors are public unless said otherwise", "--private --project PROJECT")  # fmt: skip
+            yield PUBLIC_FLAVOR.at(
+                command.place, command.text, "flavors are public unless said otherwise", "--private --project PROJECT"
+            )
 
 
 def _public_flavors(deployment: Deployment) -> Iterator[Finding]:
@@ -98,9 +124,11 @@ def _public_flavors(deployment: Deployment) -> Iterator[Finding]:
             public = resource.find("properties", "is_public")
             if gpu and (public is None or public.text.lower() in ("true", "yes", "on")):
                 yield PUBLIC_FLAVOR.at(
-                    public.place if public else name.place, name.text, "is_public is true (also when it is not written)",
+                    public.place if public else name.place,
+                    name.text,
+                    "is_public is true (also when it is not written)",
                     "is_public: false, and tenants: [the project]",
-                )  # fmt: skip
+                )
 
 
 def _outputs(deployment: Deployment) -> Iterator[Finding]:
@@ -110,15 +138,29 @@ def _outputs(deployment: Deployment) -> Iterator[Finding]:
             for key, value in node.items():
                 path = [element.text for element in value.elements()]
                 if key.text == "get_attr" and path[-1:] == ["private_key"]:
-                    yield PRIVATE_KEY_OUTPUT.at(value.place, ".".join(path), "the key can be read again at any time", "make the key pair outside and give Heat the public key")  # fmt: skip
+                    yield PRIVATE_KEY_OUTPUT.at(
+                        value.place,
+                        ".".join(path),
+                        "the key can be read again at any time",
+                        "make the key pair outside and give Heat the public key",
+                    )
 
 
 def _files(deployment: Deployment) -> Iterator[Finding]:
     for path in deployment.files.key_files:
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            yield READABLE_KEY.at(Place(path), path.name, f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}", f"chmod 600 {path.name}")  # fmt: skip
-        yield KEY_AMONG_FILES.at(Place(path), path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path")  # fmt: skip
+            yield READABLE_KEY.at(
+                Place(path), path.name, f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}", f"chmod 600 {path.name}"
+            )
+        yield KEY_AMONG_FILES.at(
+            Place(path), path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path"
+        )
     for path in deployment.files.rc_files:
         for match in RC_PASSWORD.finditer(deployment.files.texts[path]):
             line = deployment.files.texts[path].count("\n", 0, match.start("value")) + 1
-            yield PASSWORD_IN_FILE.at(Place(path, line), "OS_PASSWORD=", "the rc file holds the password itself", "ask for it, or read it from a file of mode 0600")  # fmt: skip
+            yield PASSWORD_IN_FILE.at(
+                Place(path, line),
+                "OS_PASSWORD=",
+                "the rc file holds the password itself",
+                "ask for it, or read it from a file of mode 0600",
+            )

@@ -5,23 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Rule, Severity
+from preflight.finding import Finding, Place
 from preflight.shell_source import Script
 
-GUIDE = "https://docs.openstack.org/security-guide/"
-READABLE_FOR_A_WHILE = Rule("GP911", "A private key is written first and protected afterwards", Severity.WARNING, "nowhere, until somebody reads it in between; a second run that fails leaves the file empty", "https://www.gnu.org/software/bash/manual/bash.html#index-umask")  # fmt: skip
-OPEN_POLICY = Rule("GP912", "Tenants may write a port's binding profile", Severity.ERROR, "nowhere, until a tenant names another host device in pci_slot", "https://docs.openstack.org/neutron/latest/configuration/policy.html")  # fmt: skip
-KNOWN_PASSWORD = Rule(
-    "GP913", "A password that everybody tries first", Severity.ERROR, "nowhere, until somebody uses it", GUIDE
-)
+READABLE_FOR_A_WHILE = rule("GP911")
+OPEN_POLICY = rule("GP912")
+KNOWN_PASSWORD = rule("GP913")
 RULES = (READABLE_FOR_A_WHILE, OPEN_POLICY, KNOWN_PASSWORD)
-KEY_TO_FILE = re.compile(r"\b(?:openstack\s+keypair\s+create|nova\s+keypair-add|openstack\s+stack\s+output\s+show\b.*private_key)\b.*?[^>]>\s*(?P<file>[^\s>;&|]+)")  # fmt: skip
+KEY_TO_FILE = re.compile(
+    r"\b(?:openstack\s+keypair\s+create|nova\s+keypair-add"
+    r"|openstack\s+stack\s+output\s+show\b.*private_key)\b.*?[^>]>\s*(?P<file>[^\s>;&|]+)"
+)
 UMASK = re.compile(r"\bumask\s+0?[0-7]?77\b")
 BINDING_PROFILE = re.compile(r"(?:create|update)_port:binding:profile\Z")
 ADMIN_ONLY = re.compile(r"admin_only|role:admin|is_admin|role:service|service_api|!\Z|^rule:context_is_admin$")
 PASSWORD_PARAMETER = re.compile(r"\w*(?:Password|Passwd)\Z")
-KNOWN = {"redhat", "password", "passw0rd", "admin", "secret", "changeme", "123456", "calvin", "root", "stack", "openstack", "letmein", "test", "qwerty"}  # fmt: skip
+KNOWN = {
+    "redhat",
+    "password",
+    "passw0rd",
+    "admin",
+    "secret",
+    "changeme",
+    "123456",
+    "calvin",
+    "root",
+    "stack",
+    "openstack",
+    "letmein",
+    "test",
+    "qwerty",
+}
 BMC_PASSWORD = re.compile(r'"pm_password"\s*:\s*"(?P<value>[^"]*)"')
 
 
@@ -38,9 +54,11 @@ def _keys(script: Script) -> Iterator[Finding]:
         return
     for place, found in script.search(KEY_TO_FILE):
         yield READABLE_FOR_A_WHILE.at(
-            place, found[0], f"{found['file']} has the mode of the umask until chmod, and is emptied even when the command fails",
+            place,
+            found[0],
+            f"{found['file']} has the mode of the umask until chmod, and is emptied even when the command fails",
             f"(umask 077; … >{found['file']}.new) && mv {found['file']}.new {found['file']}",
-        )  # fmt: skip
+        )
 
 
 def _policies(deployment: Deployment) -> Iterator[Finding]:
@@ -52,18 +70,30 @@ def _policies(deployment: Deployment) -> Iterator[Finding]:
             if key is None or rule is None or not BINDING_PROFILE.match(key.text) or ADMIN_ONLY.search(rule.text):
                 continue
             yield OPEN_POLICY.at(
-                rule.place, f"{key.text}: {rule.text}", "whoever writes pci_slot there is given that device of the host",
+                rule.place,
+                f"{key.text}: {rule.text}",
+                "whoever writes pci_slot there is given that device of the host",
                 "value: rule:admin_only",
-            )  # fmt: skip
+            )
 
 
 def _passwords(deployment: Deployment) -> Iterator[Finding]:
     for name, value in deployment.parameters:
         if PASSWORD_PARAMETER.match(name.text) and value.is_scalar and value.text.lower() in KNOWN:
-            yield KNOWN_PASSWORD.at(value.place, name.text, "it is in every list of passwords", "leave it out: the deploy makes one for each service")  # fmt: skip
+            yield KNOWN_PASSWORD.at(
+                value.place,
+                name.text,
+                "it is in every list of passwords",
+                "leave it out: the deploy makes one for each service",
+            )
     for path in deployment.files.node_lists:
         text = deployment.files.texts[path]
         for found in BMC_PASSWORD.finditer(text):
             if found["value"].lower() in KNOWN:
                 line = text.count("\n", 0, found.start()) + 1
-                yield KNOWN_PASSWORD.at(Place(path, line), "pm_password", "it is the factory's", "change it in the BMC, keep this file mode 0600")  # fmt: skip
+                yield KNOWN_PASSWORD.at(
+                    Place(path, line),
+                    "pm_password",
+                    "it is the factory's",
+                    "change it in the BMC, keep this file mode 0600",
+                )

@@ -106,9 +106,13 @@ def refuse_failures(lines: list[str]) -> None:
     failure = find(lines)
     if failure is not None:
         raise ToolFailure(
-            TOOL, failure.kind, "it says that it failed",
-            line=failure.line, line_number=failure.line_number, remedy=failure.remedy,
-        )  # fmt: skip
+            TOOL,
+            failure.kind,
+            "it says that it failed",
+            line=failure.line,
+            line_number=failure.line_number,
+            remedy=failure.remedy,
+        )
 
 
 def value_of(text: str, line: str, line_number: int) -> str | None:

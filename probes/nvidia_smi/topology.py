@@ -147,7 +147,7 @@ def _words(
 
 
 def _lacks_the_first(line: str, place: int, column: int) -> bool:
-    """By spaces, whether the word at `place` stands where one behind an empty cell does: at the next stop of a terminal."""
+    """Whether the spaces before the word at `place` show an empty cell: it stands at the next stop of a terminal."""
     words = list(re.finditer(r"\S+", line))
     return column == TAB_CHARS * place and len(words) > place and words[place].start() == column + TAB_CHARS
 
@@ -173,9 +173,14 @@ def _columns(cells: list[str], columns: tuple[str, ...], line: str, number: int)
 
 
 def _take(
-    pairs: dict[tuple[str, str], str], devices: tuple[str, ...], name: str, words: list[str],
-    allowed: re.Pattern[str], line: str, number: int,
-) -> None:  # fmt: skip
+    pairs: dict[tuple[str, str], str],
+    devices: tuple[str, ...],
+    name: str,
+    words: list[str],
+    allowed: re.Pattern[str],
+    line: str,
+    number: int,
+) -> None:
     for other, word in zip(devices, words, strict=True):
         if allowed.fullmatch(word) is None or (word == "X") != (other == name):
             raise ParseError(TOOL, f"{word[:20]!r} between {name} and {other}", line=line, line_number=number)

@@ -65,9 +65,14 @@ def _claim(line: str, number: int) -> PciClaim:
     if node is not None and not WHOLE.fullmatch(node):
         raise ParseError("mysql", "no NUMA node", line=line, line_number=number)
     return PciClaim(
-        str(host).split(".")[0], PciAddress(str(address)), str(status), instance, str(vendor), str(product),
+        str(host).split(".")[0],
+        PciAddress(str(address)),
+        str(status),
+        instance,
+        str(vendor),
+        str(product),
         None if node is None else int(node),
-    )  # fmt: skip
+    )
 
 
 def read(controller: Host) -> tuple[PciClaim, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from access.data_files import read_data
+from probes.references.architectures import figures_of_models
 
 NVIDIA_VENDOR_ID = "10de"
 FOLDER = Path(__file__).parent
@@ -80,7 +81,7 @@ class GpuModel:
         return str(self.sources.get(figure, ""))
 
     def is_named(self, name: str) -> bool:
-        """Whether a driver means this model: `Tesla T4` became `NVIDIA T4`, `A100-PCIE-40GB` `NVIDIA A100-PCIE-40GB`."""
+        """Whether a driver means this model by `name`, with any brand: `Tesla T4` became `NVIDIA T4`."""
         return bare_name(name) in {bare_name(known) for known in (self.name, *self.other_names)}
 
 
@@ -92,11 +93,10 @@ def bare_name(name: str) -> str:
 @cache
 def gpu_models() -> dict[str, GpuModel]:
     """All models by key."""
-    architectures = _read("architectures.yaml")
     models = {}
     for file in sorted((FOLDER / "models").glob("*.yaml")):
         for key, figures in _read(f"models/{file.name}").items():
-            models[key] = _model(key, file.stem, {**architectures[file.stem], **figures})
+            models[key] = _model(key, file.stem, {**figures_of_models(file.stem), **figures})
     return models
 
 

@@ -25,11 +25,20 @@ VIRTUALISED_SHARE = 0.8
 OVER_MEMORY = frozenset({"bandwidth.d2d"})
 OVER_NVLINK = frozenset({"bandwidth.p2p_nvlink"})
 METRICS = (
-    "bandwidth.h2d", "bandwidth.d2h", "bandwidth.d2d",
-    "bandwidth.p2p", "bandwidth.p2p_nvlink", "bandwidth.p2p_same_root", "bandwidth.p2p_across_sockets",
+    "bandwidth.h2d",
+    "bandwidth.d2h",
+    "bandwidth.d2d",
+    "bandwidth.p2p",
+    "bandwidth.p2p_nvlink",
+    "bandwidth.p2p_same_root",
+    "bandwidth.p2p_across_sockets",
     "bandwidth.p2p_through_host",
-    "latency.p2p", "latency.p2p_nvlink", "latency.p2p_same_root", "latency.p2p_across_sockets", "latency.p2p_through_host",
-)  # fmt: skip
+    "latency.p2p",
+    "latency.p2p_nvlink",
+    "latency.p2p_same_root",
+    "latency.p2p_across_sockets",
+    "latency.p2p_through_host",
+)
 """What cloud files may set; `p2p` alone means every pair, whatever its way."""
 
 

@@ -1,61 +1,59 @@
-"""What preflight has to know of a GPU: its ids, how Nova tracks it, which driver and CUDA take it."""
+"""NVIDIA's PCI product ids: the name of each, how Nova tracks it and its architecture."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from preflight.releases import load_data
+from access.data_files import read_data
 from probes.references import gpu_models
+from probes.references.architectures import architectures
 
+FILE = Path(__file__).parent / "nvidia_products.yaml"
 NEWEST_LISTED = "2900"
-"""From here on ids of cards appear that our list may not have yet."""
+"""From here on there may be cards that our list lacks."""
 NAME = re.compile(r"\[(?P<name>[^\]]+)\]")
+CHIP = re.compile(r"[A-Z]{2}\d")
 
 
 @dataclass(frozen=True)
 class Product:
-    """One PCI product id of vendor 10de."""
+    """One PCI product id of NVIDIA."""
 
     name: str
     device_type: str | None
-    """type-PF when the card is SR-IOV capable, type-PCI when not, None when we have no source."""
+    """type-PF if the card is SR-IOV capable, type-PCI if not, None if no source tells."""
     architecture: str | None
-    """A key of data/architectures.yaml; None when the chip's name does not tell."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What a generation of GPUs needs."""
-
-    chips: str
-    first_driver: int
-    last_driver: int | None
-    first_cuda: str
-    last_cuda: str | None
-    open_module: bool
-
-
-@cache
-def architectures() -> dict[str, Architecture]:
-    """All generations by name."""
-    return {name: Architecture(**entry) for name, entry in load_data("architectures.yaml").items()}
+    """A key of architectures.yaml; None if the chip's name does not tell."""
 
 
 @cache
 def nvidia_products() -> dict[str, Product]:
-    """Everything with vendor id 10de by product id; the reference data tells more of some."""
-    prefixes = {entry.chips: name for name, entry in architectures().items()}
-    known = {
-        product_id: Product(_short(name), None, prefixes.get(name[:2]) if re.match(r"[A-Z]{2}\d", name) else None)
-        for product_id, name in load_data("nvidia_products.yaml").items()
+    """All of NVIDIA's products by product id; of our GPU models it tells more."""
+    listed = {
+        product_id: Product(_short(name), None, architecture_of(name)) for product_id, name in listed_products().items()
     }
-    return {**known, **_of_our_models()}
+    return {**listed, **_of_our_models()}
+
+
+@cache
+def listed_products() -> dict[str, str]:
+    """Chip and name of each product id, as pci.ids has them."""
+    products: dict[str, str] = read_data(FILE)
+    return products
+
+
+def architecture_of(listed_name: str) -> str | None:
+    """The architecture that a chip's name tells: GP100GL [Tesla P100] is Pascal; None for what is no GPU."""
+    if not CHIP.match(listed_name):
+        return None
+    return next((name for name, entry in architectures().items() if listed_name.startswith(entry.chips)), None)
 
 
 def _of_our_models() -> dict[str, Product]:
-    """Several models may share an id (A2 and A16); what they do not have in common is not known of it."""
+    """Several models may share an id (A2 and A16); a property in which they differ is unknown."""
     found: dict[str, Product] = {}
     for model in gpu_models().values():
         for product_id in model.product_ids:
@@ -70,7 +68,7 @@ def _of_our_models() -> dict[str, Product]:
 
 @cache
 def gpu_ids() -> tuple[str, ...]:
-    """Ids of data-centre and workstation cards, the reference data's first: what a mistyped id may have meant."""
+    """Ids of data-centre and workstation cards, our models' first: what a mistyped id may have meant."""
     ours = list(_of_our_models())
     cards = [
         key
@@ -86,16 +84,5 @@ def _short(name: str) -> str:
 
 
 def is_listed_completely(product_id: str) -> bool:
-    """Whether a card of this id, if there were one, would be in our list."""
+    """Whether our list has every product with an id of this range."""
     return product_id < NEWEST_LISTED
-
-
-def version(text: str) -> tuple[int, ...]:
-    """A version for comparison, e.g. (11, 8)."""
-    return tuple(int(part) for part in re.findall(r"\d+", text))
-
-
-def oldest_driver_for_cuda(cuda: str) -> int | None:
-    """Driver branch that a CUDA version needs at least; None when we do not know."""
-    table: dict[str, int] = load_data("cuda.yaml")["oldest_driver"]
-    return table.get(cuda) or table.get(cuda.partition(".")[0])

@@ -1,4 +1,4 @@
-"""What one instance leaves on a card: a CUDA program of ours writes a pattern and looks for it; nvidia-smi tells the rest."""
+"""What an instance leaves on a card: our CUDA program writes a pattern and looks for it; nvidia-smi tells the rest."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from cloud_file.cloud_file import Cloud
+from probes.references.iommu import recommended_arguments
 from provisioning.tripleo.release import Release
 
 FIRST_BOOT_SCRIPT = Path(__file__).parent / "templates" / "first-boot.sh"
-IOMMU_ARGUMENTS = {"intel": "intel_iommu=on iommu=pt", "amd": "amd_iommu=on iommu=pt"}
 
 
 class _BlockText(str):
@@ -90,7 +90,7 @@ def _kernel_arguments(cloud: Cloud, release: Release) -> dict[str, Any]:
     for host in cloud.computes:
         if not host.gpus:
             continue
-        words = f"{IOMMU_ARGUMENTS[host.cpu_vendor or 'intel']} {cloud.deploy.kernel_args or ''}".strip()
+        words = f"{recommended_arguments(host.cpu_vendor or 'intel')} {cloud.deploy.kernel_args or ''}".strip()
         if release.kernel_arguments == "role":
             found[f"{host.role}KernelArgs"] = words
         else:

@@ -13,6 +13,7 @@ from judging.configuration import Configuration, takes
 from judging.verdicts import require
 from probes import pci_devices
 from probes.pci_devices import PciDevice
+from probes.references import NVIDIA_VENDOR_ID
 from provisioning.tripleo.release import Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
@@ -49,7 +50,7 @@ def test_the_device_spec_matches_the_declared_cards(
         require(
             False,
             "device-spec-for-another-device",
-            f"the host has 10de:{card.product_id}, allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
+            f"the host has {NVIDIA_VENDOR_ID}:{card.product_id}, allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
             fix=fix,
             file=path,
         )

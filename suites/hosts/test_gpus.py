@@ -8,6 +8,7 @@ from access.host import Host
 from cloud_file.cloud_file import Cloud, DeclaredHost
 from judging.verdicts import require
 from probes import kernel_log, module_parameters, pci_devices
+from probes.references import NVIDIA_VENDOR_ID
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
@@ -26,7 +27,7 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
         require(
             len(found) == expected.count,
             "other-cards-than-declared",
-            f"{expected.count} x {expected.model} (10de:{product}) declared, {len(found)} found at {found}; "
+            f"{expected.count} x {expected.model} ({NVIDIA_VENDOR_ID}:{product}) declared, {len(found)} found at {found}; "
             f"other NVIDIA GPUs: {sorted(others) or 'none'}",
             fix="seat and power the cards, or correct the host's gpus in the cloud file",
         )

@@ -8,13 +8,13 @@ from access.host import Host
 from cloud_file.cloud_file import DeclaredHost
 from judging.verdicts import require
 from probes import firmware, grub, kernel_cmdline, kernel_config, pci_devices
+from probes.references.iommu import IOMMU_ARGUMENTS
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
 ACS = "https://docs.kernel.org/PCI/pciebus-howto.html"
 LOADER = "/loader/entries/"
 SET_BY_LOADER = ("BOOT_IMAGE=", "vt.handoff=")
-WANTED = {"intel": "intel_iommu=on", "amd": "amd_iommu=on"}
 
 
 def _vendor(declared: DeclaredHost) -> str:
@@ -50,7 +50,7 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, arguments),
         "kernel-argument-missing",
-        f"GRUB_CMDLINE_LINUX lacks {WANTED[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs did not "
+        f"GRUB_CMDLINE_LINUX lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs did not "
         "reach this host",
         fix="see /var/log/gpu-first-boot.log there, the host's role and which role has KernelArgs; deploy again",
         file="/etc/default/grub",
@@ -70,7 +70,7 @@ def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_hos
     require(
         is_on,
         cause,
-        f"{entry.source} lacks {WANTED[vendor]}, which /etc/default/grub has{found_in}",
+        f"{entry.source} lacks {IOMMU_ARGUMENTS[vendor]}, which /etc/default/grub has{found_in}",
         fix=fix,
         file=entry.source,
     )
@@ -104,7 +104,7 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
-        f"/proc/cmdline lacks {WANTED[_vendor(declared_gpu_host)]}: the host runs since before its boot configuration was changed",
+        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the host runs since before its boot configuration was changed",
         fix="reboot the host",
         file="/proc/cmdline",
     )

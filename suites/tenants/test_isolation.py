@@ -10,6 +10,7 @@ from lifecycle_fixtures import OtherTenant
 from openstack import exceptions as sdk
 
 from judging.verdicts import require, require_refused, require_unchanged
+from probes.references import NVIDIA_VENDOR_ID
 from provisioning.openstack import instances
 from provisioning.scenario.cards import Cards
 from provisioning.scenario.scenario import Scenario
@@ -162,7 +163,7 @@ def test_a_tenant_cannot_migrate(scenario: Scenario, cards: Cards) -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", [{"pci_slot": "0000:04:00.0"}, {"pci_vendor_info": "10de:15f8"}], ids=["slot", "ids"]
+    "profile", [{"pci_slot": "0000:04:00.0"}, {"pci_vendor_info": f"{NVIDIA_VENDOR_ID}:15f8"}], ids=["slot", "ids"]
 )
 @pytest.mark.check("tenants.port.profile", source=NEUTRON, api=True)
 def test_a_tenant_cannot_name_a_device_in_a_ports_profile(

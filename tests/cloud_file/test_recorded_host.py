@@ -137,7 +137,7 @@ def test_a_link_of_half_its_width_is_named(judge: Judge, tmp_path: Path) -> None
     )
     slow = tmp_path / "slow.txt"
     slow.write_text(
-        text_of("bandwidth_test/h200-passthrough").read_text().replace("54.6", "26.9").replace("55.1", "27.2")
+        text_of("bandwidth_sample/h200-passthrough").read_text().replace("54.6", "26.9").replace("55.1", "27.2")
     )
     code, output, run = judge(
         {"run": "nvidia-smi -q", "says": str(narrow.with_suffix(""))},

@@ -10,7 +10,7 @@ import pytest
 
 from access.errors import MeasurementError
 from judging.pairs import Pair, findings, pairs_of, refuse_impossible, unknown_bands
-from probes import p2p_test
+from probes import p2p_bandwidth
 from probes.nvidia_smi.topology import Topology
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
@@ -23,12 +23,12 @@ THROUGH_HOST = Pair(
 )
 PEERS = Pair(0, 1, P100, is_direct=True, nvlinks=None, gb_per_s=(13.1, 13.2, 13.1), latency_us=(1.3, 1.4, 1.3))
 NVLINKED = Pair(0, 1, A100, is_direct=True, nvlinks=12, gb_per_s=(271.0, 270.0, 272.0), latency_us=(2.5, 2.6, 2.5))
-SAMPLES = Path(__file__).parents[1] / "probes" / "samples" / "p2p_test"
+SAMPLES = Path(__file__).parents[1] / "probes" / "samples" / "p2p_bandwidth"
 
 
-def sample(name: str) -> p2p_test.P2pTest:
+def sample(name: str) -> p2p_bandwidth.P2pTest:
     """An answer of a real machine."""
-    return p2p_test.parse((SAMPLES / f"{name}.txt").read_text())
+    return p2p_bandwidth.parse((SAMPLES / f"{name}.txt").read_text())
 
 
 def nvlinked(way: str, number: int) -> Topology:

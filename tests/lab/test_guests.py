@@ -17,7 +17,7 @@ from lab_machines import Machines
 
 from lab.guests import base_images, hooks, virt_customize
 from lab.hosts.layout import MachineDir
-from probes import bandwidth_test, device_query, p2p_test
+from probes import bandwidth_sample, device_query, p2p_bandwidth
 
 REPOSITORY = (
     "rpm -i https://developer.download.nvidia.com/compute/cuda/repos/rhel7/x86_64/cuda-repo-rhel7-9.0.176-1.x86_64.rpm"
@@ -213,8 +213,8 @@ def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
     folder = f"{SAMPLES}/1_Utilities"
 
     query = device_query.parse(cuda_guest.sh(f"{folder}/deviceQuery/deviceQuery"))
-    bandwidth = bandwidth_test.parse(cuda_guest.sh(f"{folder}/bandwidthTest/bandwidthTest"))
-    peers = p2p_test.parse(cuda_guest.sh(f"{folder}/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"))
+    bandwidth = bandwidth_sample.parse(cuda_guest.sh(f"{folder}/bandwidthTest/bandwidthTest"))
+    peers = p2p_bandwidth.parse(cuda_guest.sh(f"{folder}/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"))
 
     assert [device.name for device in query.devices] == ["Tesla P100-PCIE-16GB"] * 2
     assert bandwidth.gb_per_s == pytest.approx({"h2d": 11.9, "d2h": 12.8, "d2d": 499.0}, rel=0.03)
@@ -225,7 +225,7 @@ def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
 def test_reads_between_peers_are_measured_when_asked_for(cuda_guest: Guest) -> None:
     program = f"{SAMPLES}/1_Utilities/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"
     with cuda_guest.state(machine={"p2p_exposed": True}, host_numa_node=1):
-        peers = p2p_test.parse(cuda_guest.sh(f"{program} --p2p_read"))
+        peers = p2p_bandwidth.parse(cuda_guest.sh(f"{program} --p2p_read"))
 
     assert peers.can_access == {(0, 1), (1, 0)}
     assert peers.unidirectional_reads_gb_per_s is not None

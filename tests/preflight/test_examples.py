@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from preflight.catalogue import codes
 from preflight.cli import inspect
 from preflight.docs import page
 from preflight.rules import catalogue
@@ -66,6 +67,7 @@ def release_of(code: str) -> str | None:
 
 @pytest.mark.parametrize("code", [rule.code for rule in catalogue()])
 def test_the_mistake_is_found(code: str):
+    """The failing example of a rule gives a finding with all its texts, at a line of the file."""
     assert (EXAMPLES / code / "bad").is_dir(), f"write {EXAMPLES / code / 'bad'}"
     for key in (EXAMPLES / code / "bad").glob("*.pem"):
         key.chmod(0o644)  # a checkout has the mode of the umask
@@ -84,27 +86,39 @@ def _lines(path: Path) -> int:
 
 @pytest.mark.parametrize("code", [rule.code for rule in catalogue()])
 def test_what_is_right_has_no_finding(code: str):
+    """The correct example of a rule has no finding of any rule."""
     assert any((EXAMPLES / code / "good").iterdir()), f"write {EXAMPLES / code / 'good'}"
 
     assert inspect([EXAMPLES / code / "good"], release_of(code))[1] == []
 
 
 def test_every_example_is_of_a_rule():
+    """Each folder of examples is named after a rule, and each rule has one."""
     codes = {rule.code for rule in catalogue()}
 
     assert {path.name for path in EXAMPLES.iterdir()} == codes
 
 
 def test_the_page_of_codes_is_up_to_date():
+    """docs/preflight.md is what its script writes today."""
     written = (Path(__file__).parents[2] / "docs" / "preflight.md").read_text(encoding="utf-8")
 
     assert written == page(), "run scripts/write_preflight_docs.py"
 
 
 def test_rows_of_the_fault_catalogue_are_found():
+    """Each known fault that files can show has a rule."""
     if not OPEN_FAULTS.exists():
         pytest.skip("the fault catalogue is not beside this checkout")
     rows = {row["id"] for row in csv.DictReader(OPEN_FAULTS.open(encoding="utf-8"))}
 
     assert set(FOUND_BEFORE_DEPLOY) <= rows
     assert set(FOUND_BEFORE_DEPLOY.values()) <= {rule.code for rule in catalogue()}
+
+
+def test_every_entry_of_the_catalogue_is_a_rule_with_its_texts():
+    """A code of the catalogue belongs to one rule, and the rule has a title, a symptom and a link."""
+    rules = catalogue()
+
+    assert [rule.code for rule in rules] == sorted(codes())
+    assert all(rule.title and rule.seen_as and rule.link.startswith("https://") for rule in rules)

@@ -29,6 +29,7 @@ def sarif() -> dict[str, Any]:
 
 
 def test_sarif_has_what_the_standard_asks_for(sarif: dict[str, Any]):
+    """SARIF names its version, its schema and each rule once, with a link."""
     assert sarif["version"] == "2.1.0"
     assert urlparse(sarif["$schema"]).path.endswith("sarif-schema-2.1.0.json")
     (run,) = sarif["runs"]
@@ -41,6 +42,7 @@ def test_sarif_has_what_the_standard_asks_for(sarif: dict[str, Any]):
 
 
 def test_every_sarif_result_points_to_its_rule_and_place(sarif: dict[str, Any]):
+    """Each SARIF result has its rule, level, message and position."""
     (run,) = sarif["runs"]
     rules = run["tool"]["driver"]["rules"]
 
@@ -57,6 +59,7 @@ def test_every_sarif_result_points_to_its_rule_and_place(sarif: dict[str, Any]):
 
 
 def test_junit_has_one_case_for_each_rule():
+    """JUnit has one case for each rule and counts the failed ones."""
     files, findings = inspect([EXAMPLES / "GP201" / "bad"], "queens")
 
     suite = ElementTree.fromstring(as_junit(findings, len(files.texts)))  # noqa: S314
@@ -69,6 +72,7 @@ def test_junit_has_one_case_for_each_rule():
 
 @pytest.mark.parametrize("code", FIXABLE)
 def test_the_patch_applies_mends_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
+    """`git apply` takes the patch, which removes the finding and changes only its lines."""
     shutil.copytree(EXAMPLES / code / "bad", tmp_path / "files")
     monkeypatch.chdir(tmp_path)
     before = {finding.code for finding in inspect([Path("files")], release_of(code))[1]}
@@ -91,6 +95,7 @@ def test_the_patch_applies_mends_and_changes_nothing_else(tmp_path: Path, monkey
 
 
 def test_what_can_be_mended_is_tested():
+    """Each rule that offers a fix is among those whose patch is tested."""
     codes = {
         finding.code
         for rule in catalogue()

@@ -57,6 +57,7 @@ def codes(folder: Path, release: str | None = "queens", **files: str) -> list[st
 
 
 def test_a_correct_deployment_has_no_finding(tmp_path: Path):
+    """Files without a mistake have no finding."""
     found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT, stack__yaml=GOOD_TEMPLATE, deploy__sh=GOOD_SCRIPT)
 
     assert found == []
@@ -86,6 +87,7 @@ def test_a_correct_deployment_has_no_finding(tmp_path: Path):
     ],
 )
 def test_one_mistake_in_the_environment_is_found(tmp_path: Path, old: str, new: str, code: str):
+    """A mistake in an otherwise correct environment file is found by its rule."""
     assert old in GOOD_ENVIRONMENT
 
     found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT.replace(old, new, 1))
@@ -114,6 +116,7 @@ def test_one_mistake_in_the_environment_is_found(tmp_path: Path, old: str, new: 
     ],
 )
 def test_one_mistake_in_the_stack_is_found(tmp_path: Path, old: str, new: str, code: str):
+    """A mistake in an otherwise correct Heat template is found by its rule."""
     assert old in GOOD_TEMPLATE
 
     found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT, stack__yaml=GOOD_TEMPLATE.replace(old, new, 1))
@@ -143,16 +146,19 @@ def test_one_mistake_in_the_stack_is_found(tmp_path: Path, old: str, new: str, c
     ],
 )
 def test_one_mistake_in_a_script_is_found(tmp_path: Path, line: str, code: str):
+    """A mistake in a script is found by its rule."""
     assert code in codes(tmp_path, script__sh=f"#!/bin/bash\n{line}\n")
 
 
 def test_a_typing_error_of_the_shell_is_found(tmp_path: Path):
+    """An error that shellcheck knows is a finding under shellcheck's code."""
     found = codes(tmp_path, bind__sh="#!/bin/bash\nif [-e /sys/bus/pci/drivers/vfio-pci ]; then echo bound; fi\n")
 
     assert any(code.startswith("SC") for code in found)
 
 
 def test_each_role_with_cards_needs_the_alias(tmp_path: Path):
+    """The alias has to be set for each role that has cards."""
     card = '{vendor_id: "10de", product_id: "15f8"}'
     alias = f"nova::pci::aliases: [{card[:-1]}, name: a1}}]"
     text = f"""
@@ -169,6 +175,7 @@ parameter_defaults:
 
 @pytest.mark.parametrize("written", ["1528", "0010", "1e30", "0x15f8", "15_28", "'15F8'"])
 def test_ids_that_some_reader_takes_for_a_number_are_found(tmp_path: Path, written: str):
+    """An id that YAML or Ruby may read as a number is found."""
     found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', f"product_id: {written}\n"))
 
     assert {"GP201", "GP202"} & set(found)
@@ -176,16 +183,19 @@ def test_ids_that_some_reader_takes_for_a_number_are_found(tmp_path: Path, writt
 
 @pytest.mark.parametrize("written", ["15f8", "'15f8'", '"15f8"', "0fb8"])
 def test_ids_that_every_reader_takes_for_text_pass(tmp_path: Path, written: str):
+    """An id that each reader takes as text is no finding."""
     text = GOOD_ENVIRONMENT.replace('product_id: "15f8"', f"product_id: {written}")
 
     assert codes(tmp_path, env__yaml=text) == []
 
 
 def test_a_yml_file_in_an_environment_directory_is_found(tmp_path: Path):
+    """A file with the ending that TripleO passes over is found."""
     assert "GP102" in codes(tmp_path, environments___a__yml=GOOD_ENVIRONMENT)
 
 
 def test_a_finding_tells_line_column_and_what_to_write(tmp_path: Path):
+    """A finding has line, column and the text to write."""
     codes(tmp_path, env__yaml=GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', "product_id: 1528\n"))
 
     finding = next(item for item in inspect([tmp_path], "queens")[1] if item.code == "GP201")
@@ -196,6 +206,7 @@ def test_a_finding_tells_line_column_and_what_to_write(tmp_path: Path):
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit"])
 def test_every_output_names_the_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str):
+    """Each output format names the code and is well-formed."""
     (tmp_path / "a.sh").write_text("#!/bin/bash\nmkdir /x\nopenstack image list\n")
 
     main([str(tmp_path), "--format", form])
@@ -209,6 +220,7 @@ def test_every_output_names_the_finding(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_fix_prints_a_patch_that_mends_the_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """--fix prints a patch that quotes the id."""
     (tmp_path / "env.yaml").write_text(GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', "product_id: 1528\n"))
 
     main([str(tmp_path), "--fix"])
@@ -217,11 +229,13 @@ def test_fix_prints_a_patch_that_mends_the_id(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_missing_directory_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A directory that does not exist ends with 64."""
     assert main([str(tmp_path / "nowhere")]) == 64
     assert "no such file" in capsys.readouterr().err
 
 
 def test_codes_are_unique():
+    """No two rules share a code."""
     found = [rule.code for rule in catalogue()]
 
     assert len(found) == len(set(found))

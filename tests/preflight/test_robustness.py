@@ -47,12 +47,14 @@ def findings_of(files: dict[str, bytes]) -> list[str]:
 @quick
 @given(st.dictionaries(st.sampled_from(NAMES), st.binary(max_size=400), max_size=4))
 def test_any_bytes_are_read(files: dict[str, bytes]):
+    """Any bytes in any kind of file give findings, never an exception."""
     findings_of(files)
 
 
 @quick
 @given(st.data())
 def test_damaged_files_are_read(data: st.DataObject):
+    """A damaged file gives findings, never an exception."""
     text = data.draw(st.sampled_from(TEXTS))
     start = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 40))
@@ -65,6 +67,7 @@ def test_damaged_files_are_read(data: st.DataObject):
 
 
 def test_aliases_that_multiply_are_a_finding():
+    """YAML aliases that grow exponentially are refused as GP101."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
 
@@ -72,22 +75,27 @@ def test_aliases_that_multiply_are_a_finding():
 
 
 def test_an_alias_inside_its_own_anchor_is_a_finding():
+    """A recursive YAML alias is refused as GP101."""
     assert findings_of({"env.yaml": b"parameter_defaults: &a\n  NovaPCIPassthrough: *a\n"}) == ["GP101"]
 
 
 def test_deep_nesting_is_a_finding():
+    """Thousands of nested lists are refused as GP101."""
     assert findings_of({"env.yaml": b"parameter_defaults: " + b"[" * 5000}) == ["GP101"]
 
 
 def test_a_huge_file_is_a_finding():
+    """A file of several megabytes is refused as GP101."""
     assert findings_of({"env.yaml": b"parameter_defaults: {}\n" + b"#" * 3_000_000}) == ["GP101"]
 
 
 def test_other_encodings_are_a_finding():
+    """A file that is not UTF-8 is refused as GP101."""
     assert findings_of({"env.yaml": "parameter_defaults: {}".encode("utf-16")}) == ["GP101"]
 
 
 def test_an_unreadable_file_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file without read permission is a finding that says so."""
     (tmp_path / "env.yaml").write_text("parameter_defaults: {}\n")
 
     def refused(self: Path) -> bytes:
@@ -100,6 +108,7 @@ def test_an_unreadable_file_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_links_in_a_circle_and_pipes_are_passed_over(tmp_path: Path):
+    """Circular links and named pipes are left out, other files are read."""
     (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
     (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
     (tmp_path / "deeper").mkdir()
@@ -114,6 +123,7 @@ def test_links_in_a_circle_and_pipes_are_passed_over(tmp_path: Path):
 
 
 def test_control_characters_do_not_reach_the_terminal():
+    """Control characters of a file are not printed."""
     text = 'parameter_defaults:\n  NovaPCIPassthrough:\n    - {vendor_id: "10de", product_id: "\\e[2J\\u0007"}\n'
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "env.yaml").write_text(text)
@@ -127,12 +137,14 @@ def test_control_characters_do_not_reach_the_terminal():
 
 
 def test_json_output_is_json_for_every_example():
+    """The JSON of all examples together has each finding."""
     files, findings = inspect([EXAMPLES])
 
     assert len(json.loads(FORMATS["json"](findings, len(files.texts)))["findings"]) == len(findings)
 
 
 def test_without_shellcheck_the_rest_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without shellcheck its findings are missing and nothing else fails."""
     (tmp_path / "a.sh").write_text("#!/bin/bash\nif [ 1 ]\n")
     with_it = [finding.code for finding in inspect([tmp_path])[1]]
     monkeypatch.setattr(shutil, "which", lambda name: None)

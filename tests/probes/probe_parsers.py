@@ -8,17 +8,13 @@ from typing import Any
 
 from probes import (
     audit_log,
-    bandwidth_test,
-    cloud_init,
+    bandwidth_sample,
     device_query,
-    dkms,
-    dpkg,
     firmware,
     gpu_burn,
     grub,
     guest_console,
     host_inventory,
-    iommu_groups,
     kernel_cmdline,
     kernel_config,
     kernel_log,
@@ -30,14 +26,13 @@ from probes import (
     nova_conf,
     nvbandwidth,
     nvidia_module,
-    p2p_test,
+    p2p_bandwidth,
     pci_devices,
     residue,
-    rpm,
     undercloud,
     vfio_log,
 )
-from probes.nvidia_smi import csv, failures, query, topology
+from probes.nvidia_smi import failures, query, topology
 from probes.openstack import guest_panic, held_cards, pci_claims
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -48,16 +43,12 @@ def _loader_entry(text: str) -> grub.BootEntry:
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {
-    "bandwidth_test": bandwidth_test.parse_runs,
-    "cloud_init": cloud_init.parse,
+    "bandwidth_sample": bandwidth_sample.parse_runs,
     "device_query": device_query.parse,
-    "dkms": dkms.parse,
-    "dpkg": dpkg.parse,
     "gpu_burn": gpu_burn.parse,
     "grub_config": grub.parse_menu,
     "grub_defaults": grub.parse_defaults,
     "grub_loader_entry": _loader_entry,
-    "iommu_groups": iommu_groups.parse,
     "kernel_cmdline": kernel_cmdline.parse,
     "kernel_log": kernel_log.parse,
     "lsmod": lsmod.parse,
@@ -65,15 +56,13 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "nova_conf": nova_conf.parse,
     "nvbandwidth": nvbandwidth.parse,
     "nvidia_module": nvidia_module.parse,
-    "nvidia_smi_csv": csv.parse,
     "nvidia_smi_failures": query.parse,
     "nvidia_smi_query": query.parse,
     "nvidia_smi_topo": topology.parse,
     "nvidia_smi_topo_p2p": topology.parse_peers,
-    "p2p_excerpt": p2p_test.parse_matrices,
-    "p2p_test": p2p_test.parse,
+    "p2p_excerpt": p2p_bandwidth.parse_matrices,
+    "p2p_bandwidth": p2p_bandwidth.parse,
     "pci_devices": pci_devices.parse,
-    "rpm": rpm.parse,
 }
 """Each has samples."""
 
@@ -99,14 +88,14 @@ FURTHER: dict[str, Callable[[str], Any]] = {
 """Parsers of what our own commands print, without samples."""
 
 WHOLE = (
-    "bandwidth_test",
+    "bandwidth_sample",
     "device_query",
     "gpu_burn",
     "nvbandwidth",
     "nvidia_smi_query",
     "nvidia_smi_topo",
     "nvidia_smi_topo_p2p",
-    "p2p_test",
+    "p2p_bandwidth",
     "pci_devices",
 )
 """Answers whose end can be told: a part of one is never read as a whole one."""

@@ -22,26 +22,50 @@ CASES = [
     ("device_query", "gtx1080-x2-peers", "0 / 77 / 0", "0 / 75 / 0", "one address"),
     ("device_query", "gtx1080-x2-peers", "0 / 77 / 0", "0 / 4d / 0", "decimal"),
     ("device_query", "gtx1080-x2-peers", "0 / 77 / 0", "0 / 377 / 0", "out of range"),
-    ("bandwidth_test", "a100-sxm4-40", "Result = PASS", "", "Result = PASS"),
-    ("bandwidth_test", "a100-sxm4-40", "12.3", "nan", "not a line"),
-    ("bandwidth_test", "a100-sxm4-40", "12.3", "-12.3", "not a line"),
-    ("bandwidth_test", "a100-sxm4-40", "   32000000\t\t\t12.3\n", "", "no figures of h2d"),
-    ("bandwidth_test", "a100-sxm4-40", "Device to Host", "Host to Device", "twice"),
-    ("bandwidth_test", "a100-sxm4-40", "Bandwidth(GB/s)", "Bandwidth(TB/s)", "not a line"),
-    ("bandwidth_test", "a100-sxm4-40", "Device to Host Bandwidth, 1", "Device to Host Bandwidth, 2", "another number of devices"),
-    ("bandwidth_test", "range-all-devices", "   200000000\t\t\t26.2", "   100000000\t\t\t26.2", "do not rise"),
-    ("bandwidth_test", "range-all-devices", "   1000000000\t\t\t25.8\n", "", "different sizes"),
-    ("bandwidth_test", "shmoo-csv-h2d", "Size = 2000 bytes", "Size = 200", "not a line"),
-    ("p2p_test", "rtx6000ada-x2", "Device=1 CAN ", "Device=1 CANNOT ", "connectivity"),
-    ("p2p_test", "rtx6000ada-x2", "Device=1 CAN Access Peer Device=0\n", "", "not told"),
-    ("p2p_test", "rtx6000ada-x2", "  22.32 813.80", "  22.32 -", "no whole cell"),
-    ("p2p_test", "rtx6000ada-x2", "  22.32 813.80", "  22.32 813.8", "no whole cell"),
-    ("p2p_test", "rtx6000ada-x2", "     1       1     1", "     1       1     0.5", "no whole cell"),
-    ("p2p_test", "rtx6000ada-x2", "  22.32 813.80", "  22.32", "not row 1"),
-    ("p2p_test", "rtx6000ada-x2", "pciBusID: c2", "pciBusID: c1", "one address"),
-    ("p2p_test", "rtx6000ada-x2", "Bidirectional P2P=Enabled Bandwidth", "Bidirectional P2P=Enabled", "not a line"),
-    ("p2p_test", "rtx6000ada-x2", "Device: 1, NVIDIA RTX 6000 Ada Generation, pciBusID: c2, pciDeviceID: 0, pciDomainID:0\n", "", "devices [0]"),
-    ("nvbandwidth", "gh200-v0.6", "SUM device_to_host_memcpy_ce 607.26", "SUM device_to_host_memcpy_ce 60.26", "add up"),
+    ("bandwidth_sample", "a100-sxm4-40", "Result = PASS", "", "Result = PASS"),
+    ("bandwidth_sample", "a100-sxm4-40", "12.3", "nan", "not a line"),
+    ("bandwidth_sample", "a100-sxm4-40", "12.3", "-12.3", "not a line"),
+    ("bandwidth_sample", "a100-sxm4-40", "   32000000\t\t\t12.3\n", "", "no figures of h2d"),
+    ("bandwidth_sample", "a100-sxm4-40", "Device to Host", "Host to Device", "twice"),
+    ("bandwidth_sample", "a100-sxm4-40", "Bandwidth(GB/s)", "Bandwidth(TB/s)", "not a line"),
+    (
+        "bandwidth_sample",
+        "a100-sxm4-40",
+        "Device to Host Bandwidth, 1",
+        "Device to Host Bandwidth, 2",
+        "another number of devices",
+    ),
+    ("bandwidth_sample", "range-all-devices", "   200000000\t\t\t26.2", "   100000000\t\t\t26.2", "do not rise"),
+    ("bandwidth_sample", "range-all-devices", "   1000000000\t\t\t25.8\n", "", "different sizes"),
+    ("bandwidth_sample", "shmoo-csv-h2d", "Size = 2000 bytes", "Size = 200", "not a line"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "Device=1 CAN ", "Device=1 CANNOT ", "connectivity"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "Device=1 CAN Access Peer Device=0\n", "", "not told"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "  22.32 813.80", "  22.32 -", "no whole cell"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "  22.32 813.80", "  22.32 813.8", "no whole cell"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "     1       1     1", "     1       1     0.5", "no whole cell"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "  22.32 813.80", "  22.32", "not row 1"),
+    ("p2p_bandwidth", "rtx6000ada-x2", "pciBusID: c2", "pciBusID: c1", "one address"),
+    (
+        "p2p_bandwidth",
+        "rtx6000ada-x2",
+        "Bidirectional P2P=Enabled Bandwidth",
+        "Bidirectional P2P=Enabled",
+        "not a line",
+    ),
+    (
+        "p2p_bandwidth",
+        "rtx6000ada-x2",
+        "Device: 1, NVIDIA RTX 6000 Ada Generation, pciBusID: c2, pciDeviceID: 0, pciDomainID:0\n",
+        "",
+        "devices [0]",
+    ),
+    (
+        "nvbandwidth",
+        "gh200-v0.6",
+        "SUM device_to_host_memcpy_ce 607.26",
+        "SUM device_to_host_memcpy_ce 60.26",
+        "add up",
+    ),
     ("nvbandwidth", "gh200-v0.6", "295.15    312.11", "295.15    3l2.11", "no figure"),
     ("nvbandwidth", "gh200-v0.6", "SUM device_to_host_memcpy_ce 607.26\n", "", "without SUM"),
     ("nvbandwidth", "gh200-v0.6", "NOTE: The reported", "NOTE: The", "cut off"),
@@ -50,22 +74,46 @@ CASES = [
     ("nvbandwidth", "json-v0.5", '"status" : "Passed"', '"status" : "Error"', "has status Error"),
     ("nvbandwidth", "json-v0.5", '"12.3964"', '"12,3964"', "no figure"),
     ("nvbandwidth", "json-v0.5", '"version" : "v0.5"', '"error" : "CUDA_ERROR_NO_DEVICE"', "reports an error"),
-    ("nvidia_smi_query", "page-retirement-x8-good", "Attached GPUs                             : 8", "Attached GPUs : 9", "8 GPUs"),
+    (
+        "nvidia_smi_query",
+        "page-retirement-x8-good",
+        "Attached GPUs                             : 8",
+        "Attached GPUs : 9",
+        "8 GPUs",
+    ),
     ("nvidia_smi_query", "page-retirement-x8-good", "GPU 00000002", "GPU 00000001", "a GPU twice"),
     ("nvidia_smi_query", "page-retirement-x8-good", ": 0\n", ": ERR!\n", "could not read"),
     ("nvidia_smi_query", "page-retirement-x8-good", ": 0\n", ": GPU is lost\n", "says that it failed"),
-    ("nvidia_smi_query", "h100-545", "Bus Id                            : 00000000:19", "Bus Id : 00000000:18", "another address"),
+    (
+        "nvidia_smi_query",
+        "h100-545",
+        "Bus Id                            : 00000000:19",
+        "Bus Id : 00000000:18",
+        "another address",
+    ),
     ("nvidia_smi_query", "h100-545", "    Processes                             : None", "", "cut off"),
-    ("nvidia_smi_query", "h100-545", "Power Draw                        : 72.02 W", "Power Draw : Unknown Error", "could not read"),
-    ("nvidia_smi_query", "h100-545", "    Fan Speed                             : N/A", "    Fan Sp", "neither a field"),
+    (
+        "nvidia_smi_query",
+        "h100-545",
+        "Power Draw                        : 72.02 W",
+        "Power Draw : Unknown Error",
+        "could not read",
+    ),
+    (
+        "nvidia_smi_query",
+        "h100-545",
+        "    Fan Speed                             : N/A",
+        "    Fan Sp",
+        "neither a field",
+    ),
     ("nvidia_smi_query", "gtx-2012-290", "62 C\n", "62", "cut off within a line"),
-    ("nvidia_smi_query", "h100-545", "    Processes                             : None\n", "    Processes                             : No", "cut off within a line"),
-    ("nvidia_smi_csv", "a4000-x4-units", "16376 MiB", "[Unknown Error]", "could not read"),
-    ("nvidia_smi_csv", "a4000-x4-units", "16376 MiB", "16376 apples", "no quantity"),
-    ("nvidia_smi_csv", "a4000-x4-units", "1, NVIDIA RTX A4000", "0, NVIDIA RTX A4000", "a GPU twice"),
-    ("nvidia_smi_csv", "a4000-x4-units", ", Default, [N/A]", ", Defa", "values for"),
-    ("nvidia_smi_csv", "h200-580", "Disabled, 9.0\n", "Disabled, ", "cut off within the last row"),
-    ("nvidia_smi_csv", "a4000-x4-units", ", Default, [N/A]", ", Default, [N", "is cut off"),
+    (
+        "nvidia_smi_query",
+        "h100-545",
+        "    Processes                             : None\n",
+        "    Processes                             : No",
+        "cut off within a line",
+    ),
     ("nvidia_smi_topo", "a100-x8-nv12", "GPU1  NV12   X", "GPU1  NV11   X", "two answers"),
     ("nvidia_smi_topo", "a100-x8-nv12", "GPU1  NV12   X", "GPU1  QQQ    X", "'QQQ'"),
     ("nvidia_smi_topo", "a100-x8-nv12", "GPU1  NV12", "GPU2  NV12", "whole row of GPU1"),
@@ -84,26 +132,27 @@ CASES = [
     ("nvidia_module", "open-555", "Tue Jun 25 01:26:03 UTC 2024", "Tu", "cut off"),
     ("nvidia_module", "open-555", "NVRM version", "NVRM", "unknown form"),
     ("kernel_log", "xid-63", "): 63, pid", "): ", "another shape"),
-    ("kernel_log", "xid-63", "NVRM: Xid", "dmesg: read kernel buffer failed: Operation not permitted NVRM: Xid", "may not be read"),
+    (
+        "kernel_log",
+        "xid-63",
+        "NVRM: Xid",
+        "dmesg: read kernel buffer failed: Operation not permitted NVRM: Xid",
+        "may not be read",
+    ),
     ("nova_conf", "k8s-operator", '"product_id":"20f1", "address"', '"product_id":"20f1" "address"', "is no JSON"),
     ("nova_conf", "k8s-operator", "[pci]", "[pci] # cards", "must end"),
     ("nova_conf", "k8s-operator", "[pci]", "", "no section"),
     ("nova_conf", "k8s-operator", "alias = {", "alias = [{", "no JSON"),
-    ("cloud_init", "degraded", "status: done\nextended", "status: dune\nextended", "unknown"),
-    ("cloud_init", "running-long", "errors: []", "status: done", "twice"),
-    ("dkms", "version-3", ": installed\nzfs", ": instal\nzfs", "not a module"),
-    ("rpm", "kernels", "gcc-4.8.5-16.el7.x86_64", "gcc-4.8.5-16.el7.x86", "cut off"),
-    ("dpkg", "table", "ii  bash                        5.2.15-2+b8", "ii  bash ", "not a package"),
-    ("iommu_groups", "two-cards", "groups/27/devices/0000:84:00.0", "groups/27/devices/0000:01:00.1", "twice"),
     ("pci_devices", "p100-and-bridge", "\nend", "", "cut off"),
     ("pci_devices", "p100-and-bridge", "0x15f8 0x030200 vfio-pci", "0x15f8 vfio-pci", "not a device"),
     ("grub_config", "rhel7", "${kernelopts}\n}", "${kernelopts}\n", "cut off"),
     ("grub_defaults", "iommu-pt", 'iommu=pt"', "iommu=pt", "No closing quotation"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("tool", "sample", "there", "instead", "words"), CASES)
 def test_refused(tool: str, sample: str, there: str, instead: str, words: str):
+    """An answer that contradicts itself, is cut off or holds an unknown line is refused with that reason."""
     text = (SAMPLES / tool / f"{sample}.txt").read_bytes().decode()
     assert there in text
 
@@ -132,8 +181,9 @@ def test_refused(tool: str, sample: str, there: str, instead: str, words: str):
         ('Field "fan.pwm" is not a valid field to query.\n', "invalid-field"),
     ],
 )
-@pytest.mark.parametrize("tool", ["nvidia_smi_query", "nvidia_smi_csv", "nvidia_smi_topo", "nvidia_smi_topo_p2p"])
+@pytest.mark.parametrize("tool", ["nvidia_smi_query", "nvidia_smi_topo", "nvidia_smi_topo_p2p"])
 def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: str):
+    """A failure that nvidia-smi prints is a ToolFailure of its kind that quotes the line."""
     with pytest.raises(ToolFailure) as caught:
         PARSERS[tool](text)
 
@@ -142,6 +192,7 @@ def test_what_nvidia_smi_says_instead_of_an_answer(tool: str, text: str, kind: s
 
 
 def test_device_query_may_begin_with_the_number_of_devices():
+    """deviceQuery without its first lines says the same."""
     text = (SAMPLES / "device_query/a100-sxm4.txt").read_text()
 
     assert PARSERS["device_query"](text[text.index("Detected 1") :]) == PARSERS["device_query"](text)

@@ -1,4 +1,4 @@
-"""Programs are found wherever versions of CUDA put them; nvbandwidth gives what bandwidthTest gave; cards are read under load."""
+"""Copy programs: found wherever a CUDA version puts them, two tools with the same metrics, cards read under load."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def test_samples_are_found_by_name_below_the_home(folder: str, tmp_path: Path, m
 
 
 def test_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in the PATH is taken before one in the home directory."""
     monkeypatch.setenv("HOME", str(tmp_path))
     program(tmp_path / "nvbandwidth" / "nvbandwidth")
     installed = program(tmp_path / "bin" / "nvbandwidth")
@@ -84,6 +85,7 @@ def test_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_program_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is nowhere is ToolMissing and is named."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
     with pytest.raises(ToolMissing, match="no program p2pBandwidthLatencyTest"):
@@ -101,11 +103,13 @@ def test_nvbandwidth_gives_the_metrics_of_bandwidth_test() -> None:
 
 
 def test_nvbandwidth_of_another_number_of_devices() -> None:
+    """Figures of fewer devices than were asked for are refused."""
     with pytest.raises(ParseError, match="figures of 2 devices, 3 were asked for"):
         copy_bandwidth.from_nvbandwidth(nvbandwidth.parse(NVBANDWIDTH), 3)
 
 
 def test_nvbandwidth_without_one_of_the_tests() -> None:
+    """A run without one of the needed tests is refused and names the test."""
     test, note = NVBANDWIDTH.index("Running device_local"), NVBANDWIDTH.index("NOTE")
     without = NVBANDWIDTH[:test] + NVBANDWIDTH[note:]
 
@@ -143,6 +147,7 @@ def test_of_several_samples_the_best_link_counts() -> None:
 
 
 def test_of_several_samples_every_throttling_counts() -> None:
+    """A throttle reason in one of several samples is kept."""
     reason = "HW Thermal Slowdown           : Not Active"
     card = cards_under_load.parse(samples((reason, reason.replace("Not ", ""))))[ADDRESS]
 
@@ -150,5 +155,6 @@ def test_of_several_samples_every_throttling_counts() -> None:
 
 
 def test_no_answer_under_load() -> None:
+    """A tool that answers nothing while data are copied is a ParseError."""
     with pytest.raises(ParseError, match="no answer under load"):
         cards_under_load.parse("NVIDIA-SMI has failed\n")

@@ -14,7 +14,7 @@ import yaml
 
 from access.errors import ParseError, ToolFailure
 from probes import (
-    bandwidth_test,
+    bandwidth_sample,
     device_query,
     grub,
     kernel_cmdline,
@@ -24,7 +24,7 @@ from probes import (
     nova_conf,
     nvbandwidth,
     nvidia_module,
-    p2p_test,
+    p2p_bandwidth,
 )
 from probes.nvidia_smi import query, topology
 
@@ -41,12 +41,21 @@ REFUSED = {
     **{
         f"nova/{name}.txt": NO_FILE
         for name in (
-            "alias-help-1", "alias-help-traits", "alias-help-trailing", "alias-help-two", "devspec-help-all",
-            "devspec-help-invalid", "devspec-help-list", "justin-diff", "satish-alias-colon", "satish-filter",
-            "k8s-operator-alias", "k8s-operator-devspec",
+            "alias-help-1",
+            "alias-help-traits",
+            "alias-help-trailing",
+            "alias-help-two",
+            "devspec-help-all",
+            "devspec-help-invalid",
+            "devspec-help-list",
+            "justin-diff",
+            "satish-alias-colon",
+            "satish-filter",
+            "k8s-operator-alias",
+            "k8s-operator-devspec",
         )
     },
-}  # fmt: skip
+}
 CURVES = {"H2D": "h2d", "D2H": "d2h", "D2D": "d2d"}
 MATRICES = {
     "P2P Connectivity Matrix": "Connectivity",
@@ -83,9 +92,9 @@ def _device_query(text: str, expected: dict[str, Any]) -> None:
 
 def _bandwidth_test(text: str, expected: dict[str, Any]) -> None:
     if "error_code" in expected:
-        _fails(lambda: bandwidth_test.parse(text), f"cuda-{expected['error_code']}", "")
+        _fails(lambda: bandwidth_sample.parse(text), f"cuda-{expected['error_code']}", "")
         return
-    found = bandwidth_test.parse_runs(text)
+    found = bandwidth_sample.parse_runs(text)
     for run, wanted in zip(found, expected.get("runs", [expected]), strict=True):
         assert (run.mode, set(run.devices.values())) == (wanted["mode"], {wanted["device"]})
         if "csv_rows" in wanted:
@@ -102,7 +111,7 @@ def _bandwidth_test(text: str, expected: dict[str, Any]) -> None:
 
 
 def _p2p(text: str, expected: dict[str, Any]) -> None:
-    matrices = p2p_test.parse_matrices(text)
+    matrices = p2p_bandwidth.parse_matrices(text)
     assert set(matrices) == {MATRICES[name] for name in expected["matrices"]}
     for name, wanted in expected["matrices"].items():
         matrix = matrices[MATRICES[name]]
@@ -111,9 +120,9 @@ def _p2p(text: str, expected: dict[str, Any]) -> None:
         assert corners == tuple(wanted[f"cell_{place}"] for place in ("0_0", "0_last", "last_0", "last_last"))
     if expected["devices"] is None:
         with pytest.raises(ParseError):
-            p2p_test.parse(text)
+            p2p_bandwidth.parse(text)
         return
-    found = p2p_test.parse(text)
+    found = p2p_bandwidth.parse(text)
     devices = [(device.index, device.name, f"{device.address.bus:x}") for device in found.devices]
     assert devices == [(wanted["index"], wanted["name"], wanted["bus_hex"]) for wanted in expected["devices"]]
     assert len(found.can_access) == expected["can_access_pairs"]
@@ -238,6 +247,7 @@ CHECKS: dict[str, Callable[[str, dict[str, Any]], None]] = {
     "entry", [item for item in ENTRIES if item["kind"] != "tripleo"], ids=lambda item: item["file"]
 )
 def test_a_file_of_the_corpus(entry: dict[str, Any]):
+    """Each answer of the corpus gives the expected values, or is refused where that is listed."""
     text = (CORPUS / entry["file"]).read_bytes().decode()
 
     if entry["file"] in REFUSED:
@@ -249,4 +259,5 @@ def test_a_file_of_the_corpus(entry: dict[str, Any]):
 
 
 def test_nothing_is_refused_that_is_not_there():
+    """Each refusal that is listed belongs to a file of the corpus."""
     assert set(REFUSED) <= {entry["file"] for entry in ENTRIES}

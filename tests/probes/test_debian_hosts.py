@@ -50,16 +50,19 @@ def host(tmp_path: Path) -> HostBelow:
 
 
 def test_an_argument_in_a_file_of_its_own_counts(host: HostBelow):
+    """Files in /etc/default/grub.d add their arguments to those of /etc/default/grub."""
     assert grub.read_defaults(host).arguments == ("quiet", "intel_iommu=on")
 
 
 def test_red_hats_mkconfig_does_not_read_that_folder(host: HostBelow):
+    """Where grub-mkconfig does not read grub.d, its files do not count."""
     host.has("usr/sbin/grub-mkconfig", ". ${sysconfdir}/default/grub\n")
 
     assert grub.read_defaults(host).arguments == ("quiet",)
 
 
 def test_the_menu_is_the_same_for_both_firmwares(host: HostBelow):
+    """Debian's one grub.cfg is read on BIOS and on UEFI hosts."""
     entry = grub.read_boot_entry(host)
 
     assert entry.source == grub.DEBIAN_CONFIG
@@ -77,6 +80,7 @@ def test_the_menu_is_the_same_for_both_firmwares(host: HostBelow):
     ],
 )
 def test_a_kernel_may_need_no_argument(option: str, arguments: tuple[str, ...], is_on: bool):
+    """Intel's IOMMU is on without an argument if the kernel's configuration says so and no argument refuses it."""
     config = kernel_config.parse(f"CONFIG_INTEL_IOMMU=y\n{option}\n")
 
     on = kernel_cmdline.turns_iommu_on(arguments, "intel", on_by_default=config.intel_iommu_on_by_default)

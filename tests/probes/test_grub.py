@@ -9,6 +9,7 @@ from probes import grub
 
 
 def test_tripleo_appends_kernel_arguments_through_a_variable():
+    """TripleO's arguments in a variable of their own are found in the expanded value."""
     text = (
         'GRUB_CMDLINE_LINUX="console=tty0 crashkernel=auto"\n'
         'TRIPLEO_HEAT_TEMPLATE_KERNEL_ARGS=" intel_iommu=on iommu=pt "\n'
@@ -31,16 +32,19 @@ def test_tripleo_appends_kernel_arguments_through_a_variable():
     ],
 )
 def test_assignments(text: str, value: str):
+    """Quotes, comments, export, +=, continued lines and defaults are read as the shell reads them."""
     assert grub.parse_defaults(text).variables["GRUB_A"] == value
 
 
 @pytest.mark.parametrize("text", ["GRUB_A=x y\n", "if true; then\n", "GRUB A=x\n", "# nothing\n"])
 def test_what_is_no_assignment(text: str):
+    """A line that assigns nothing is a ParseError."""
     with pytest.raises(ParseError):
         grub.parse_defaults(text)
 
 
 def test_the_saved_entry_is_chosen_by_place_id_or_title():
+    """grub finds the saved entry by number, id or title, also below a submenu."""
     entries = tuple(grub.BootEntry("grub.cfg", f"/k{name}", (), f"Title {name}", f"id-{name}") for name in "ab")
 
     assert grub.chosen(entries, "1") is entries[1]
@@ -52,6 +56,7 @@ def test_the_saved_entry_is_chosen_by_place_id_or_title():
 
 
 def test_arguments_of_a_menu_come_from_grubenv_and_set():
+    """Variables in an entry's arguments come from grubenv and from `set`."""
     text = "set more=\"quiet splash\"\nmenuentry 'x' {\n linux /k root=/dev/sda1 $more ${kernelopts} $unknown\n}\n"
 
     entry = grub.parse_menu(text, {"kernelopts": "intel_iommu=on"}).entries[0]
@@ -61,6 +66,7 @@ def test_arguments_of_a_menu_come_from_grubenv_and_set():
 
 
 def test_options_of_a_loader_entry_may_stand_on_several_lines():
+    """Several lines of options are joined in their order."""
     text = "title x\nlinux /k\noptions root=/dev/sda1\noptions intel_iommu=on\n"
 
     assert grub.parse_loader_entry(text, "", "/e/a.conf").arguments == ("root=/dev/sda1", "intel_iommu=on")
@@ -70,5 +76,6 @@ def test_options_of_a_loader_entry_may_stand_on_several_lines():
     "text", ["title x\nlinux /k\n", "linux\noptions x\n", "options x\n", "?? x\nlinux /k\noptions x\n"]
 )
 def test_a_loader_entry_without_kernel_or_options(text: str):
+    """An entry without a kernel or without options is a ParseError."""
     with pytest.raises(ParseError):
         grub.parse_loader_entry(text, "", "/e/a.conf")

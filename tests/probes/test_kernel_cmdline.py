@@ -28,10 +28,12 @@ from probes import kernel_cmdline
     ],
 )
 def test_iommu(text: str, vendor: str, is_on: bool):
+    """The last of contradicting arguments decides, per vendor, whether the IOMMU is on."""
     assert kernel_cmdline.turns_iommu_on(kernel_cmdline.parse(text).arguments, vendor) is is_on
 
 
 def test_blanks_within_quotes_do_not_separate():
+    """A quoted blank belongs to its argument."""
     found = kernel_cmdline.parse('ro dyndbg="file drivers/usb/* +p" iommu=pt iommu=strict\n')
 
     assert found.arguments == ("ro", 'dyndbg="file drivers/usb/* +p"', "iommu=pt", "iommu=strict")
@@ -41,5 +43,6 @@ def test_blanks_within_quotes_do_not_separate():
 
 @pytest.mark.parametrize("text", ["ro\nquiet\n", "ro \0 quiet", "ro \ufffd"])
 def test_what_is_no_command_line(text: str):
+    """Several lines, or characters that no command line has, are a ParseError."""
     with pytest.raises(ParseError):
         kernel_cmdline.parse(text)

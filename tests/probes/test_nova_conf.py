@@ -28,6 +28,7 @@ CARD = PciAddress("0000:04:00.0")
     ],
 )
 def test_aliases(text: str, aliases: list[dict[str, object]]):
+    """Aliases are read as Nova reads them, from either option and in either form."""
     assert list(nova_conf.parse(text).aliases) == aliases
 
 
@@ -43,6 +44,7 @@ def test_aliases(text: str, aliases: list[dict[str, object]]):
     ],
 )
 def test_filters(text: str, filters: tuple[str, ...] | None):
+    """The filters that the scheduler uses come from the option that takes precedence."""
     assert nova_conf.parse(text).filters == filters
 
 
@@ -66,6 +68,7 @@ def test_filters(text: str, filters: tuple[str, ...] | None):
     ],
 )
 def test_refused(text: str):
+    """What oslo.config or Nova would refuse is a ParseError."""
     with pytest.raises(ParseError):
         nova_conf.parse(text)
 
@@ -88,6 +91,7 @@ def test_refused(text: str):
     ],
 )
 def test_device_spec(spec: dict[str, object], is_taken: bool):
+    """A device specification takes the card exactly if Nova would: by ids, by glob or by regular expression."""
     assert takes(spec, CARD, "10de", "15f8") is is_taken
 
 
@@ -105,5 +109,6 @@ def test_device_spec(spec: dict[str, object], is_taken: bool):
     ],
 )
 def test_device_spec_that_nova_refuses(spec: dict[str, object]):
+    """A device specification that Nova refuses is a ParseError."""
     with pytest.raises(ParseError):
         takes(spec, CARD, "10de", "15f8")

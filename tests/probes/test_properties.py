@@ -20,8 +20,8 @@ from probes.reading import TERMINAL_CONTROL
 ALL = PARSERS | FURTHER
 CHARACTERS = "0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é"
 WORDS = (
-    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:", "GPU0",
-    "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "status: done", "$x", "===",
+    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:",
+    "GPU0", "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "$x", "===",
     "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000",
 )  # fmt: skip
 TEXT = st.text(st.sampled_from(CHARACTERS), max_size=400)
@@ -44,8 +44,8 @@ def answer(tool: str, text: str) -> Any:
 def damaged(texts: list[str], seed: int) -> str:
     """A real sample, damaged: cut, spliced with another one, with noise put in, lines moved or lost.
 
-    By a seed: hypothesis takes five times as long to draw each choice as the parsers to read the text, and the text of a
-    failure is no shorter for it.
+    It is made from a seed: hypothesis takes five times as long to draw each choice as the parsers to read the text, and
+    its text of a failure is no shorter.
     """
     random = Random(seed)  # noqa: S311
     text = random.choice(texts)
@@ -86,7 +86,8 @@ def _damage(random: Random, text: str, other: str) -> str:
 
 EXAMPLES = {
     "audit_log": [
-        'type=AVC msg=audit(1511.1:5): avc: denied { read } for pid=9 comm="qemu-kvm" path="/dev/vfio/5" tclass=chr_file\n'
+        'type=AVC msg=audit(1511.1:5): avc: denied { read } for pid=9 comm="qemu-kvm" path="/dev/vfio/5" '
+        "tclass=chr_file\n"
     ],
     "failures": ["Failed to initialize NVML: Driver/library version mismatch\n"],
     "firmware": ["APIC\nDMAR\nUEFI\n"],
@@ -122,6 +123,8 @@ def examples_of(tool: str) -> list[str]:
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_any_text_is_data_or_a_parse_error(tool: str):
+    """A parser answers any text with data or with a ParseError, never with another exception."""
+
     @given(st.one_of(st.text(max_size=400), TEXT, st.lists(NOISE, max_size=12).map("\n".join)))
     def check(text: str) -> None:
         answer(tool, text)
@@ -131,6 +134,7 @@ def test_any_text_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
+    """A damaged sample gives data or a ParseError, in bounded time."""
     texts = examples_of(tool)
     first = Random().getrandbits(63)  # noqa: S311
 
@@ -148,6 +152,7 @@ def test_a_damaged_answer_is_data_or_a_parse_error(tool: str):
 
 @pytest.mark.parametrize("tool", WHOLE)
 def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
+    """A cut answer is refused unless only parts that may be missing are missing."""
     whole = [(text, found) for text in texts_of(tool) if (found := answer(tool, text)) is not None]
 
     assert whole
@@ -159,7 +164,7 @@ def test_the_beginning_of_an_answer_is_never_taken_for_the_whole(tool: str):
 
 
 def _ends(text: str) -> list[int]:
-    """Every place near the end, where a cut is hard to see, and some before; every place when there are examples enough."""
+    """Each place near the end, where a cut is hard to see, and some before; each place if there are enough examples."""
     step = max(1, len(text) // settings.default.max_examples)
     return sorted({*range(0, len(text), step), *range(max(0, len(text) - NEAR_THE_END_CHARS), len(text))})
 
@@ -178,6 +183,7 @@ def _lacks_only_what_may_lack(found: Any, expected: Any) -> bool:
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
 def test_line_ends_of_other_systems_change_nothing(tool: str):
+    """CR and CRLF line ends give the same data as LF."""
     for text in texts_of(tool):
         unix = text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -187,11 +193,13 @@ def test_line_ends_of_other_systems_change_nothing(tool: str):
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
 def test_a_copy_without_the_last_line_end_says_the_same(tool: str):
+    """A missing newline at the end changes nothing."""
     for text in texts_of(tool):
         assert answer(tool, text.rstrip()) == answer(tool, text)
 
 
 def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
+    """Tabs that a terminal turned into blanks give the same topology."""
     texts = [TERMINAL_CONTROL.sub("", text) for text in texts_of("nvidia_smi_topo") if "\t" in text]
 
     assert any("\t\t" in text for text in texts), "no sample with an empty cell"
@@ -200,18 +208,27 @@ def test_a_topology_copied_from_a_terminal_says_the_same_as_with_its_tabs():
 
 
 MAY_BE_SILENT = {
-    "audit_log", "failures", "grubenv", "guest_console", "guest_panic", "held_cards", "pci_claims", "undercloud_rows", "vfio_log",
-}  # fmt: skip
+    "audit_log",
+    "failures",
+    "grubenv",
+    "guest_console",
+    "guest_panic",
+    "held_cards",
+    "pci_claims",
+    "undercloud_rows",
+    "vfio_log",
+}
 """An empty log, table or list is an answer."""
 REPEATED = (
-    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n", "\\\n",
-    "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
+    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n",
+    "\\\n", "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("length", [4_000, 16_000])
 @pytest.mark.parametrize("tool", sorted(ALL))
 def test_long_repetitions_take_bounded_time(tool: str, length: int):
+    """No repeated text makes a parser slow."""
     base = examples_of(tool)[0]
     first = base.split("\n")[0]
 
@@ -226,6 +243,7 @@ def test_long_repetitions_take_bounded_time(tool: str, length: int):
 
 @pytest.mark.parametrize("tool", sorted(set(ALL) - {"failures"}))  # it reads lines that others have bounded
 def test_an_answer_without_end_is_refused(tool: str):
+    """An answer of several megabytes is refused at once."""
     started = time.process_time()
 
     with pytest.raises(ParseError):
@@ -237,5 +255,6 @@ def test_an_answer_without_end_is_refused(tool: str):
 @pytest.mark.parametrize("tool", sorted(set(ALL) - MAY_BE_SILENT))
 @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\r\n", "\t", "\ufeff", "\x1b[A", "\x1b[0m\n\x1b[K"])
 def test_nothing_is_a_parse_error(tool: str, text: str):
+    """An empty answer is a ParseError where an empty one means nothing."""
     with pytest.raises(ParseError):
         ALL[tool](text)

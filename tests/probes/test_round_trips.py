@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes import bandwidth_test, grub, kernel_cmdline, lsmod, lspci, nova_conf, nvbandwidth, p2p_test
-from probes.nvidia_smi import csv, topology
+from probes import bandwidth_sample, grub, kernel_cmdline, lsmod, lspci, nova_conf, nvbandwidth, p2p_bandwidth
+from probes.nvidia_smi import topology
 from probes.pci_address import PciAddress
 
 WORD = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12)
@@ -29,6 +29,7 @@ def matrices(draw: st.DrawFn) -> tuple[tuple[float, ...], ...]:
 
 @given(ADDRESSES)
 def test_pci_address(address: PciAddress):
+    """An address is the same however it is written."""
     assert PciAddress(address) == address
     assert PciAddress.of(address.domain, address.bus, address.device, address.function) == address
     assert PciAddress(f"{address.domain:08X}:{address.bus:02X}:{address.device:02X}.{address.function}") == address
@@ -38,6 +39,7 @@ def test_pci_address(address: PciAddress):
     st.lists(st.text(string.ascii_letters + string.digits + "=,._-/:", min_size=1, max_size=20), min_size=1, max_size=9)
 )
 def test_kernel_arguments(words: list[str]):
+    """Arguments that were joined by blanks are read back."""
     arguments = tuple(word for word in words if word != "--")
     if not arguments or arguments[0].startswith("/"):
         arguments = ("ro", *arguments)
@@ -51,6 +53,7 @@ def test_kernel_arguments(words: list[str]):
     )
 )
 def test_grub_defaults(variables: dict[str, str]):
+    """Variables that were written are read back."""
     named = {f"GRUB_{name}": value for name, value in variables.items()}
     text = "# defaults\n" + "".join(f'{name}="{value}"\n' for name, value in named.items())
 
@@ -59,6 +62,7 @@ def test_grub_defaults(variables: dict[str, str]):
 
 @given(st.dictionaries(WORD, st.tuples(st.integers(0, 10**9), st.integers(0, 99)), min_size=1, max_size=8))
 def test_modules(rows: dict[str, tuple[int, int]]):
+    """Rows of lsmod are read back with size and use count."""
     text = "Module                  Size  Used by\n"
     text += "".join(f"{name:<19} {size:>8}  {uses} \n" for name, (size, uses) in rows.items())
 
@@ -67,6 +71,7 @@ def test_modules(rows: dict[str, tuple[int, int]]):
 
 @given(st.lists(ADDRESSES, min_size=1, max_size=16, unique=True))
 def test_devices_of_lspci(addresses: list[PciAddress]):
+    """Addresses of lspci are read back in their order."""
     text = "".join(
         f"{address} 3D controller [0302]: NVIDIA Corporation X [10de:15f8] (rev a1)\n" for address in addresses
     )
@@ -80,6 +85,7 @@ def test_devices_of_lspci(addresses: list[PciAddress]):
     st.booleans(),
 )
 def test_aliases_and_filters(aliases: list[dict[str, object]], filters: list[str], is_old: bool):
+    """Aliases and filters of old and new releases are read back."""
     section, name = ("DEFAULT", "pci_alias") if is_old else ("pci", "alias")
     text = f"[{section}]\n" + "".join(f"{name} = {json.dumps(alias, indent=1)[:-1].rstrip()} }}\n" for alias in aliases)
     text += f"[filter_scheduler]\nenabled_filters = {', '.join(filters)}\n"
@@ -92,6 +98,7 @@ def test_aliases_and_filters(aliases: list[dict[str, object]], filters: list[str
 
 @given(st.integers(1, 16), st.integers(0, 2**32 - 1))
 def test_topology(count: int, seed: int):
+    """Connections and affinities of a topology are read back."""
     random = Random(seed)  # noqa: S311
     names = [f"GPU{index}" for index in range(count)]
     ways = {}
@@ -112,6 +119,7 @@ def test_topology(count: int, seed: int):
 
 @given(matrices())
 def test_matrix_between_gpus(matrix: tuple[tuple[float, ...], ...]):
+    """A matrix of p2pBandwidthLatencyTest is read back."""
     size = len(matrix)
     text = "Unidirectional P2P=Enabled Bandwidth (P2P Writes) Matrix (GB/s)\n   D\\D"
     text += "".join(f"{index:6d} " for index in range(size)) + "\n"
@@ -119,11 +127,12 @@ def test_matrix_between_gpus(matrix: tuple[tuple[float, ...], ...]):
         f"{index:6d} " + "".join(f"{cell:6.02f} " for cell in row) + "\n" for index, row in enumerate(matrix)
     )
 
-    assert p2p_test.parse_matrices(text) == {"Unidirectional Enabled": matrix}
+    assert p2p_bandwidth.parse_matrices(text) == {"Unidirectional Enabled": matrix}
 
 
 @given(matrices())
 def test_matrix_of_nvbandwidth(matrix: tuple[tuple[float, ...], ...]):
+    """A matrix of nvbandwidth is read back."""
     text = "Running all_to_one_read_ce.\nmemcpy CE GPU(row) -> GPU(column) bandwidth (GB/s)\n "
     text += "".join(f"{index:10d}" for index in range(len(matrix))) + "\n"
     text += "".join(f"{index}" + "".join(f"{cell:10.2f}" for cell in row) + "\n" for index, row in enumerate(matrix))
@@ -138,25 +147,13 @@ def test_matrix_of_nvbandwidth(matrix: tuple[tuple[float, ...], ...]):
     )
 )
 def test_sizes_of_bandwidth_test(figures: dict[int, float]):
+    """Sizes and figures of bandwidthTest are read back."""
     rows = sorted(figures.items())
     text = "[CUDA Bandwidth Test] - Starting...\nRunning on...\n\n Device 0: Tesla T4\n Range Mode\n\n"
     text += " Host to Device Bandwidth, 1 Device(s)\n PINNED Memory Transfers\n"
     text += "   Transfer Size (Bytes)\tBandwidth(GB/s)\n"
     text += "".join(f"   {size}\t\t\t{value:.1f}\n" for size, value in rows) + "\nResult = PASS\n"
 
-    points = bandwidth_test.parse(text).series["h2d"].points
+    points = bandwidth_sample.parse(text).series["h2d"].points
 
     assert [(point.size_bytes, point.printed) for point in points] == rows
-
-
-@given(st.lists(st.tuples(WORD, st.one_of(st.none(), st.integers(0, 10**6))), min_size=1, max_size=16))
-def test_rows_of_a_query(rows: list[tuple[str, int | None]]):
-    text = "index, name, memory.total [MiB]\n"
-    text += "".join(
-        f"{index}, {name}, {'[N/A]' if total is None else f'{total} MiB'}\n" for index, (name, total) in enumerate(rows)
-    )
-
-    found = csv.parse(text).rows
-
-    wanted = [(name, None if total is None else str(total)) for name, total in rows]
-    assert [(row["name"], row["memory.total"]) for row in found] == wanted

@@ -64,6 +64,7 @@ def _ends(found: list[Any], expected: dict[str, Any], place: str) -> list[str]:
 
 
 def test_every_sample_has_its_pair_and_every_tool_its_samples():
+    """Each sample has its expectation, and each parser has samples."""
     texts = {path.with_suffix("") for path in SAMPLES.glob("*/*.txt")}
     answers = {path.with_suffix("") for path in SAMPLES.glob("*/*.yaml")}
     folders = {path.name for path in SAMPLES.iterdir()}
@@ -77,6 +78,7 @@ def test_every_sample_has_its_pair_and_every_tool_its_samples():
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_sample(pair: Path):
+    """A real answer gives the data, or the error, that is written beside it."""
     text = (SAMPLES / f"{pair}.txt").read_bytes().decode()
     document = yaml.safe_load((SAMPLES / f"{pair}.yaml").read_text())
     assert set(document) <= KEYS

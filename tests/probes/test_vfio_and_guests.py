@@ -15,10 +15,12 @@ RESET = """[ 4711.1] vfio-pci 0000:84:00.0: not ready 1023ms after FLR; waiting
 
 
 def test_a_card_that_did_not_come_back_is_told_once():
+    """A reset that failed is reported once for each device."""
     assert vfio_log.parse(RESET).failed_resets == ("0000:84:00.0",)
 
 
 def test_a_reset_that_was_waited_for_is_no_failure():
+    """A reset that took a second is no failure."""
     assert vfio_log.parse(RESET.splitlines()[0]).failed_resets == ()
 
 
@@ -32,10 +34,12 @@ def test_a_reset_that_was_waited_for_is_no_failure():
     ],
 )
 def test_only_killed_instances_are_told(line: str, told: int):
+    """Only processes of QEMU that were killed for want of memory are reported."""
     assert len(vfio_log.parse(line).killed_instances) == told
 
 
 def test_refusals_of_vfio_are_read_from_selinux_and_apparmor():
+    """Refusals that concern VFIO are read from both, others are left out."""
     text = (
         'type=AVC msg=audit(1:2): avc:  denied  { read write } for  pid=1 comm="qemu-kvm" path="/dev/vfio/20"\n'
         'audit: apparmor="DENIED" operation="open" profile="libvirt-1" name="/dev/vfio/21" comm="qemu"\n'
@@ -46,12 +50,14 @@ def test_refusals_of_vfio_are_read_from_selinux_and_apparmor():
 
 
 def test_modules_that_dracut_shall_pack_are_read_once_each():
+    """Modules of add_drivers and force_drivers are read once each, comments are not."""
     text = 'add_drivers+=" vfio vfio_pci "\n# add_drivers+=" commented "\nforce_drivers+=" vfio_pci vfio_virqfd "\n'
 
     assert dracut_conf.parse(text) == ("vfio", "vfio_pci", "vfio_virqfd")
 
 
 def test_a_panic_counts_until_the_next_boot():
+    """A panic before the last boot does not count."""
     panic = "[    0.8] Kernel panic - not syncing: Out of memory and no killable processes...\n"
 
     found = guest_panic.parse(f"[    0.0] Linux version 3.10\n{panic}")
@@ -63,6 +69,7 @@ def test_a_panic_counts_until_the_next_boot():
 
 @pytest.mark.parametrize(("spec", "cards"), [("a1:2", 2), ("a1:1,a2:3", 4), ("a1", 1), ("", 0)])
 def test_cards_of_an_extra_spec_are_counted(spec: str, cards: int):
+    """The numbers in an alias request are added up; a name without a number is one card."""
     assert held_cards.parse(spec) == cards
 
 
@@ -80,10 +87,12 @@ NOTE: The CUDA Samples are not meant for performance measurements. Results may v
 
 
 def test_a_right_product_is_read():
+    """matrixMul that passed gives its speed and no wrong element."""
     assert matrix_mul.parse(RIGHT) == matrix_mul.MatrixMul(True, 0, 1503.61)
 
 
 def test_a_wrong_product_is_an_answer():
+    """matrixMul that failed gives the number of wrong elements."""
     wrong = RIGHT.replace("Result = PASS", "Result = FAIL").replace(
         "done\n", "done\nError! Matrix[00005]=2.91, ref=3.20000005 error term is > 1.000000E-06\n"
     )
@@ -95,6 +104,7 @@ def test_a_wrong_product_is_an_answer():
 
 @pytest.mark.parametrize("text", ["", RIGHT.split("Checking")[0], "nonsense"])
 def test_a_product_without_a_result_is_no_answer(text: str):
+    """matrixMul without a result line is a ParseError."""
     with pytest.raises(ParseError):
         matrix_mul.parse(text)
 
@@ -111,12 +121,14 @@ Checking GPU(s) for support of peer to peer memory access...
 
 
 def test_copies_that_arrived():
+    """simpleP2P that passed gives the pairs that have access."""
     found = simple_p2p.parse(P2P.format(access="Yes", end="Disabling peer access...\nShutting down...\nTest passed"))
 
     assert (found.copies_arrive, found.can_access) == (True, frozenset({(0, 1), (1, 0)}))
 
 
 def test_copies_that_did_not_arrive():
+    """simpleP2P with a verification error says that copies do not arrive."""
     end = "Verification error @ element 1: val = 0.000000, ref = 4.000000\nTest failed!"
 
     found = simple_p2p.parse(P2P.format(access="Yes", end=end))
@@ -125,17 +137,20 @@ def test_copies_that_did_not_arrive():
 
 
 def test_cards_that_do_not_reach_each_other_copy_nothing():
+    """Without peer access nothing is known of copies."""
     end = "Peer to Peer access is not available amongst GPUs in the system, waiving test."
 
     assert simple_p2p.parse(P2P.format(access="No", end=end)).copies_arrive is None
 
 
 def test_a_copy_that_was_cut_off_is_no_answer():
+    """simpleP2P without its end is a ParseError."""
     with pytest.raises(ParseError):
         simple_p2p.parse(P2P.format(access="Yes", end="Enabling peer access between GPU0 and GPU1..."))
 
 
 def test_cudas_own_refusal_is_told_apart():
+    """A CUDA error of simpleP2P is a ToolFailure."""
     with pytest.raises(ToolFailure):
         simple_p2p.parse(
             "[./simpleP2P] - Starting...\ncudaGetDeviceCount returned 35\n-> CUDA driver version is insufficient"

@@ -22,6 +22,7 @@ KEYS = ("model", "architecture", "sources")
 
 @pytest.mark.parametrize("key", MODELS)
 def test_every_figure_has_a_source(key: str) -> None:
+    """Each known figure of a model has a source, and no source is without a figure."""
     model = gpu_models()[key]
     figures = [each.name for each in fields(GpuModel) if each.name not in KEYS]
     known = [name for name in figures if getattr(model, name) not in (None, ())]
@@ -31,6 +32,7 @@ def test_every_figure_has_a_source(key: str) -> None:
 
 
 def test_every_source_has_a_title_and_an_address_and_is_used() -> None:
+    """Each source leads to a page or a sample, and some figure uses it."""
     used = {str(source) for model in gpu_models().values() for source in model.sources.values()}
     observed = yaml.safe_load((REPOSITORY / "probes" / "references" / "observations.yaml").read_text())
     used |= {str(sources()[entry["source"]]) for entry in observed}
@@ -46,6 +48,7 @@ def _is_there(address: str) -> bool:
 
 @pytest.mark.parametrize("key", MODELS)
 def test_figures_are_possible(key: str) -> None:
+    """Ids, links, branches and compute capabilities have values that can occur."""
     model = gpu_models()[key]
 
     assert all(re.fullmatch("[0-9a-f]{4}", product_id) for product_id in model.product_ids)
@@ -58,6 +61,7 @@ def test_figures_are_possible(key: str) -> None:
 
 
 def test_no_name_means_two_models() -> None:
+    """Each name of a driver leads to exactly one model."""
     names = [name for model in gpu_models().values() for name in (model.name, *model.other_names)]
 
     assert len(names) == len(set(names))
@@ -68,10 +72,16 @@ def test_no_name_means_two_models() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("Tesla T4", "T4"), ("NVIDIA T4", "T4"), ("A100-PCIE-40GB", "A100-PCIE-40GB"),
-     ("NVIDIA A100-PCIE-40GB", "A100-PCIE-40GB"), ("NVIDIA H100 PCIe", "H100-PCIE-80GB")],
-)  # fmt: skip
+    [
+        ("Tesla T4", "T4"),
+        ("NVIDIA T4", "T4"),
+        ("A100-PCIE-40GB", "A100-PCIE-40GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100-PCIE-40GB"),
+        ("NVIDIA H100 PCIe", "H100-PCIE-80GB"),
+    ],
+)
 def test_drivers_name_one_model_differently(name: str, key: str) -> None:
+    """Brands, which drivers write differently, do not change the model."""
     found = model_named(name)
 
     assert found is not None
@@ -79,6 +89,7 @@ def test_drivers_name_one_model_differently(name: str, key: str) -> None:
 
 
 def test_a_similar_name_is_another_model() -> None:
+    """A name that only resembles a known one is another model, or unknown."""
     assert model_named("NVIDIA L4") != model_named("NVIDIA L40")
     assert model_named("NVIDIA A100-PCIE-48GB") is None
 
@@ -100,6 +111,7 @@ def test_the_lab_simulates_the_model_that_the_references_describe(key: str) -> N
 
 
 def test_the_page_about_models_is_not_stale() -> None:
+    """docs/gpus.md is what its script prints today."""
     script = REPOSITORY / "scripts" / "list_gpus.py"
     made = subprocess.run(
         [sys.executable, str(script)], env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=True

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+dnf module install -y nvidia-driver:580-dkms
