@@ -11,7 +11,7 @@ from access.errors import LedgerError, MeasurementError, ProvisioningError
 from access.openstack_api import connect, connect_named, translated
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources
 from provisioning.openstack.stack import delete_stack, find

@@ -16,7 +16,7 @@ from access.errors import MeasurementError, ProvisioningError
 from access.openstack_api import connect, connect_named
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from provisioning.before_deploy import stop_on_mistakes
 from provisioning.environment import Environment, Guest
 from provisioning.ledger import Ledger

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from probes.openstack import held_cards
 from provisioning.scenario.card_pool import CardPool, Need, everything, move, nothing, one, some, together
 from provisioning.scenario.scenario import NAME_MARK

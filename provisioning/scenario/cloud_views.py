@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from access.errors import Blocked, MeasurementError
 from access.openstack_api import translated
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.device_views import Disagreement, Views
 from probes import libvirt_domains, pci_devices
 from probes.libvirt_domains import Domain

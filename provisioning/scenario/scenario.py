@@ -13,7 +13,7 @@ from openstack import exceptions as sdk
 from access.errors import AuthenticationError, LedgerError, ProvisioningError, WaitTimeout
 from access.openstack_api import translated
 from access.waiting import wait_for
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.device_views import Disagreement
 from probes import guest_console
 from probes.guest_console import BootReport

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from provisioning.tripleo.release import Release
 
 FIRST_BOOT_SCRIPT = Path(__file__).parent / "templates" / "first-boot.sh"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from access.data_files import read_data
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 
 _FILTERS = Path(__file__).parents[2] / "preflight" / "data" / "filters.yaml"
 NOVA_CONF = "/etc/nova/nova.conf"

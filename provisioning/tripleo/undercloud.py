@@ -12,7 +12,7 @@ from access.errors import CommandError, DeployError, InputError, ProvisioningErr
 from access.host import CommandOutput
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from provisioning.tripleo.environments import render
 from provisioning.tripleo.release import Release, release
 

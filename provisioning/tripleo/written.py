@@ -6,7 +6,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from provisioning.openstack import stack
 from provisioning.tripleo.environments import render
 from provisioning.tripleo.release import release

@@ -12,7 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from access.errors import InputError, MeasurementError
-from cloud_file.cloud_file import REPOSITORY, Cloud, SecretReference
+from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.sections.values import SecretReference
 from reports.history import migrations
 from reports.redaction import without_secrets
 

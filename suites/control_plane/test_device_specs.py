@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration, takes
 from judging.verdicts import require
 from probes import pci_devices

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import DeclaredHost
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
 from probes.openstack import nova

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from access.errors import ProvisioningError
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.device_views import Views
 from judging.verdicts import (
     MEND,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.configuration import configuration, takes
 from judging.device_views import Views
 from judging.verdicts import require, require_agreement

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from access.errors import ProvisioningError
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.verdicts import MEND, require, require_cards, require_refused
 from probes.openstack import nova, placement
 from provisioning.scenario.cards import Cards, host_cards

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.verdicts import require
 from probes import undercloud as undercloud_probe
 from provisioning.environment import Environment

@@ -9,7 +9,9 @@ import pytest
 
 from access.errors import ProvisioningError
 from access.progress import Progress
-from cloud_file.cloud_file import RELEASES_DIRECTORY, Cloud, load
+from cloud_file.cloud import Cloud
+from cloud_file.loading import load
+from cloud_file.mistakes import RELEASES_DIRECTORY
 from provisioning.before_deploy import inspect_cloud, stop_on_mistakes
 
 LAB = Path(__file__).parents[2] / "clouds" / "lab.yaml"
