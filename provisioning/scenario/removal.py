@@ -23,7 +23,7 @@ class Removal(OwnResources):
         Raises:
             LedgerError: something is left; the ledger keeps it.
         """
-        first, *others = resources.KINDS  # a host that is forced down keeps its instances from being deleted
+        first, *others = resources.KINDS_OF_TESTS  # a host that is forced down keeps its instances from being deleted
         entries = {(entry.kind, entry.name): entry for entry in self.ledger.open_entries()}
         left = self._remove(first, entries, {})
         servers = self._delete_servers()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-import re
 import shlex
 
 from access.errors import CommandError, DeployError, InputError, ProvisioningError
@@ -17,7 +16,6 @@ from provisioning.tripleo.environments import render
 from provisioning.tripleo.release import Release, release
 
 STACKRC = ". ~/stackrc && "
-EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
 SHORT_S = 300.0
 
 
@@ -105,18 +103,6 @@ class Undercloud:
         reasons = self.host.run(STACKRC + "openstack stack failures list overcloud", timeout_s=SHORT_S).stdout
         said = (output.stderr.strip() or output.stdout.strip())[-1500:]
         return f"the overcloud deploy failed ({output.exit_code}):\n{said}\n{reasons[-1500:]}"
-
-    def overcloud_credentials(self) -> dict[str, str]:
-        """The OS_* variables of overcloudrc. They hold a password: never log them.
-
-        Raises:
-            ProvisioningError: there is no overcloudrc.
-        """
-        path = self.cloud.openstack.rc_file or f"/home/{self.host.endpoint.user}/overcloudrc"
-        text = self.host.read_file(path)
-        if text is None:
-            raise ProvisioningError(f"there is no {path} on the undercloud", remedy="is the overcloud deployed?")
-        return {name: value.strip().strip("\"'") for name, value in EXPORT.findall(text)}
 
     def node_addresses(self) -> dict[str, str]:
         """Control plane address of each overcloud host, by name."""
