@@ -32,7 +32,9 @@ class Cloud(Section):
     prefix: Name = "gpuacc"
     """Every resource that we make starts with it; cleanup never touches anything else."""
     release: str | None = None
-    """TripleO dialect, e.g. ocata: a file in provisioning/tripleo/releases."""
+    """OpenStack release, e.g. ocata. Without a deployer it is one of TripleO."""
+    deployer: str | None = None
+    """What installed a cloud of kind existing: a file of cloud_file/deployers."""
     undercloud: SshEndpoint | None = None
     overcloud_access: HostAccess = Field(
         default_factory=HostAccess, validation_alias=AliasChoices("overcloud_access", "access")

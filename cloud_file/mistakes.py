@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cloud_file import kind_host
-from cloud_file.cloud import REPOSITORY
+from cloud_file.deployer import TRIPLEO, known_deployers, known_releases
 from cloud_file.thresholds import threshold_mistakes
 
-RELEASES_DIRECTORY = REPOSITORY / "provisioning" / "tripleo" / "releases"
 Mistake = tuple[tuple[int | str, ...], str]
 """Where in the file (keys and indexes), and what is wrong."""
 
@@ -20,7 +19,7 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     """Every mistake that takes more than one field to see; `raw` is the file as YAML reads it."""
     checks: tuple[Callable[[Mapping[str, Any]], Iterator[Mistake]], ...] = (
         _needs_of_kind,
-        _release,
+        _deployer_and_release,
         _references,
         _duplicates,
         _secrets,
@@ -60,10 +59,18 @@ def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         yield ("simulated",), "only the embedded lab is simulated"
 
 
-def _release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    release, known = raw.get("release"), sorted(path.stem for path in RELEASES_DIRECTORY.glob("*.yaml"))
-    if release is not None and release not in known:
-        yield ("release",), f"unknown release {release!r}; known: {', '.join(known)}"
+def _deployer_and_release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    deployer, release = raw.get("deployer"), raw.get("release")
+    if deployer is not None and deployer not in known_deployers():
+        yield ("deployer",), f"unknown deployer {deployer!r}; known: {', '.join(known_deployers())}"
+        return
+    if deployer not in (None, TRIPLEO) and raw.get("kind") in ("lab", "tripleo"):
+        yield ("deployer",), f"kind {raw['kind']} is deployed by TripleO"
+    if deployer is None and release is None:
+        return
+    known = known_releases(str(deployer or TRIPLEO))
+    if known and release not in known:
+        yield ("release",), f"unknown release {release!r}; known: {', '.join(sorted(known))}"
 
 
 def _references(raw: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -33,9 +33,9 @@ class Deploy(Section):
 
 
 class NovaPlaces(Section):
-    """Where Nova's services read their configuration, when it is not where the release has it."""
+    """Where Nova's services read their configuration, if it is not where the deployer keeps it."""
 
     api_conf: str | None = None
     compute_conf: str | None = None
     container_engine: Literal["docker", "podman"] | None = None
-    """Nova's services run in containers that are called nova_api, nova_scheduler, nova_compute."""
+    """Nova's services run in containers of this engine, named as the deployer's file says."""

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from access.errors import ProvisioningError, WaitTimeout
+from access.host import output_of
 from access.openstack_api import translated
 from access.waiting import wait_for
+from cloud_file.deployer import deployer_of
 from probes.guest_console import BootReport
 from provisioning.openstack import instances, resources
 from provisioning.scenario.state import BOOT_TIMEOUT_S, InstanceStates
-from provisioning.tripleo.services import restart_nova_compute
 
 OFFLOAD_WAIT_S = 10.0
+RESTART_TIMEOUT_S = 300.0
 
 
 class Operations(InstanceStates):
@@ -77,7 +79,8 @@ class Operations(InstanceStates):
         """Restart nova-compute of a host and wait until it reports again."""
         declared = next(item for item in self.cloud.computes if item.name == host)
         before = resources.compute_service(self.admin, host).updated_at
-        restart_nova_compute(self.hosts.node(declared), str(self.cloud.release) if self.cloud.release else None)
+        command = deployer_of(self.cloud).service("nova-compute").restart
+        output_of(self.hosts.node(declared), command, timeout_s=RESTART_TIMEOUT_S, as_root=True)
         wait_for(
             f"nova-compute of {host}",
             lambda: resources.compute_service(self.admin, host),

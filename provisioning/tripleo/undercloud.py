@@ -12,8 +12,8 @@ from access.host import CommandOutput
 from access.progress import Progress
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer, deployer_of, tripleo_of
 from provisioning.tripleo.environments import render
-from provisioning.tripleo.release import Release, release
 
 STACKRC = ". ~/stackrc && "
 SHORT_S = 300.0
@@ -28,7 +28,7 @@ class Undercloud:
         self.cloud = cloud
         self.host = host
         self.progress = progress
-        self.release = release(cloud.release)
+        self.deployer = deployer_of(cloud)
 
     @property
     def directory(self) -> str:
@@ -61,7 +61,7 @@ class Undercloud:
     def upload_puppet_modules(self) -> None:
         """puppet-nova with the PCI fixes as a deploy artifact, where the release's packages lack them."""
         folder = self.cloud.deploy.puppet_modules
-        if not self.release.puppet_nova_needs_update or folder is None:
+        if not tripleo_of(self.deployer).puppet_nova_needs_update or folder is None:
             return
         self.command(f"upload-puppet-modules -d {shlex.quote(folder)}")
         if "puppet-modules.tar.gz" not in self.command("swift list overcloud-artifacts").stdout:
@@ -73,14 +73,14 @@ class Undercloud:
         Raises:
             DeployError: the deploy failed; carries the failing resources.
         """
-        files = render(self.cloud, self.release)
+        files = render(self.cloud, self.deployer)
         digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
         if self._is_deployed(digest):
             self.progress.detail("the overcloud is deployed with exactly these files")
             return
         for name, text in files.items():
             self.host.write_file(f"{self.directory}/{name}", text)
-        command = deploy_command(self.cloud, self.release, self.directory)
+        command = deploy_command(self.cloud, self.deployer, self.directory)
         self.progress.detail(command)
         limit_s = self.cloud.deploy.timeout_min * 60 + 120
         try:
@@ -110,14 +110,14 @@ class Undercloud:
         return {str(server["Name"]): str(server["Networks"]).rpartition("=")[2] for server in servers}
 
 
-def deploy_command(cloud: Cloud, dialect: Release, directory: str) -> str:
+def deploy_command(cloud: Cloud, deployer: Deployer, directory: str) -> str:
     """`openstack overcloud deploy` for files that lie in `directory`."""
     deploy = cloud.deploy
     words = ["openstack", "overcloud", "deploy", "--templates", deploy.templates]
     if deploy.roles_file:
         words += ["-r", deploy.roles_file]
     for file in (
-        *(posixpath.join(deploy.templates, name) for name in dialect.environment_files),
+        *(posixpath.join(deploy.templates, name) for name in tripleo_of(deployer).environment_files),
         *deploy.environment_files,
     ):
         words += ["-e", file]
