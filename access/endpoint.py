@@ -18,11 +18,13 @@ ExpandedPath = Annotated[Path, BeforeValidator(_expanded)]
 Port = Annotated[int, Field(gt=0, lt=65536)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a file that a user writes: unknown keys are mistakes, values do not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class SshEndpoint(_Section):
+class SshEndpoint(Section):
     """How one machine is reached over SSH."""
 
     address: str

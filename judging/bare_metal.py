@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from access.errors import InputError
-from cloud_file.cloud_file import REPOSITORY
+from cloud_file.cloud import REPOSITORY
 from probes.references import model_named
 from reports.run import Run, read
 

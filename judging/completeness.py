@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from reports.records import CheckRecord, Verdict
 
 CLOUD_FILE = "the cloud file"

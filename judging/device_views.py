@@ -59,6 +59,10 @@ class Views:
             *self.claims_against_placement(),
         )
 
+    def disagreements_of(self, server_id: str) -> tuple[Disagreement, ...]:
+        """Those that an instance has a part in."""
+        return tuple(item for item in self.disagreements() if server_id in item.instances)
+
     def devices_against_claims(self) -> Iterator[Disagreement]:
         """Rows without a device, and cards that Nova does not know."""
         if self.devices is None or self.claims is None:

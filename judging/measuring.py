@@ -10,7 +10,8 @@ from pathlib import Path
 
 from access.errors import MeasurementError
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredGuest
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
 from judging.copies import DIRECTIONS, RUNS, MeasuredCard
 from judging.pairs import Pair, pairs_of

@@ -5,14 +5,29 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from access.errors import ParseError
 from access.host import Host, output_of
 from probes.reading import lines_of
 
-INSIDE = "/etc/nova/nova.conf"
-"""Where Nova reads its configuration, on a host as in a container."""
 INSPECT = "inspect --format '{{.State.Running}} {{.State.StartedAt}}'"
+
+
+class Service(Protocol):
+    """A service as the cloud's deployer runs it."""
+
+    @property
+    def name(self) -> str:
+        """Name of its systemd unit or container."""
+
+    @property
+    def container_engine(self) -> str | None:
+        """docker or podman; None if it is a systemd unit."""
+
+    @property
+    def read_as(self) -> str:
+        """Its nova.conf as the service itself sees it."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +37,7 @@ class NovaService:
     name: str
     is_running: bool
     started: datetime | None
-    """None when it does not run."""
+    """None if it does not run."""
 
 
 def parse_unit(name: str, text: str) -> NovaService:
@@ -74,20 +89,23 @@ def _date(tool: str, text: str) -> datetime:
     return found
 
 
-def read(host: Host, name: str, engine: str | None) -> NovaService:
-    """A service such as `nova-compute`, in a container when the release has an `engine` (docker, podman)."""
+def read(host: Host, service: Service) -> NovaService:
+    """When a service was started, by systemd or by its container's engine."""
+    name, engine = shlex.quote(service.name), service.container_engine
     if engine is None:
-        unit = f"openstack-{name}"
         shown = "systemctl show --property=ActiveState,ActiveEnterTimestamp"
-        return parse_unit(unit, output_of(host, f"TZ=UTC LC_ALL=C {shown} {shlex.quote(unit)}", as_root=True).stdout)
-    container = name.replace("-", "_")
-    return parse_container(container, output_of(host, f"{engine} {INSPECT} {container}", as_root=True).stdout)
+        return parse_unit(service.name, output_of(host, f"TZ=UTC LC_ALL=C {shown} {name}", as_root=True).stdout)
+    return parse_container(service.name, output_of(host, f"{engine} {INSPECT} {name}", as_root=True).stdout)
 
 
-def read_configuration(host: Host, name: str, engine: str | None) -> str:
+def read_configuration(host: Host, service: Service) -> str:
     """Text of nova.conf as the service itself sees it."""
-    inside = f"{engine} exec {name.replace('-', '_')} " if engine else ""
-    return output_of(host, f"{inside}cat {INSIDE}", as_root=True).stdout
+    return output_of(host, f"{_inside(service)}cat {shlex.quote(service.read_as)}", as_root=True).stdout
+
+
+def _inside(service: Service) -> str:
+    """What runs the rest of a command line where the service runs."""
+    return f"{service.container_engine} exec {shlex.quote(service.name)} " if service.container_engine else ""
 
 
 def modified(host: Host, path: str) -> datetime:
@@ -98,7 +116,6 @@ def modified(host: Host, path: str) -> datetime:
     return datetime.fromtimestamp(int(text), UTC)
 
 
-def devices_seen(host: Host, name: str, engine: str | None) -> tuple[str, ...]:
+def devices_seen(host: Host, service: Service) -> tuple[str, ...]:
     """Addresses of the PCI devices that a service finds in /sys; it may run in a container."""
-    inside = f"{engine} exec {name.replace('-', '_')} " if engine else ""
-    return tuple(output_of(host, f"{inside}ls /sys/bus/pci/devices", as_root=True).stdout.split())
+    return tuple(output_of(host, f"{_inside(service)}ls /sys/bus/pci/devices", as_root=True).stdout.split())

@@ -8,7 +8,7 @@ import yaml
 
 from access.errors import ProvisioningError
 from access.progress import Progress
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from preflight.cli import inspect
 from preflight.file_set import FileSet
 from preflight.finding import Finding, Severity

@@ -9,9 +9,6 @@ from typing import Any
 
 from access.endpoint import SshEndpoint
 
-STEPS = ("nodes", "puppet_modules", "deploy", "credentials", "image", "tenant", "guests")
-"""In their order; each needs those before it."""
-
 
 @dataclass(frozen=True)
 class Guest:
@@ -22,9 +19,9 @@ class Guest:
     flavor: str
     server_id: str | None = None
     endpoint: dict[str, Any] | None = None
-    """SshEndpoint as plain data; None when it cannot be reached."""
+    """SshEndpoint as plain data; None if it cannot be reached."""
     failure: str | None = None
-    """Why its stack is not complete; None when it is."""
+    """Why its stack is not complete; None if it is."""
 
     def ssh(self) -> SshEndpoint | None:
         """How to log in."""
@@ -59,11 +56,11 @@ class Environment:
         return cls(**data)
 
     def guest(self, name: str) -> Guest:
-        """The guest of that name; an empty one when it was never made."""
+        """The guest of that name; an empty one if it was never made."""
         return next((guest for guest in self.guests if guest.name == name), Guest(name, ""))
 
     def credentials(self, owner: str) -> dict[str, str]:
-        """OS_* variables of `admin` or `tenant`; empty when we never got so far."""
+        """OS_* variables of `admin` or `tenant`; empty if provisioning ended before."""
         if self.credentials_file is None:
             return {}
         return dict(json.loads(Path(self.credentials_file).read_text(encoding="utf-8")).get(owner, {}))

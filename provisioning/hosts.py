@@ -7,8 +7,9 @@ from access.errors import Blocked, CommandTimeout, ConnectError, HostKeyError
 from access.host import CommandOutput, Host
 from access.local_host import LocalHost
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
 from cloud_file.kind_host import is_local
+from cloud_file.sections.hosts import DeclaredHost
 from provisioning.environment import Environment, Guest
 
 Machine = RemoteHost | LocalHost

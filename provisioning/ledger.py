@@ -1,7 +1,7 @@
 """The ledger: every resource is written down before it is made, so that nothing is lost.
 
-One JSON object a line, appended in one write and synced; mode 0600. A line that a kill cut
-off is ignored: its resource was not made yet, since making comes after writing.
+One JSON object per line, appended in one write and synced; mode 0600. A line that a kill cut off is ignored: its
+resource was not made yet, since making comes after writing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Entry:
 
     event: Event
     kind: str
-    """stack, image, keypair, file …: a name in provisioning.openstack.cleanup."""
+    """stack, image, keypair …: a key of KINDS in provisioning/openstack/resources.py."""
     name: str
     """Its name in the cloud: with the cloud file's prefix."""
     owner: str = "admin"
@@ -48,7 +48,7 @@ class Ledger:
         self._append(Entry("made", kind, name, owner, id))
 
     def gone(self, entry: Entry) -> None:
-        """Write down that the cloud, asked again, has it no more."""
+        """Write down that the cloud, asked again, no longer has it."""
         self._append(Entry("gone", entry.kind, entry.name, entry.owner, entry.id))
 
     def open_entries(self) -> list[Entry]:
@@ -99,7 +99,7 @@ class Ledger:
 
     @staticmethod
     def _missing_newline(descriptor: int) -> str:
-        """A newline when the last line was cut off."""
+        """A newline if the last line was cut off."""
         size = os.fstat(descriptor).st_size
         return "\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else ""
 

@@ -1,7 +1,7 @@
-"""The whole way from a cloud file to instances with CUDA. Each step looks first and makes what is missing.
+"""Everything from a cloud file to instances with CUDA. Each step looks first and makes what is missing.
 
-A step that fails does not end the run: what was made so far can be checked, and the checks name the cause. It is
-kept in `Environment.failures`; steps that need it are left out.
+A step that fails does not end the run: what was made so far can be checked, and the checks name the cause. The failure
+is kept in `Environment.failures`; the steps after it are left out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import MeasurementError, ProvisioningError
-from access.openstack_api import connect, connect_named
+from access.openstack_api import connect
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
+from provisioning.administrator import become_administrator
 from provisioning.before_deploy import stop_on_mistakes
 from provisioning.environment import Environment, Guest
 from provisioning.ledger import Ledger
@@ -93,13 +94,9 @@ class Provisioning:
 
     def _credentials(self) -> None:
         if self.cloud.has_tripleo:
-            undercloud = self._undercloud()
-            self._set(node_addresses=undercloud.node_addresses())
-            self.admin_variables = undercloud.overcloud_credentials()
-            self.admin = connect(self.admin_variables)
-        elif self.cloud.openstack.cloud:
-            self.admin = connect_named(self.cloud.openstack.cloud)
-            self.admin_variables = _variables_of(self.admin)
+            self._set(node_addresses=self._undercloud().node_addresses())
+        administrator = become_administrator(self.cloud, self.undercloud_host)
+        self.admin, self.admin_variables = administrator.connection, administrator.variables
         self._store_credentials({"admin": self.admin_variables})
 
     def _store_credentials(self, variables: dict[str, dict[str, str]]) -> None:
@@ -158,16 +155,6 @@ class Provisioning:
         except (ProvisioningError, MeasurementError) as error:
             return dataclasses.replace(guest, failure=guest.failure or str(error))
         return dataclasses.replace(guest, endpoint=login.model_dump(mode="json"))
-
-
-def _variables_of(connection: Any) -> dict[str, str]:
-    """OS_* variables of a connection from clouds.yaml."""
-    auth = connection.config.get_auth_args()
-    names = ("auth_url", "username", "password", "project_name", "user_domain_name", "project_domain_name")
-    found = {f"OS_{name.upper()}": str(auth[name]) for name in names if auth.get(name)}
-    if connection.config.region_name:
-        found["OS_REGION_NAME"] = connection.config.region_name
-    return found
 
 
 def provision(cloud: Cloud, progress: Progress, *, guests: bool = True) -> Environment:

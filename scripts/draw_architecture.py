@@ -1,6 +1,6 @@
 """Draws the rooms of the house from the import contract and from each room's own first line.
 
-    python scripts/draw_architecture.py    # writes the picture into docs/index.md
+python scripts/draw_architecture.py    # writes the picture into docs/index.md
 """
 
 from __future__ import annotations

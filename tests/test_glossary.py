@@ -12,7 +12,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| [^|]+ \| [^|]+ \| (?P<replaced>[^|]*) \|$", re.MULTILINE)
 STABLE = re.compile(r"^mend:|fault\.mend\b|\"mend\"|^    mend: tuple|`mend`|mend=|mend: \[\]")
 """`mend` is a key of fault files, and keys do not change."""
-NOT_OURS = re.compile(r"^(docs/decisions/|docs/glossary\.md|tests/test_glossary\.py|tests/.*/samples/|requirements/|faults/catalogue/)")
+NOT_OURS = re.compile(
+    r"^(docs/decisions/|docs/glossary\.md|tests/test_glossary\.py|tests/.*/samples/|requirements/|faults/catalogue/)"
+)
 
 
 def replaced_words() -> list[str]:
@@ -25,7 +27,11 @@ def replaced_words() -> list[str]:
 def texts() -> list[Path]:
     """Our own code and pages."""
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.j2"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.j2"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [REPOSITORY / name for name in listed.stdout.splitlines() if not NOT_OURS.match(name)]
 

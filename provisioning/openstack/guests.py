@@ -14,7 +14,8 @@ from access.errors import ConnectError, ProvisioningError
 from access.openstack_api import translated
 from access.progress import Progress
 from access.waiting import wait_for
-from cloud_file.cloud_file import Cloud, DeclaredGuest
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from provisioning.ledger import Ledger
 from provisioning.openstack.stack import TEMPLATES, delete_stack, find, make_stack
 

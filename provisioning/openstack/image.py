@@ -10,7 +10,8 @@ from access.errors import ProvisioningError
 from access.openstack_api import translated, without_time_limit
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud, Image, Registration
+from cloud_file.cloud import Cloud
+from cloud_file.sections.image import Image, Registration
 from provisioning.ledger import Ledger
 
 KERNEL_OF_IMAGE = "rpm -q --last kernel | head -n 1 | sed 's/^kernel-//; s/ .*//'"

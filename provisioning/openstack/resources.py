@@ -1,51 +1,45 @@
-"""Resources of the lifecycle suites by kind: how each is found again by its name, and how it is removed.
+"""Every kind of resource that we make: how it is found by its name, how it is deleted, and in which order.
 
-All are looked for as administrator: whoever cleans up after a killed run has no tenant's password any more.
+What tests make is looked for as administrator: a cleanup after a killed run has no password of the test's tenant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from openstack import exceptions as sdk
 
 from access.errors import ProvisioningError
+from access.host import output_of
 from access.openstack_api import translated
 from access.waiting import wait_for
+from provisioning.openstack import stack
 
 GONE_TIMEOUT_S = 300.0
+STACK_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of resource."""
+    """One kind of resource. A connection is that of its owner: OpenStack's API, or SSH to the undercloud."""
 
-    find: Callable[[Any, str], Any]
-    """Connection and name to the resource; None when there is none."""
+    find: Callable[[Any, str], Iterable[Any]]
+    """All resources of that name, by connection and name."""
     delete: Callable[[Any, Any], Any]
+    """Request the deletion, by connection and resource."""
+    made_by: Literal["test", "provisioning"]
 
 
-def _server(admin: Any, name: str) -> Any:
+def _named(found: Any) -> list[Any]:
+    return [] if found is None else [found]
+
+
+def _servers(admin: Any, name: str) -> list[Any]:
     found = admin.compute.servers(details=False, all_projects=True, name=name)  # details would ask Neutron for each
-    return next((server for server in found if server.name == name), None)
-
-
-def _delete_server(admin: Any, server: Any) -> None:
-    admin.compute.delete_server(server, force=False, ignore_missing=True)
-
-
-def _image(admin: Any, name: str) -> Any:
-    return next(iter(admin.image.images(name=name)), None)
-
-
-def _port(admin: Any, name: str) -> Any:
-    return next(iter(admin.network.ports(name=name)), None)
-
-
-def _aggregate(admin: Any, name: str) -> Any:
-    return next((found for found in admin.compute.aggregates() if found.name == name), None)
+    return [server for server in found if server.name == name]
 
 
 def _delete_aggregate(admin: Any, aggregate: Any) -> None:
@@ -55,66 +49,114 @@ def _delete_aggregate(admin: Any, aggregate: Any) -> None:
 
 
 def compute_service(admin: Any, host: str) -> Any:
-    """The nova-compute service of a host; None when there is none."""
+    """The nova-compute service of a host; None if there is none."""
     services = admin.compute.services(binary="nova-compute")
     return next((found for found in services if found.host.split(".")[0] == host.split(".")[0]), None)
 
 
-def _forced_down(admin: Any, host: str) -> Any:
+def _forced_down(admin: Any, host: str) -> list[Any]:
     service = compute_service(admin, host)
-    return service if service is not None and service.is_forced_down else None
+    return [service] if service is not None and service.is_forced_down else []
 
 
+def _force_up(admin: Any, service: Any) -> None:
+    admin.compute.update_service_forced_down(service, service.host, service.binary, False)
+
+
+def _files(undercloud: Any, path: str) -> list[str]:
+    listed = output_of(undercloud, f"[ -e {shlex.quote(path)} ] && echo yes || echo no")
+    return [path] if "yes" in listed.stdout else []
+
+
+_FLAVOR: tuple[Callable[[Any, str], list[Any]], Callable[[Any, Any], Any]] = (
+    lambda admin, name: _named(admin.compute.find_flavor(name, ignore_missing=True)),
+    lambda admin, flavor: admin.compute.delete_flavor(flavor),
+)
+_IMAGE: tuple[Callable[[Any, str], list[Any]], Callable[[Any, Any], Any]] = (
+    lambda admin, name: list(admin.image.images(name=name)),
+    lambda admin, image: admin.image.delete_image(image),
+)
 KINDS = {
-    "forced-down": Kind(
-        _forced_down,
-        lambda admin, service: admin.compute.update_service_forced_down(service, service.host, service.binary, False),
+    "forced-down": Kind(_forced_down, _force_up, "test"),
+    "server": Kind(
+        _servers,
+        lambda admin, server: admin.compute.delete_server(server, force=False, ignore_missing=True),
+        "test",
     ),
-    "server": Kind(_server, _delete_server),
-    "port": Kind(_port, lambda admin, port: admin.network.delete_port(port)),
-    "server-image": Kind(_image, lambda admin, image: admin.image.delete_image(image)),
-    "aggregate": Kind(_aggregate, _delete_aggregate),
-    "test-flavor": Kind(
-        lambda admin, name: admin.compute.find_flavor(name, ignore_missing=True),
-        lambda admin, flavor: admin.compute.delete_flavor(flavor),
+    "port": Kind(
+        lambda admin, name: list(admin.network.ports(name=name)),
+        lambda admin, port: admin.network.delete_port(port),
+        "test",
     ),
+    "server-image": Kind(*_IMAGE, "test"),
+    "aggregate": Kind(
+        lambda admin, name: [found for found in admin.compute.aggregates() if found.name == name],
+        _delete_aggregate,
+        "test",
+    ),
+    "test-flavor": Kind(*_FLAVOR, "test"),
     "user": Kind(
-        lambda admin, name: admin.identity.find_user(name, ignore_missing=True),
+        lambda admin, name: _named(admin.identity.find_user(name, ignore_missing=True)),
         lambda admin, user: admin.identity.delete_user(user),
+        "test",
     ),
     "project": Kind(
-        lambda admin, name: admin.identity.find_project(name, ignore_missing=True),
+        lambda admin, name: _named(admin.identity.find_project(name, ignore_missing=True)),
         lambda admin, project: admin.identity.delete_project(project),
+        "test",
+    ),
+    "stack": Kind(
+        lambda owner, name: _named(stack.find(owner, name)),
+        lambda owner, found: stack.delete_stack(owner, found.id, timeout_s=STACK_TIMEOUT_S),
+        "provisioning",
+    ),
+    "keypair": Kind(
+        lambda tenant, name: _named(tenant.compute.find_keypair(name, ignore_missing=True)),
+        lambda tenant, found: tenant.compute.delete_keypair(found, ignore_missing=True),
+        "provisioning",
+    ),
+    "flavor": Kind(*_FLAVOR, "provisioning"),
+    "image": Kind(*_IMAGE, "provisioning"),
+    "undercloud-file": Kind(
+        _files, lambda undercloud, path: output_of(undercloud, f"rm -f {shlex.quote(path)}"), "provisioning"
     ),
 }
-"""In the order in which they are removed: a forced-down service would keep instances from being deleted."""
+"""In the order of removal. A forced-down service keeps instances from being deleted, so it comes first; what tests
+made uses the tenant's networks and the image, so it goes before what provisioning made."""
+KINDS_OF_TESTS = tuple(name for name, kind in KINDS.items() if kind.made_by == "test")
 
 
-def exists(admin: Any, kind: str, name: str) -> bool:
-    """Whether the cloud, asked anew, has it."""
+def removal_order(kind: str, owner: str) -> tuple[bool, bool, int]:
+    """Sort key: what tests made, then what the tenant owns, then the rest; each by kind."""
+    return kind not in KINDS_OF_TESTS, owner != "tenant", list(KINDS).index(kind)
+
+
+def exists(connection: Any, kind: str, name: str) -> bool:
+    """Whether the cloud, asked again, has it."""
     try:
-        return KINDS[kind].find(admin, name) is not None
+        return any(True for _ in KINDS[kind].find(connection, name))
     except sdk.SDKException as error:
         raise ProvisioningError(f"cannot look for {kind} {name}: {error}") from error
 
 
-def remove(admin: Any, kind: str, name: str) -> None:
-    """Remove it and wait until the cloud has it no more; absent is fine.
+def remove(connection: Any, kind: str, name: str) -> None:
+    """Remove all of that name and wait until the cloud has none; it is fine if there is none.
 
     Raises:
         ProvisioningError: it cannot be removed, or is still there after GONE_TIMEOUT_S.
     """
     with translated(f"remove {kind} {name}"):
-        found = KINDS[kind].find(admin, name)
-        if found is None:
+        found = list(KINDS[kind].find(connection, name))
+        if not found:
             return
-        try:
-            KINDS[kind].delete(admin, found)
-        except sdk.NotFoundException:
-            return
+        for each in found:
+            try:
+                KINDS[kind].delete(connection, each)
+            except sdk.NotFoundException:
+                continue
     wait_for(
         f"the removal of {kind} {name}",
-        lambda: exists(admin, kind, name),
+        lambda: exists(connection, kind, name),
         lambda there: not there,
         timeout_s=GONE_TIMEOUT_S,
         interval_s=0.3,

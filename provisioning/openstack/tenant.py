@@ -11,7 +11,9 @@ from typing import Any
 from access.errors import ProvisioningError
 from access.openstack_api import translated
 from access.progress import Progress
-from cloud_file.cloud_file import Cloud, ExternalNetwork, Flavor
+from cloud_file.cloud import Cloud
+from cloud_file.sections.networks import ExternalNetwork
+from cloud_file.sections.tenant import Flavor
 from provisioning.ledger import Ledger
 from provisioning.openstack.stack import make_stack
 

@@ -17,7 +17,8 @@ from access.errors import ProvisioningError
 from access.openstack_api import translated
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud, DeclaredGuest
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from probes import residue
 from probes.residue import CardState
 from provisioning.environment import Environment

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import pytest
-
-from cloud_file.cloud_file import Cloud
+from access.errors import NotVerified
+from cloud_file.cloud import Cloud
 from probes.openstack import held_cards
 from provisioning.scenario.card_pool import CardPool, Need, everything, move, nothing, one, some, together
-from provisioning.scenario.scenario import NAME_MARK
+from provisioning.scenario.own_resources import NAME_MARK
 
 
 class Cards:
-    """The cards that a test may use: ask once, before anything is made."""
+    """The cards that a test may use: lease them once, before anything is made.
+
+    Every method raises NotVerified if the cloud has not enough free cards.
+    """
 
     def __init__(self, cloud: Cloud, admin: Any, pool: CardPool, token: str) -> None:
         self.cloud = cloud
@@ -42,7 +44,10 @@ class Cards:
         self._lease(move(self.free(), count), f"{count} cards on each of two hosts")
 
     def all(self, *, at_least: int = 1, to_move: int = 0) -> dict[str, int]:
-        """Every free card, by host, and the cloud for itself; with `to_move` as many on each of two hosts."""
+        """Lease every free card and the whole cloud; returns the cards by host.
+
+        With `to_move` two hosts must have as many cards each.
+        """
         free = self.free()
         if sum(free.values()) < at_least:
             self._not_enough("a free card", free)
@@ -58,13 +63,13 @@ class Cards:
 
     def _not_enough(self, what: str, free: dict[str, int]) -> NoReturn:
         total = sum(host_cards(self.cloud).values())
-        pytest.skip(
+        raise NotVerified(
             f"not verified: needs {what}; of {total} declared cards these are free: {free}. "
             "Give back the others' instances, or run the lifecycle suites alone"
         )
 
     def free(self) -> dict[str, int]:
-        """Cards by host that no instance has, except those of running tests."""
+        """Cards by host without an instance; instances of running tests do not count."""
         free, live = host_cards(self.cloud), self.pool.live_tokens()
         for holder in held_cards.read(self.admin):
             ours = any(f"{NAME_MARK}{token}" in holder.name for token in live)

@@ -1,4 +1,4 @@
-"""Reads the four sides of every device; what this cloud does not show is kept with the way to allow it."""
+"""Reads the four sides of every device. A side that this cloud does not show is kept with its reason and a remedy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from access.errors import Blocked, MeasurementError
 from access.openstack_api import translated
-from cloud_file.cloud_file import Cloud
-from judging.device_views import Disagreement, Views
+from cloud_file.cloud import Cloud
+from judging.device_views import Views
 from probes import libvirt_domains, pci_devices
 from probes.libvirt_domains import Domain
 from probes.openstack import pci_claims, placement
@@ -34,7 +34,7 @@ class CloudViews:
         self.admin = admin
         self.hosts = hosts
         self.hidden: dict[str, str] = {}
-        """Side to the reason why it cannot be seen, and what to do."""
+        """By side: why it cannot be seen, and what to do."""
 
     def read(self) -> Views:
         """All sides now."""
@@ -53,7 +53,7 @@ class CloudViews:
         )
 
     def claims(self) -> tuple[pci_claims.PciClaim, ...] | None:
-        """Nova's claims alone; None where this cloud does not show them."""
+        """Nova's claims alone; None if this cloud does not show them."""
         return self._side("claims", self._claims)
 
     def _side(self, name: str, look: Callable[[], Seen]) -> Seen | None:
@@ -74,8 +74,8 @@ class CloudViews:
     def _instances(self) -> dict[str, str]:
         with translated("list all instances"):
             servers = list(self.admin.compute.servers(all_projects=True))
-        places = {server.id: str(server.compute_host or "").split(".")[0] for server in servers}
-        return {ident: host for ident, host in places.items() if host}
+        hosts = {server.id: str(server.compute_host or "").split(".")[0] for server in servers}
+        return {ident: host for ident, host in hosts.items() if host}
 
     def _migrations(self) -> dict[str, str]:
         """Instance by migration for each that is not confirmed or reverted."""
@@ -84,13 +84,8 @@ class CloudViews:
         return {str(item.uuid): str(item.server_id) for item in found if item.status in PENDING}
 
 
-def of_instance(views: Views, server_id: str) -> tuple[Disagreement, ...]:
-    """Disagreements that this instance has a part in."""
-    return tuple(item for item in views.disagreements() if server_id in item.instances)
-
-
 def domains_of(views: Views, server_id: str) -> tuple[tuple[str, Domain], ...]:
-    """Host and domain of an instance; several when it is on several hosts."""
+    """Host and domain of an instance; several if it is on several hosts."""
     return tuple(
         (host, domain)
         for host, domains in (views.domains or {}).items()

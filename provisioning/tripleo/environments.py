@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer, tripleo_of
 from probes.references.iommu import recommended_arguments
-from provisioning.tripleo.release import Release
 
 FIRST_BOOT_SCRIPT = Path(__file__).parent / "templates" / "first-boot.sh"
 
@@ -44,13 +44,13 @@ def _dump(data: dict[str, Any]) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110)
 
 
-def render(cloud: Cloud, release: Release) -> dict[str, str]:
+def render(cloud: Cloud, deployer: Deployer) -> dict[str, str]:
     """Files for the undercloud by relative path: environments/*.yaml and what they refer to."""
     files = {
         "environments/20-gpu-nodes.yaml": _dump({"parameter_defaults": _nodes(cloud)}),
-        "environments/30-gpu-passthrough.yaml": _dump({"parameter_defaults": _passthrough(cloud, release)}),
+        "environments/30-gpu-passthrough.yaml": _dump({"parameter_defaults": _passthrough(cloud, deployer)}),
     }
-    if release.kernel_arguments == "first_boot":
+    if tripleo_of(deployer).kernel_arguments == "first_boot":
         registry = {"OS::TripleO::NodeUserData": "../firstboot/first-boot.yaml"}
         files["environments/10-gpu-first-boot.yaml"] = _dump({"resource_registry": registry})
         files["firstboot/first-boot.yaml"] = _first_boot()
@@ -62,7 +62,7 @@ def _nodes(cloud: Cloud) -> dict[str, Any]:
     return {f"{role}Count": sum(host.role == role for host in cloud.hosts) for role in roles}
 
 
-def _passthrough(cloud: Cloud, release: Release) -> dict[str, Any]:
+def _passthrough(cloud: Cloud, deployer: Deployer) -> dict[str, Any]:
     used = {alias.gpu for alias in cloud.aliases}
     whitelist = [{"vendor_id": gpu.vendor_id, "product_id": gpu.product_id} for gpu in cloud.gpus if gpu.model in used]
     aliases = []
@@ -74,24 +74,24 @@ def _passthrough(cloud: Cloud, release: Release) -> dict[str, Any]:
             entry["numa_policy"] = alias.numa_policy
         aliases.append(entry)
     parameters: dict[str, Any] = {
-        "NovaPCIPassthrough": whitelist,
-        release.filter_parameter: list(cloud.deploy.scheduler_filters or release.filters),
+        deployer.settings.device_specs: whitelist,
+        deployer.settings.filters: list(cloud.deploy.scheduler_filters or tripleo_of(deployer).filters),
         # for controllers and computes alike: nova-api reads a flavor's alias, each nova-compute needs it for moves
-        "ExtraConfig": {release.alias_hiera_key: aliases},
-        **_kernel_arguments(cloud, release),
+        "ExtraConfig": {deployer.settings.aliases: aliases},
+        **_kernel_arguments(cloud, deployer),
     }
     return {**parameters, **cloud.deploy.parameters}
 
 
-def _kernel_arguments(cloud: Cloud, release: Release) -> dict[str, Any]:
-    if release.kernel_arguments == "first_boot":
+def _kernel_arguments(cloud: Cloud, deployer: Deployer) -> dict[str, Any]:
+    if tripleo_of(deployer).kernel_arguments == "first_boot":
         return {}
     found: dict[str, Any] = {}
     for host in cloud.computes:
         if not host.gpus:
             continue
         words = f"{recommended_arguments(host.cpu_vendor or 'intel')} {cloud.deploy.kernel_args or ''}".strip()
-        if release.kernel_arguments == "role":
+        if tripleo_of(deployer).kernel_arguments == "role":
             found[f"{host.role}KernelArgs"] = words
         else:
             found[f"{host.role}Parameters"] = {"KernelArgs": words}

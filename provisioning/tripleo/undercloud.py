@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-import re
 import shlex
 
 from access.errors import CommandError, DeployError, InputError, ProvisioningError
 from access.host import CommandOutput
 from access.progress import Progress
 from access.ssh import RemoteHost
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer, deployer_of, tripleo_of
 from provisioning.tripleo.environments import render
-from provisioning.tripleo.release import Release, release
 
 STACKRC = ". ~/stackrc && "
-EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
 SHORT_S = 300.0
 
 
@@ -30,7 +28,7 @@ class Undercloud:
         self.cloud = cloud
         self.host = host
         self.progress = progress
-        self.release = release(cloud.release)
+        self.deployer = deployer_of(cloud)
 
     @property
     def directory(self) -> str:
@@ -63,7 +61,7 @@ class Undercloud:
     def upload_puppet_modules(self) -> None:
         """puppet-nova with the PCI fixes as a deploy artifact, where the release's packages lack them."""
         folder = self.cloud.deploy.puppet_modules
-        if not self.release.puppet_nova_needs_update or folder is None:
+        if not tripleo_of(self.deployer).puppet_nova_needs_update or folder is None:
             return
         self.command(f"upload-puppet-modules -d {shlex.quote(folder)}")
         if "puppet-modules.tar.gz" not in self.command("swift list overcloud-artifacts").stdout:
@@ -75,14 +73,14 @@ class Undercloud:
         Raises:
             DeployError: the deploy failed; carries the failing resources.
         """
-        files = render(self.cloud, self.release)
+        files = render(self.cloud, self.deployer)
         digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
         if self._is_deployed(digest):
             self.progress.detail("the overcloud is deployed with exactly these files")
             return
         for name, text in files.items():
             self.host.write_file(f"{self.directory}/{name}", text)
-        command = deploy_command(self.cloud, self.release, self.directory)
+        command = deploy_command(self.cloud, self.deployer, self.directory)
         self.progress.detail(command)
         limit_s = self.cloud.deploy.timeout_min * 60 + 120
         try:
@@ -106,32 +104,20 @@ class Undercloud:
         said = (output.stderr.strip() or output.stdout.strip())[-1500:]
         return f"the overcloud deploy failed ({output.exit_code}):\n{said}\n{reasons[-1500:]}"
 
-    def overcloud_credentials(self) -> dict[str, str]:
-        """The OS_* variables of overcloudrc. They hold a password: never log them.
-
-        Raises:
-            ProvisioningError: there is no overcloudrc.
-        """
-        path = self.cloud.openstack.rc_file or f"/home/{self.host.endpoint.user}/overcloudrc"
-        text = self.host.read_file(path)
-        if text is None:
-            raise ProvisioningError(f"there is no {path} on the undercloud", remedy="is the overcloud deployed?")
-        return {name: value.strip().strip("\"'") for name, value in EXPORT.findall(text)}
-
     def node_addresses(self) -> dict[str, str]:
         """Control plane address of each overcloud host, by name."""
         servers = json.loads(self.command("openstack server list -f json").stdout.strip() or "[]")
         return {str(server["Name"]): str(server["Networks"]).rpartition("=")[2] for server in servers}
 
 
-def deploy_command(cloud: Cloud, dialect: Release, directory: str) -> str:
+def deploy_command(cloud: Cloud, deployer: Deployer, directory: str) -> str:
     """`openstack overcloud deploy` for files that lie in `directory`."""
     deploy = cloud.deploy
     words = ["openstack", "overcloud", "deploy", "--templates", deploy.templates]
     if deploy.roles_file:
         words += ["-r", deploy.roles_file]
     for file in (
-        *(posixpath.join(deploy.templates, name) for name in dialect.environment_files),
+        *(posixpath.join(deploy.templates, name) for name in tripleo_of(deployer).environment_files),
         *deploy.environment_files,
     ):
         words += ["-e", file]

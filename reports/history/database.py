@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from access.errors import InputError, MeasurementError
 from access.redaction import without_secrets
-from cloud_file.cloud_file import REPOSITORY, Cloud, SecretReference
+from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.sections.values import SecretReference
 from reports.history import migrations
 
 DEFAULT = REPOSITORY / ".runs" / "history.db"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from cloud_file.cloud_file import SlowerThanPast
+from cloud_file.sections.history import SlowerThanPast
 from reports.history.database import Database
 from reports.history.loading import figures_of
 from reports.history.nights import Series, SeriesKey, key_of, runs_of, series_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cloud_file.cloud_file import load
+from cloud_file.loading import load
 from reports.history.database import Database, open_for, open_named
 
 

@@ -7,11 +7,12 @@ import difflib
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import NOVA_CONF, Deployer
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
 from probes import nova_conf
-from provisioning.tripleo.release import NOVA_CONF, Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 MOVES = "https://bugs.launchpad.net/puppet-nova/+bug/1702730"
@@ -66,9 +67,9 @@ def _require_name(name: str, names: list[str], path: str, fix: str, elsewhere: l
     )
 
 
-def _names_on_the_host(host: Host, dialect: Release) -> list[str]:
+def _names_on_the_host(host: Host, deployer: Deployer) -> list[str]:
     """Aliases of a nova.conf that lies on the host beside the one that a container reads."""
-    if dialect.container_engine is None:
+    if deployer.container_engine is None:
         return []
     return [str(entry.get("name")) for entry in nova_conf.read_beside(host, NOVA_CONF).aliases]
 
@@ -78,22 +79,26 @@ def test_nova_api_knows_every_alias(
     controller: Host,
     declared_controller: DeclaredHost,
     api_configuration: Configuration,
-    dialect: Release,
+    deployer: Deployer,
     cloud: Cloud,
 ) -> None:
     """Each alias of the flavors is in the nova.conf that nova-api reads, with the ids of the declared cards."""
-    fix = f"set {dialect.alias_hiera_key} for the controllers and {dialect.how_to_apply}"
+    fix = f"set {deployer.settings.aliases} for the controllers and {deployer.settings.how_to_apply}"
 
-    _require_aliases(api_configuration, cloud, fix, _names_on_the_host(controller, dialect))
+    _require_aliases(api_configuration, cloud, fix, _names_on_the_host(controller, deployer))
 
 
 @pytest.mark.check("control_plane.alias.compute", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=MOVES)
 def test_nova_compute_knows_every_alias(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release, cloud: Cloud
+    compute: Host,
+    declared_compute: DeclaredHost,
+    compute_configuration: Configuration,
+    deployer: Deployer,
+    cloud: Cloud,
 ) -> None:
     """Each compute has the same aliases: without them resize, migration and evacuation fail."""
-    fix = f"set {dialect.alias_hiera_key} for the role {declared_compute.role}, too, and {dialect.how_to_apply}"
-    if dialect.puppet_nova_needs_update:
-        fix += "; the packaged puppet-nova does not write it there: upload a mended one"
+    fix = f"set {deployer.settings.aliases} for the role {declared_compute.role}, too, and {deployer.settings.how_to_apply}"
+    if deployer.settings.note_for_computes:
+        fix += f"; {deployer.settings.note_for_computes}"
 
-    _require_aliases(compute_configuration, cloud, fix, _names_on_the_host(compute, dialect))
+    _require_aliases(compute_configuration, cloud, fix, _names_on_the_host(compute, deployer))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cloud_file.cloud_file import Cloud, DeclaredGuest, Flavor
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest, Flavor
 from judging.verdicts import require
 from probes.openstack import held_cards, placement
 from probes.openstack.held_cards import Holder

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration, takes
 from judging.verdicts import require
 from probes import pci_devices
 from probes.pci_devices import PciDevice
 from probes.references import NVIDIA_VENDOR_ID
-from provisioning.tripleo.release import Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 IDS = ("vendor_id", "product_id")
@@ -27,7 +28,11 @@ LIKENESS = 0.75
     source=NOVA_PCI,
 )
 def test_the_device_spec_matches_the_declared_cards(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release, cloud: Cloud
+    compute: Host,
+    declared_compute: DeclaredHost,
+    compute_configuration: Configuration,
+    deployer: Deployer,
+    cloud: Cloud,
 ) -> None:
     """device_spec (passthrough_whitelist) takes every card that is in the host; a near miss is named."""
     cards = [device for device in pci_devices.read(compute) if device.is_nvidia_gpu]
@@ -35,7 +40,7 @@ def test_the_device_spec_matches_the_declared_cards(
     if not declared_compute.gpus:
         return
 
-    fix = f"set {dialect.whitelist_parameter} for the role {declared_compute.role} to the ids of lspci -nn and {dialect.how_to_apply}"
+    fix = f"set {deployer.settings.device_specs} for the role {declared_compute.role} to the ids of lspci -nn and {deployer.settings.how_to_apply}"
     require(specs, "device-spec-missing", "no device is given to instances", fix=fix, file=path)
     left = [card for card in cards if not any(takes(spec, card) for spec in specs)]
     by_id = [card for card in left if any(takes(_ids(spec), card) for spec in specs)]

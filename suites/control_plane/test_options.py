@@ -7,10 +7,11 @@ import difflib
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import LATER_OPTIONS, Deployer
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
-from provisioning.tripleo.release import LATER_OPTIONS, Release
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#pci"
 PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#libvirt.num_pcie_ports"
@@ -38,19 +39,19 @@ def test_nova_compute_can_read_its_configuration(
     "control_plane.options.known", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_OPTIONS
 )
 def test_the_pci_options_are_ones_that_the_release_reads(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, dialect: Release
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, deployer: Deployer
 ) -> None:
     """Nova passes over an option that it does not know: a misspelt or a later one is as good as none."""
     for option in compute_configuration.conf.options:
         if option.section != "pci":
             continue
-        near = difflib.get_close_matches(option.name, dialect.pci_options, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(option.name, deployer.pci_options, n=1, cutoff=0.5)
         later = option.name in LATER_OPTIONS
         write = "passthrough_whitelist" if later else (near[0] if near else "one of the release's")
         require(
-            option.name in dialect.pci_options,
+            option.name in deployer.pci_options,
             "option-unknown-to-the-release",
-            f"[pci] {option.name} is read by no service of {dialect.name or 'this Nova'}",
+            f"[pci] {option.name} is read by no service of {deployer.title}",
             fix=f"write {write}",
             file=compute_configuration.path,
             line_number=option.line_number,

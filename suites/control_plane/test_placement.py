@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
 from probes.nova_conf import NovaConf

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import DeclaredHost
+from cloud_file.deployer import Deployer
+from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
+from preflight.filters import known_filters
 from probes.openstack import nova
 from provisioning.environment import Environment
-from provisioning.tripleo.release import Release
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#filter_scheduler"
@@ -21,7 +22,7 @@ WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
 
 @pytest.mark.check("control_plane.filters.pci", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_PCI)
 def test_the_scheduler_filters_by_pci_devices_and_numa(
-    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, dialect: Release
+    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, deployer: Deployer
 ) -> None:
     """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""
     filters = api_configuration.conf.filters
@@ -31,7 +32,7 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
         not missing,
         "filter-missing",
         f"enabled_filters lacks {', '.join(sorted(missing))} (it has {', '.join(filters or ()) or 'no list of its own'})",
-        fix=f"add it to {dialect.filter_parameter} and {dialect.how_to_apply}",
+        fix=f"add it to {deployer.settings.filters} and {deployer.settings.how_to_apply}",
         file=api_configuration.path,
     )
 
@@ -43,12 +44,12 @@ def test_every_filter_exists_in_the_release(
     controller: Host,
     declared_controller: DeclaredHost,
     api_configuration: Configuration,
-    dialect: Release,
+    deployer: Deployer,
     admin: Any,
     environment: Environment,
 ) -> None:
     """One name that cannot be imported, and nova-scheduler does not start."""
-    conf, known = api_configuration.conf, dialect.known_filters()
+    conf, known = api_configuration.conf, known_filters(deployer.release)
     own = [
         option for option in conf.options if option.name == "available_filters" and "all_filters" not in option.value
     ]
@@ -57,8 +58,8 @@ def test_every_filter_exists_in_the_release(
     require(
         not unknown or own,
         "filter-unknown-to-the-release",
-        f"{dialect.name} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
-        fix=f"remove it from {dialect.filter_parameter} and {dialect.how_to_apply}",
+        f"{deployer.title} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
+        fix=f"remove it from {deployer.settings.filters} and {deployer.settings.how_to_apply}",
         file=api_configuration.path,
     )
     schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import DeclaredHost
+from cloud_file.deployer import Deployer, Service
+from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import nova_service
 from probes.openstack import nova
 from probes.reading import read_file
 from provisioning.environment import Environment
-from provisioning.tripleo.release import Release
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
 SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
@@ -24,21 +24,18 @@ CLOCK_STEP = timedelta(seconds=2)
 """systemd and stat tell whole seconds, and the boot time that they count from is one."""
 
 
-def _services(host: DeclaredHost) -> Iterator[str]:
-    yield from ("nova-compute",) if host.is_compute else ("nova-api", "nova-scheduler")
-
-
-def _require_in_effect(host: Host, declared: DeclaredHost, dialect: Release, path: str) -> None:
-    written, changed = read_file(host, path, as_root=True), nova_service.modified(host, path)
-    for name in _services(declared):
-        service = nova_service.read(host, name, dialect.container_engine)
+def _require_in_effect(host: Host, services: Iterable[Service]) -> None:
+    for deployed in services:
+        path = deployed.nova_conf
+        written, changed = read_file(host, path, as_root=True), nova_service.modified(host, path)
+        service = nova_service.read(host, deployed)
         require(
             service.started is not None,
             "service-not-running",
             f"{service.name} does not run",
             fix=f"see its log under /var/log, then start {service.name}",
         )
-        effective = nova_service.read_configuration(host, name, dialect.container_engine)
+        effective = nova_service.read_configuration(host, deployed)
         require(
             effective.split() == written.split(),
             "another-file-in-effect",
@@ -57,18 +54,18 @@ def _require_in_effect(host: Host, declared: DeclaredHost, dialect: Release, pat
 
 @pytest.mark.check("control_plane.config.api_in_effect", source=NOVA_OPTIONS)
 def test_the_control_plane_runs_with_its_configuration(
-    controller: Host, declared_controller: DeclaredHost, dialect: Release
+    controller: Host, declared_controller: DeclaredHost, deployer: Deployer
 ) -> None:
     """nova-api and nova-scheduler were started after nova.conf was changed last, and read this very file."""
-    _require_in_effect(controller, declared_controller, dialect, dialect.api_nova_conf)
+    _require_in_effect(controller, deployer.services_on("controller"))
 
 
 @pytest.mark.check("control_plane.config.compute_in_effect", source=NOVA_OPTIONS)
 def test_nova_compute_runs_with_its_configuration(
-    compute: Host, declared_compute: DeclaredHost, dialect: Release
+    compute: Host, declared_compute: DeclaredHost, deployer: Deployer
 ) -> None:
     """nova-compute was started after nova.conf was changed last, and reads this very file."""
-    _require_in_effect(compute, declared_compute, dialect, dialect.compute_nova_conf)
+    _require_in_effect(compute, deployer.services_on("compute"))
 
 
 @pytest.mark.check(
@@ -102,14 +99,15 @@ def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environm
 
 @pytest.mark.check("control_plane.container.sees_devices", source=CONTAINERS)
 def test_nova_compute_sees_the_host_s_pci_devices(
-    compute: Host, declared_compute: DeclaredHost, dialect: Release
+    compute: Host, declared_compute: DeclaredHost, deployer: Deployer
 ) -> None:
     """nova-compute finds devices in /sys/bus/pci: a container without that mount offers none, whatever is allowed."""
-    seen = nova_service.devices_seen(compute, "nova-compute", dialect.container_engine)
+    service = deployer.service("nova-compute")
+    seen = nova_service.devices_seen(compute, service)
 
     require(
         seen,
         "container-without-pci-sysfs",
-        "/sys/bus/pci/devices is empty inside the container nova_compute",
-        fix="mount /sys/bus/pci (or /sys) into the container nova_compute and start it anew",
+        f"/sys/bus/pci/devices is empty inside the container {service.name}",
+        fix=f"mount /sys/bus/pci (or /sys) into the container {service.name} and start it anew",
     )

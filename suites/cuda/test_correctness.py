@@ -7,7 +7,7 @@ from recorder import Notes
 
 from access.errors import ToolFailure, ToolMissing
 from access.host import Host
-from cloud_file.cloud_file import DeclaredGuest
+from cloud_file.sections.tenant import DeclaredGuest
 from judging.verdicts import require
 from probes import device_query, gpu_burn, matrix_mul, simple_p2p
 

@@ -7,7 +7,8 @@ from recorder import Notes
 
 from access.errors import CommandError, Rejected
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredGuest
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
 from judging.copies import findings as copy_findings
 from judging.copies import refuse_impossible as refuse_impossible_copies

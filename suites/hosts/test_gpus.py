@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud, DeclaredHost
+from cloud_file.cloud import Cloud
+from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import kernel_log, module_parameters, pci_devices
 from probes.references import NVIDIA_VENDOR_ID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import DeclaredHost
+from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import firmware, grub, kernel_cmdline, kernel_config, pci_devices
 from probes.references.iommu import IOMMU_ARGUMENTS

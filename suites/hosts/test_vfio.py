@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import DeclaredHost
+from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import audit_log, dracut_conf, lsmod, vfio_log
 

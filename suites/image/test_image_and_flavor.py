@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from access.errors import Blocked
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.verdicts import require
 from probes.openstack import nova
 from provisioning.environment import Environment

@@ -12,7 +12,8 @@ from recorder import Notes
 from access.errors import Blocked, NotVerified, Rejected, ToolFailure
 from access.host import Host
 from access.testinfra_backend import inspected
-from cloud_file.cloud_file import Cloud, DeclaredGuest
+from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from judging.verdicts import require
 from probes import cuda_log, kernel_log, kernel_release, lsmod, lspci, nvidia_module
 from probes.nvidia_smi import failures, query

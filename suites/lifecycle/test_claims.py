@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from access.errors import ProvisioningError
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.device_views import Views
 from judging.verdicts import (
     MEND,
@@ -55,12 +55,12 @@ def test_an_instance_gets_exactly_the_cards_of_its_alias(
 ) -> None:
     """An alias times N gives N cards of its product, in Nova, hypervisor, host and guest alike."""
     cards.together(count)
-    standing = scenario.standing(scenario.server(scenario.flavor(count)))
+    state = scenario.state(scenario.server(scenario.flavor(count)))
 
-    require_cards(standing.gpus, count, "started")
-    _require_products(standing.gpus, [_product(cloud, scenario.alias())] * count)
-    require_attached(standing.attached, count, "started")
-    require_agreement(standing.disagreements)
+    require_cards(state.gpus, count, "started")
+    _require_products(state.gpus, [_product(cloud, scenario.alias())] * count)
+    require_attached(state.attached, count, "started")
+    require_agreement(state.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.two_aliases", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -70,22 +70,22 @@ def test_two_aliases_in_one_flavor_are_both_served(scenario: Scenario, cards: Ca
         pytest.skip("not verified: the cloud file declares one alias; add another one")
     cards.together(2)
     wanted = {scenario.alias(0): 1, scenario.alias(1): 1}
-    standing = scenario.standing(scenario.server(scenario.flavor(wanted)))
+    state = scenario.state(scenario.server(scenario.flavor(wanted)))
 
-    _require_products(standing.gpus, [_product(cloud, alias) for alias in wanted])
-    require_attached(standing.attached, 2, "started")
-    require_agreement(standing.disagreements)
+    _require_products(state.gpus, [_product(cloud, alias) for alias in wanted])
+    require_attached(state.attached, 2, "started")
+    require_agreement(state.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.none", source=NOVA_PCI, api=True)
 def test_an_instance_without_an_alias_has_no_card(scenario: Scenario, cards: Cards) -> None:
     """A flavor without an alias claims nothing."""
     cards.none()
-    standing = scenario.standing(scenario.server(scenario.flavor(0)))
+    state = scenario.state(scenario.server(scenario.flavor(0)))
 
-    require_cards(standing.gpus, 0, "started")
-    require_attached(standing.attached, 0, "started")
-    require_agreement(standing.disagreements)
+    require_cards(state.gpus, 0, "started")
+    require_attached(state.attached, 0, "started")
+    require_agreement(state.disagreements)
 
 
 @pytest.mark.check("lifecycle.claim.not_shared", rests_on=("lifecycle.claim.exact",), source=NOVA_PCI, api=True)
@@ -93,7 +93,7 @@ def test_two_instances_never_share_a_card(scenario: Scenario, cards: Cards) -> N
     """Different instances have different cards."""
     cards.some(2)
     flavor = scenario.flavor(1)
-    first, second = (scenario.standing(scenario.server(flavor)) for _ in range(2))
+    first, second = (scenario.state(scenario.server(flavor)) for _ in range(2))
 
     require_not_shared(first.attached, second.attached)
     require_agreement((*first.disagreements, *second.disagreements))
@@ -147,12 +147,12 @@ def test_when_all_cards_are_taken_one_more_is_refused_and_nothing_leaks(scenario
     """N cards serve N instances; the next is refused with a reason; one freed, it works."""
     free = sum(cards.all().values())
     flavor = scenario.flavor(1)
-    servers = scenario.several(flavor, free)
+    servers = scenario.boot_servers(flavor, free)
 
     refusal = scenario.refusal(flavor)
     leaks = list(scenario.views.read().disagreements())
     scenario.delete(servers[0])
-    after = scenario.standing(scenario.server(flavor))
+    after = scenario.state(scenario.server(flavor))
 
     require_refused(
         "No valid host" in refusal,
@@ -209,6 +209,8 @@ def test_a_flavor_can_be_deleted_while_its_instance_lives(scenario: Scenario, ca
         admin.compute.delete_flavor(flavor)
     except Exception as error:
         raise ProvisioningError(f"the flavor cannot be deleted: {error}") from error
-    report = scenario.reboots(server, lambda: scenario.act("reboot_server", server, "ACTIVE", reboot_type="HARD"))
+    report = scenario.reboots(
+        server, lambda: scenario.run_action("reboot_server", server, "ACTIVE", reboot_type="HARD")
+    )
 
     require_cards(report.gpus, 1, "after the reboot")

@@ -18,9 +18,9 @@ def test_a_restart_of_nova_compute_changes_nothing(scenario: Scenario, cards: Ca
     """After nova-compute was restarted the instance runs on with its card, and every side agrees."""
     cards.all()
     server = scenario.server(scenario.flavor(1))
-    before = scenario.standing(server)
+    before = scenario.state(server)
     scenario.restart_nova_compute(before.host)
-    after = scenario.standing(server)
+    after = scenario.state(server)
 
     require_unchanged(("ACTIVE", before.attached), (after.status, after.attached), "its status and cards", "restarted")
     require_unchanged(before.boot_id, after.boot_id, "the guest's boot", "restarted")
@@ -45,11 +45,11 @@ def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, ca
     """Evacuated it has a card elsewhere; when its first host comes back, nothing is left there."""
     cards.all(to_move=1)
     server = scenario.server(scenario.flavor(1))
-    before = scenario.standing(server)
+    before = scenario.state(server)
     with scenario.forced_down(before.host):
         report = scenario.reboots(server, lambda: scenario.evacuate(server))
-        moved = scenario.standing(server)
-    after = scenario.standing(server)
+        moved = scenario.state(server)
+    after = scenario.state(server)
 
     require(
         moved.host != before.host,

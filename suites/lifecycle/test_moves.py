@@ -26,9 +26,9 @@ ENDS = {"confirm": "confirm_server_resize", "revert": "revert_server_resize"}
 
 def _finish(scenario: Scenario, server: str, end: str) -> None:
     if end == "confirm":
-        scenario.act(ENDS[end], server, "ACTIVE")
+        scenario.run_action(ENDS[end], server, "ACTIVE")
     else:  # the guest of the source boots again
-        scenario.reboots(server, lambda: scenario.act(ENDS[end], server, "ACTIVE"))
+        scenario.reboots(server, lambda: scenario.run_action(ENDS[end], server, "ACTIVE"))
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -44,10 +44,12 @@ def test_a_resize_changes_the_cards_and_leaves_none_behind(
         cards.one()
     server = scenario.server(scenario.flavor(old))
     target = scenario.flavor(new)
-    resized = scenario.reboots(server, lambda: scenario.act("resize_server", server, "VERIFY_RESIZE", flavor=target))
-    during = scenario.standing(server)
+    resized = scenario.reboots(
+        server, lambda: scenario.run_action("resize_server", server, "VERIFY_RESIZE", flavor=target)
+    )
+    during = scenario.state(server)
     _finish(scenario, server, end)
-    after = scenario.standing(server)
+    after = scenario.state(server)
 
     kept = new if end == "confirm" else old
     require_cards(resized.gpus, new, "resized")
@@ -70,11 +72,11 @@ def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: C
     """A migrated instance has as many cards of another host; the source's are free once it is confirmed."""
     cards.move(count)
     server = scenario.server(scenario.flavor(count))
-    before = scenario.standing(server)
-    scenario.reboots(server, lambda: scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True))
-    during = scenario.standing(server)
+    before = scenario.state(server)
+    scenario.reboots(server, lambda: scenario.run_action("migrate_server", server, "VERIFY_RESIZE", as_admin=True))
+    during = scenario.state(server)
     _finish(scenario, server, end)
-    after = scenario.standing(server)
+    after = scenario.state(server)
 
     require(
         during.host != before.host,
@@ -99,15 +101,15 @@ def test_a_migration_without_a_free_card_elsewhere_is_refused(scenario: Scenario
     """With every card taken nothing can move: it is refused, and the instance goes on with its card."""
     free = sum(cards.all().values())
     flavor = scenario.flavor(1)
-    servers = scenario.several(flavor, free)
-    before = scenario.standing(servers[0])
+    servers = scenario.boot_servers(flavor, free)
+    before = scenario.state(servers[0])
     try:
-        scenario.act("migrate_server", servers[0], "VERIFY_RESIZE", as_admin=True)
+        scenario.run_action("migrate_server", servers[0], "VERIFY_RESIZE", as_admin=True)
         refusal = ""
     except ProvisioningError as error:
         refusal = str(error)
 
-    after = scenario.standing(servers[0])
+    after = scenario.state(servers[0])
     require(refusal, "moved-without-a-free-card", f"with every card taken it was migrated to {after.host}", fix=NO_CARD)
     require_unchanged(("ACTIVE", before.attached), (after.status, after.attached), "its status and cards", "refused")
     require_agreement(after.disagreements)
@@ -118,11 +120,11 @@ def test_a_stopped_instance_migrates_and_starts_with_a_card(scenario: Scenario, 
     """A stopped instance is stopped after the move, too, and starts there with a card."""
     cards.move(1)
     server = scenario.server(scenario.flavor(1))
-    scenario.act("stop_server", server, "SHUTOFF")
-    scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
-    scenario.act("confirm_server_resize", server, "SHUTOFF")
-    report = scenario.reboots(server, lambda: scenario.act("start_server", server, "ACTIVE"))
-    after = scenario.standing(server)
+    scenario.run_action("stop_server", server, "SHUTOFF")
+    scenario.run_action("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
+    scenario.run_action("confirm_server_resize", server, "SHUTOFF")
+    report = scenario.reboots(server, lambda: scenario.run_action("start_server", server, "ACTIVE"))
+    after = scenario.state(server)
 
     require_cards(report.gpus, 1, "at the end")
     require_agreement(after.disagreements)
@@ -133,7 +135,7 @@ def test_an_instance_deleted_before_it_is_confirmed_frees_both_claims(scenario: 
     """Deleting an instance in VERIFY_RESIZE leaves no claim on either host, after the next audit at the latest."""
     cards.move(1)
     server = scenario.server(scenario.flavor(1))
-    scenario.act("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
+    scenario.run_action("migrate_server", server, "VERIFY_RESIZE", as_admin=True)
     scenario.delete(server)
     scenario.wait_until_free(server)
 
@@ -148,9 +150,9 @@ def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenar
     cards.together(count)
     server = scenario.server(scenario.flavor(count))
     _offload(scenario, server)
-    offloaded = scenario.standing(server)
-    report = scenario.reboots_anew(server, lambda: scenario.act("unshelve_server", server, "ACTIVE"))
-    after = scenario.standing(server)
+    offloaded = scenario.state(server)
+    report = scenario.boot_after(server, lambda: scenario.run_action("unshelve_server", server, "ACTIVE"))
+    after = scenario.state(server)
 
     require_agreement(offloaded.disagreements)
     require(
@@ -166,7 +168,7 @@ def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenar
 def _offload(scenario: Scenario, server: str) -> None:
     scenario.shelve(server)
     if scenario.status(server) == "SHELVED":  # [compute] shelved_offload_time is not 0 here
-        scenario.act("shelve_offload_server", server, "SHELVED_OFFLOADED", as_admin=True)
+        scenario.run_action("shelve_offload_server", server, "SHELVED_OFFLOADED", as_admin=True)
 
 
 @pytest.mark.check("lifecycle.move.unshelve_refused", rests_on=("lifecycle.move.shelve",), source=SHELVE, api=True)
@@ -176,13 +178,13 @@ def test_an_instance_stays_shelved_while_no_card_is_free(scenario: Scenario, car
     flavor = scenario.flavor(1)
     shelved = scenario.server(flavor)
     _offload(scenario, shelved)
-    others = scenario.several(flavor, free)
+    others = scenario.boot_servers(flavor, free)
 
-    scenario.ask("unshelve_server", shelved)
+    scenario.request_action("unshelve_server", shelved)
     refused = instances.wait_for_status(scenario.tenant, shelved, "SHELVED_OFFLOADED", "ERROR", "ACTIVE").status
     scenario.delete(others[0])
-    scenario.act("unshelve_server", shelved, "ACTIVE")
-    after = scenario.standing(shelved)
+    scenario.run_action("unshelve_server", shelved, "ACTIVE")
+    after = scenario.state(shelved)
 
     require(
         refused == "SHELVED_OFFLOADED",
@@ -200,9 +202,9 @@ def test_a_snapshot_boots_with_a_card_of_its_own(scenario: Scenario, cards: Card
     cards.some(2)
     flavor = scenario.flavor(1)
     server = scenario.server(flavor)
-    before = scenario.standing(server)
+    before = scenario.state(server)
     copy = scenario.server(flavor, image_id=scenario.snapshot(server))
-    first, second = scenario.standing(server), scenario.standing(copy)
+    first, second = scenario.state(server), scenario.state(copy)
 
     require_unchanged(before.attached, first.attached, "its cards", "after its snapshot booted")
     require_cards(second.gpus, 1, "booted from a snapshot")
@@ -220,9 +222,9 @@ def test_a_live_migration_is_refused_and_the_guest_goes_on(scenario: Scenario, c
     """Whole cards cannot move alive unless alias and device say live_migratable: refused, with nothing changed."""
     cards.move(1)
     server = scenario.server(scenario.flavor(1))
-    before = scenario.standing(server)
+    before = scenario.state(server)
     refusal = scenario.live_migrate(server)
-    after = scenario.standing(server)
+    after = scenario.state(server)
 
     require(
         refusal,

@@ -48,13 +48,13 @@ def test_one_card_is_on_the_node_of_its_instance(scenario: Scenario, cards: Card
     cards.one()
     specs = NODES if policy == "legacy" else {**NODES, POLICY: policy}
     server = scenario.server(scenario.flavor(1, extra_specs=specs))
-    standing = scenario.standing(server)
+    state = scenario.state(server)
     nodes = numa_nodes(scenario.views.read())
     placed = scenario.numa_nodes(server)
 
-    require_cards(standing.gpus, 1, "at the end")
+    require_cards(state.gpus, 1, "at the end")
     if policy in STRICT and placed is not None:
-        host, _, address = standing.attached[0].partition(" ")
+        host, _, address = state.attached[0].partition(" ")
         require(
             {nodes[host, address]} == placed,
             "card-of-another-numa-node",
@@ -95,10 +95,10 @@ def test_an_instance_over_two_nodes_takes_cards_of_both(scenario: Scenario, admi
     """With two NUMA nodes of its own an instance may have cards of both, under the strict policy, too."""
     _needs(admin, "required")
     specs = {"hw:numa_nodes": "2", POLICY: "required"}
-    standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=specs)))
+    state = scenario.state(scenario.server(scenario.flavor(2, extra_specs=specs)))
 
-    require_cards(standing.gpus, 2, "at the end")
-    require_agreement(standing.disagreements)
+    require_cards(state.gpus, 2, "at the end")
+    require_agreement(state.disagreements)
 
 
 @pytest.mark.check("lifecycle.numa.image", rests_on=("lifecycle.numa.two_cards",), source=POLICIES, api=True)
@@ -144,11 +144,11 @@ def test_a_flavor_with_two_cards_gets_a_pair_of_one_node_where_there_is_one(
 ) -> None:
     """Two cards of one node reach each other without crossing sockets: a host that has such a pair gives it."""
     policy = {} if not pairs_on_a_node else {**NODES, POLICY: "preferred"}
-    standing = scenario.standing(scenario.server(scenario.flavor(2, extra_specs=policy)))
+    state = scenario.state(scenario.server(scenario.flavor(2, extra_specs=policy)))
     nodes = numa_nodes(scenario.views.read())
-    places = {nodes[place.split(" ")[0], place.split(" ")[1]] for place in standing.attached}
+    places = {nodes[place.split(" ")[0], place.split(" ")[1]] for place in state.attached}
 
-    require_attached(standing.attached, 2, "started")
+    require_attached(state.attached, 2, "started")
     require(
         len(places) == 1 or not pairs_on_a_node,
         "cards-of-two-sockets",

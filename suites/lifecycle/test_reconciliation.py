@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer
 from judging.configuration import configuration, takes
 from judging.device_views import Views
 from judging.verdicts import require, require_agreement
 from provisioning.hosts import Hosts
 from provisioning.scenario.cards import Cards
 from provisioning.scenario.cloud_views import CloudViews
-from provisioning.tripleo.release import Release
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 
@@ -72,13 +72,13 @@ def test_placement_has_exactly_the_instances_where_they_run(seen: Views, views: 
     api=True,
 )
 def test_every_claimed_card_is_still_one_that_its_host_gives(
-    seen: Views, views: CloudViews, hosts: Hosts, cloud: Cloud, dialect: Release
+    seen: Views, views: CloudViews, hosts: Hosts, cloud: Cloud, deployer: Deployer
 ) -> None:
     """An entry of device_spec that goes while an instance has the card: Placement refuses, and it cannot be deleted."""
     _shown(views, "devices", "claims")
     for declared in cloud.computes:
         cards = {str(card.address): card for card in (seen.devices or {}).get(declared.name, ())}
-        specs = configuration(hosts.node(declared), dialect.compute_nova_conf).conf.device_specs
+        specs = configuration(hosts.node(declared), deployer.service("nova-compute").nova_conf).conf.device_specs
         taken = [claim for claim in seen.claims or () if claim.host == declared.name and claim.is_taken]
         lost = [
             claim
@@ -91,5 +91,5 @@ def test_every_claimed_card_is_still_one_that_its_host_gives(
             f"{declared.name}: no entry takes "
             + ", ".join(f"{claim.address} (instance {claim.instance_id})" for claim in lost),
             fix="put the entry back, restart nova-compute, delete or move the instances, and only then remove it",
-            file=dialect.compute_nova_conf,
+            file=deployer.service("nova-compute").nova_conf,
         )

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from access.errors import ProvisioningError
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
 from judging.verdicts import MEND, require, require_cards, require_refused
 from probes.openstack import nova, placement
 from provisioning.scenario.cards import Cards, host_cards
-from provisioning.scenario.scenario import MEMORY_MB, VCPUS, Scenario
+from provisioning.scenario.making import MEMORY_MB, VCPUS
+from provisioning.scenario.scenario import Scenario
 
 ZONES = "is AvailabilityZoneFilter enabled, where this release needs it? see nova-scheduler.log"
 LEFT_MB = 512
@@ -80,7 +81,7 @@ def test_a_zone_of_one_host_gives_cards_of_that_host_only(scenario: Scenario, ca
         pytest.skip(f"not verified: {host} has instances, so Nova does not move it to another zone; empty it first")
     scenario.aggregate([host], {"availability_zone": zone})
     flavor = scenario.flavor(1)
-    servers = scenario.several(flavor, free[host], availability_zone=zone)
+    servers = scenario.boot_servers(flavor, free[host], availability_zone=zone)
     refusal = scenario.refusal(flavor, availability_zone=zone)
     places = {scenario.host(server) for server in servers}
     for server in servers:  # else the host cannot leave the zone
@@ -118,7 +119,7 @@ def test_a_host_filled_without_cards_gives_none_and_none_is_lost(
     taken = _taken(scenario) - before
     for server in fillers:
         scenario.delete(server)
-    standing = scenario.standing(scenario.server(small))
+    state = scenario.state(scenario.server(small))
 
     require_refused(
         "No valid host" in refusal,
@@ -128,7 +129,7 @@ def test_a_host_filled_without_cards_gives_none_and_none_is_lost(
         fix="see ram_allocation_ratio and Placement's inventory of the hosts",
     )
     require(not taken, "card-stays-claimed", f"refused, but claimed: {sorted(taken)}", fix=MEND["card-stays-claimed"])
-    require_cards(standing.gpus, 1, "with free memory again")
+    require_cards(state.gpus, 1, "with free memory again")
 
 
 def _taken(scenario: Scenario) -> set[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
-from cloud_file.cloud_file import Cloud
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer
 from judging.verdicts import require
 from probes import undercloud as undercloud_probe
 from provisioning.environment import Environment
-from provisioning.tripleo.release import release
 
 IRONIC = "https://docs.openstack.org/ironic/latest/install/enrollment.html"
 DIRECTORY = "https://docs.openstack.org/python-tripleoclient/latest/"
@@ -37,11 +37,11 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
 
 @pytest.mark.check("undercloud.puppet_nova.uploaded", rests_on=("preflight.files",), source=ARTIFACTS)
 def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
-    undercloud: Host, cloud: Cloud, environment: Environment
+    undercloud: Host, deployer: Deployer, environment: Environment
 ) -> None:
     """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""
     found = undercloud_probe.artifacts(undercloud)
-    if not release(str(cloud.release)).puppet_nova_needs_update:
+    if deployer.tripleo is None or not deployer.tripleo.puppet_nova_needs_update:
         return
 
     require(

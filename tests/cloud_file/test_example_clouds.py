@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_file.cloud_file import CLOUDS_DIRECTORY, load
+from cloud_file.loading import CLOUDS_DIRECTORY, load
 
 EXAMPLES = sorted((CLOUDS_DIRECTORY / "examples").glob("*.yaml"))
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from access.errors import CloudFileError
-from cloud_file.cloud_file import Cloud, load
+from cloud_file.cloud import Cloud
+from cloud_file.loading import load
 from reports.records import Verdict
 from reports.run import read
 

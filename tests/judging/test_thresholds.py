@@ -10,7 +10,8 @@ import yaml
 from example_cards import P100, card
 
 from access.errors import CloudFileError
-from cloud_file.cloud_file import Cloud, load
+from cloud_file.cloud import Cloud
+from cloud_file.loading import load
 from judging.bare_metal import BareMetal
 from judging.copies import findings
 from judging.measuring import Bands, card_measurements

@@ -9,11 +9,13 @@ import pytest
 
 from access.errors import ProvisioningError
 from access.progress import Progress
-from cloud_file.cloud_file import RELEASES_DIRECTORY, Cloud, load
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import TRIPLEO, known_releases
+from cloud_file.loading import load
 from provisioning.before_deploy import inspect_cloud, stop_on_mistakes
 
 LAB = Path(__file__).parents[2] / "clouds" / "lab.yaml"
-RELEASES = sorted(path.stem for path in RELEASES_DIRECTORY.glob("*.yaml"))
+RELEASES = known_releases(TRIPLEO)
 
 
 def cloud_of(folder: Path, release: str = "ocata", old: str = "", new: str = "") -> tuple[Cloud, Path]:

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, func, inspect, select, text
 from sqlalchemy.pool import NullPool
 
 from access.errors import InputError
-from cloud_file.cloud_file import SecretReference
+from cloud_file.sections.values import SecretReference
 from reports.__main__ import main
 from reports.history import migrations
 from reports.history.database import Database, HistoryUnavailable, open_file, open_named, open_reference

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from made_runs import FACTS, UUIDS, made_run, nights
 
-from cloud_file.cloud_file import SlowerThanPast
+from cloud_file.sections.history import SlowerThanPast
 from reports.__main__ import main
 from reports.history.database import Database, open_file
 from reports.history.judgement import CHECK, judged

@@ -1,0 +1,1 @@
+"""The sections of a cloud file, one file for each concern."""

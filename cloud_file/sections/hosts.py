@@ -1,0 +1,69 @@
+"""Hosts, the GPUs in them, and the aliases by which flavors ask for these."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from access.endpoint import Section
+from cloud_file.sections.values import HexId, Name, Positive
+from probes.references import NVIDIA_VENDOR_ID
+
+
+class GpuModel(Section):
+    """One GPU model, as Nova selects it."""
+
+    model: Name
+    """Its name in probes/references, e.g. P100-PCIE-16GB."""
+    vendor_id: HexId = NVIDIA_VENDOR_ID
+    product_id: HexId
+    device_type: Literal["type-PCI", "type-PF", "type-VF"]
+    """type-PF when the card's firmware offers SR-IOV, otherwise type-PCI; P100: type-PCI.
+
+    https://docs.openstack.org/nova/latest/admin/pci-passthrough.html
+    """
+
+    ecc: bool = True
+    """Whether its memory must be protected, if the card can: `false` for cards that run without ECC on purpose."""
+
+
+class ExpectedGpus(Section):
+    """So many GPUs of one model."""
+
+    model: Name
+    count: Positive
+
+
+class DeclaredHost(Section):
+    """A machine of the cloud and what should be in it."""
+
+    name: Name
+    role: str = "Host"
+    """The TripleO role: Controller, Compute or one of your own; kind host needs none."""
+    address: str | None = None
+    """Known address; otherwise asked from the undercloud. For kind host also `localhost`: commands are run here."""
+    gpus: tuple[ExpectedGpus, ...] = ()
+    firmware: Literal["bios", "uefi"] | None = None
+    cpu_vendor: Literal["intel", "amd"] | None = None
+
+    @property
+    def gpu_count(self) -> int:
+        """GPUs of all models."""
+        return sum(gpu.count for gpu in self.gpus)
+
+    @property
+    def is_compute(self) -> bool:
+        """Whether instances run here: the role's name tells, as in Compute or ComputeGpu."""
+        return self.role.startswith("Compute")
+
+    @property
+    def is_controller(self) -> bool:
+        """Whether the OpenStack APIs run here."""
+        return self.role.startswith("Controller")
+
+
+class PciAlias(Section):
+    """A name by which a flavor asks for a device."""
+
+    name: Name
+    gpu: Name
+    numa_policy: Literal["legacy", "required", "preferred", "socket"] | None = None

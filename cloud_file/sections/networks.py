@@ -1,0 +1,37 @@
+"""Networks that the acceptance makes or uses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from access.endpoint import Section
+from cloud_file.sections.values import Name, Positive
+
+
+class ExternalNetwork(Section):
+    """The provider network that floating IPs come from."""
+
+    name: Name
+    physical_network: str = "datacentre"
+    network_type: Literal["flat", "vlan"] = "flat"
+    segmentation_id: Positive | None = None
+    cidr: str | None = None
+    gateway: str | None = None
+    pool: tuple[str, str] | None = None
+    existing: bool = False
+    """Take the network of that name as it is; nothing is made or removed."""
+
+
+class TenantNetwork(Section):
+    """The network behind the router."""
+
+    name: Name
+    cidr: str = "192.168.177.0/24"
+    dns: tuple[str, ...] = ()
+
+
+class Networks(Section):
+    """Networks that the acceptance makes or uses."""
+
+    external: ExternalNetwork
+    tenant: TenantNetwork
