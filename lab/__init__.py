@@ -1,1 +1,1 @@
-"""The embedded cloud: a real OpenStack control plane on simulated hardware."""
+"""What do we try it on? The embedded cloud: real OpenStack services on simulated hardware."""

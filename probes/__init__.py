@@ -1,1 +1,1 @@
-"""What is there: each probe runs one tool on a host and returns data, never a judgement."""
+"""What is there? Each probe reads one tool or file of a host or an API and returns frozen data, never a judgement."""

@@ -1,1 +1,1 @@
-"""How a GPU cloud is made: every step looks first, then makes what is missing."""
+"""How is it made? Each step looks first, then makes what is missing, and writes it into the ledger before."""

@@ -1,1 +1,1 @@
-"""What people read: renders result records, touches no cloud."""
+"""What shall people read? Records, diagnosis, page, history and certification; no cloud is touched."""

@@ -17,7 +17,7 @@ def run(argv: list[str]) -> tuple[Answer, str]:
     return answer, answer.feed(done.stdout)
 
 
-@pytest.mark.parametrize("noise", ["", "*** Authorized use only ***\n", "no newline at the end", f"{MARKER[:12]}\n"])
+@pytest.mark.parametrize("noise", ["", "*** Authorized use only ***\n", "no newline at the end", "--answer-76c\n"])
 def test_what_a_login_prints_is_no_part_of_the_answer(noise: str) -> None:
     """Banners come before the marker, with or without a line end."""
     answer, text = run(["/bin/sh", "-c", f"printf '%s' '{noise}'; " + command_line("echo 'it''s'", as_root=False)])
