@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reports.records import CheckRecord, Verdict
+from judging.records import CheckRecord, Verdict
 
 LAYERS = (
     "preflight",

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
+from judging.outcome import Outcome
+from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
-from reports.records import CheckRecord, Outcome, Verdict
 from reports.run import Run
 
 TEXT_LIMIT_CHARS = 20_000

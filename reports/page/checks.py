@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from judging.outcome import WORST_FIRST
+from judging.records import CheckRecord, Verdict
 from reports.page.chunks import packed
 from reports.page.text import natural, short, visible
-from reports.page.verdict import WORST_FIRST
-from reports.records import CheckRecord, Verdict
 
 STATIC_ROWS = 100
 ROWS_PER_CHUNK = 250

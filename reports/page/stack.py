@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from judging.outcome import WORST_FIRST
+from judging.records import CheckRecord, Verdict
 from reports.page.text import natural
-from reports.page.verdict import WORST_FIRST
-from reports.records import CheckRecord, HostFacts, Verdict
+from reports.records import HostFacts
 from reports.run import Run
 
 LAYERS: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (

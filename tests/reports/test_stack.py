@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from run_maker import Shape, lines
 
+from judging.records import CheckRecord
 from probes.host_inventory import parse
 from reports.page.picture import picture_of
 from reports.page.stack import layer_of, layers_of
-from reports.records import CheckRecord, HostFacts, Line, RunEnd, RunHeader
+from reports.records import HostFacts, Line, RunEnd, RunHeader
 from reports.run import Run
 from reports.tables import device_figures
 
