@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_file.cloud import Cloud
-from reports.records import CheckRecord, Verdict
+from judging.records import CheckRecord, Verdict
 
 CLOUD_FILE = "the cloud file"
 

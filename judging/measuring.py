@@ -16,13 +16,13 @@ from judging.bare_metal import BareMetal
 from judging.copies import DIRECTIONS, RUNS, MeasuredCard
 from judging.pairs import Pair, pairs_of
 from judging.pairs import findings as pair_findings
+from judging.records import Measurement
 from judging.verdicts import require
 from probes import cards_under_load, copy_bandwidth, device_query, p2p_bandwidth
 from probes.device_query import Device
 from probes.nvidia_smi import query, topology
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
-from reports.records import Measurement
 
 VIRTUALISATION = tuple(f"GPU Virtualization Mode/Virtualization {word}" for word in ("Mode", "mode"))
 

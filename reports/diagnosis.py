@@ -10,26 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reports.records import CheckRecord, Verdict
+from judging.layers import Place, layer_of
+from judging.records import CheckRecord, Verdict
 
-LAYERS = (
-    "preflight",
-    "undercloud",
-    "host",
-    "control_plane",
-    "image",
-    "flavor",
-    "tenant",
-    "instance",
-    "cuda",
-    "lifecycle",
-    "tenants",
-)
-"""From the bottom up: of two independent causes the deeper one stands first."""
-HOST_LAYERS = ("host.", "control_plane.")
-SCENARIO_LAYERS = ("lifecycle.", "tenants.")
-OF_GUESTS = ("control_plane.capacity.",)
-"""Checks of the control plane that are made for each instance."""
 MESSAGE_LIMIT_CHARS = 400
 SHOWN_RULED_OUT = 6
 
@@ -91,14 +74,14 @@ def diagnose(records: Sequence[CheckRecord]) -> list[Cause]:
             grouped.setdefault((record.id, record.cause, record.fix, record.file), []).append(record)
     foundations = _Foundations(records)
     causes = [_cause(group, foundations, origins) for group in grouped.values()]
-    return sorted(causes, key=lambda cause: (_depth(cause.layer), cause.check, cause.cause, cause.places))
+    return sorted(causes, key=lambda cause: (layer_of(cause.check).order, cause.check, cause.cause, cause.places))
 
 
 def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Key, frozenset[Key]]) -> Cause:
     first = min(group, key=lambda record: record.place)
     mine = {_key(record) for record in group}
     return Cause(
-        layer=_layer(first.id),
+        layer=layer_of(first.id).name,
         check=first.id,
         cause=first.cause,
         places=tuple(sorted({record.place for record in group if record.place})),
@@ -115,14 +98,6 @@ def _key(record: CheckRecord) -> Key:
     return record.id, record.place
 
 
-def _layer(check: str) -> str:
-    return check.split(".")[0]
-
-
-def _depth(layer: str) -> int:
-    return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
-
-
 def _named(rests_on: Iterable[str], known: Iterable[str]) -> list[str]:
     """Which of the known checks a check's foundations name; `host.*` names all that begin so."""
     names = tuple(rests_on)
@@ -130,17 +105,10 @@ def _named(rests_on: Iterable[str], known: Iterable[str]) -> list[str]:
     return [check for check in known if check in names or (prefixes and check.startswith(prefixes))]
 
 
-def _kind_of_place(check: str) -> str:
-    """Whether a check's place is a host, a guest, or only a case of a scenario."""
-    if check.startswith(SCENARIO_LAYERS):
-        return "scenario"
-    return "host" if check.startswith(HOST_LAYERS) and not check.startswith(OF_GUESTS) else "guest"
-
-
 def _is_of_one_place(one: str, other: str) -> bool:
     """Whether two checks are made at places of one kind: then one place's fault does not explain another's."""
-    kind = _kind_of_place(one)
-    return kind == _kind_of_place(other) and kind != "scenario"
+    kind = layer_of(one).place
+    return kind is layer_of(other).place and kind is not Place.SCENARIO
 
 
 class _ByCheck:

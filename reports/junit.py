@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
+from judging.layers import layer_of
+from judging.outcome import Outcome
+from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
-from reports.records import CheckRecord, Outcome, Verdict
 from reports.run import Run
 
 TEXT_LIMIT_CHARS = 20_000
@@ -75,7 +77,7 @@ def _properties(run: Run) -> ET.Element:
 
 def _case(run: Run, check: CheckRecord) -> ET.Element:
     place = f" [{check.place}]" if check.place else ""
-    layer = check.id.split(".")[0]
+    layer = layer_of(check.id).name or check.id.split(".")[0]
     case = _test_case(run, layer, f"{check.id}{place}", check.duration_s)
     if check.verdict is not Verdict.PASSED:
         message = " ".join(f"{check.verdict}: {check.message or check.cause}".split())

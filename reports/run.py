@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,20 +16,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from access.errors import InputError, MeasurementError
-from reports.records import (
-    ADAPTERS,
-    KINDS,
-    RECORDS,
-    SCHEMA_VERSION,
-    CheckRecord,
-    HostFacts,
-    Line,
-    Outcome,
-    RunEnd,
-    RunHeader,
-    Verdict,
-    json_line,
-)
+from judging.outcome import WORST_FIRST, Outcome, outcome_of
+from judging.records import CheckRecord
+from reports.records import ADAPTERS, KINDS, RECORDS, SCHEMA_VERSION, HostFacts, Line, RunEnd, RunHeader, json_line
 
 SCHEMA = "docs/records.schema.json"
 Kind = TypeVar("Kind")
@@ -64,16 +53,6 @@ class Run:
         return next((card.uuid for card in found.cards if card.index == device), "") if found else ""
 
 
-def outcome_of(checks: Iterable[CheckRecord]) -> Outcome:
-    """A failure rejects; anything else that is not passed, or nothing at all, cannot be judged."""
-    verdicts = {check.verdict for check in checks}
-    if Verdict.FAILED in verdicts:
-        return Outcome.REJECTED
-    return Outcome.ACCEPTED if verdicts == {Verdict.PASSED} else Outcome.COULD_NOT_JUDGE
-
-
-BADNESS = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_VERIFIED, Verdict.ERROR, Verdict.FAILED)
-"""Of two lines for one check the worse one counts: a later line never makes a run better."""
 TYPES: dict[str, type[Any]] = {name: kind for kind, name in KINDS.items()}
 _KIND = re.compile(rb'\{"kind": ?"(\w+)"')
 
@@ -167,7 +146,7 @@ def _read(path: Path) -> Run:
                 unreadable += 1
             case CheckRecord():
                 key = (line.id, line.place, line.test)
-                checks[key] = max(checks.get(key, line), line, key=lambda check: BADNESS.index(check.verdict))
+                checks[key] = min(checks.get(key, line), line, key=lambda check: WORST_FIRST.index(check.verdict))
             case HostFacts():
                 hosts[line.host] = line
             case RunHeader():

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from judging import outcome
+from judging import records as judging_records
 from reports import records
 from reports.records import ADAPTERS, KINDS, SCHEMA_VERSION
 
@@ -60,8 +62,8 @@ def _complete(definition: dict[str, Any], words: dict[str, str]) -> None:
 
 def _words() -> dict[str, dict[str, str]]:
     """Class to field to the string below it, which Python itself does not keep."""
-    tree = ast.parse(inspect.getsource(records))
-    return {node.name: _words_of(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+    trees = (ast.parse(inspect.getsource(module)) for module in (judging_records, outcome, records))
+    return {node.name: _words_of(node) for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _words_of(node: ast.ClassDef) -> dict[str, str]:

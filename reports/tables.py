@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.records import CheckRecord, direction_of
+from judging.records import CheckRecord, direction_of
 
 TEXTS = ("metric", "unit", "host", "device", "source", "direction", "card")
 FIGURES = ("value", "minimum", "maximum", "bare_metal")

@@ -15,13 +15,15 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from access.errors import InputError
+from judging.outcome import Outcome
+from judging.records import Verdict
 from reports.certification.attestation import Forged, opened, signed, statement
 from reports.certification.deviations import Deviation
 from reports.certification.document import REHEARSAL, Content, html, pdf
 from reports.certification.previous import changes_since
 from reports.certification.requirements import CATALOGUE, Decision, catalogue, catalogue_sha256, decide, judge
 from reports.certification.subject import subject_of
-from reports.records import RECORDS, Outcome, Verdict, json_line
+from reports.records import RECORDS, json_line
 from reports.run import Run
 
 ATTESTATION = "attestation.dsse.json"

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
+from judging.records import CheckRecord, Verdict
 from reports.certification.deviations import Deviation
 from reports.certification.subject import unknown_cards, unknown_servers
-from reports.records import CheckRecord, Verdict
 from reports.run import Run
 
 CATALOGUE = Path(__file__).with_name("requirements.yaml")

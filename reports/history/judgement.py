@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from cloud_file.sections.history import SlowerThanPast
+from judging.records import CheckRecord, Verdict
 from reports.history.database import Database
 from reports.history.loading import figures_of
 from reports.history.nights import Series, SeriesKey, key_of, runs_of, series_of
 from reports.history.own_past import LEAST_NIGHTS, AgainstPast, against_past
 from reports.history.tables import CHECKS, RUNS
 from reports.history.trend import confidence_words
-from reports.records import CheckRecord, Verdict
 from reports.run import Run
 
 CHECK = "history.slower_than_past"

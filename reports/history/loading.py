@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
+from judging.records import Measurement, direction_of
 from reports.history.database import Database
 from reports.history.surroundings import surroundings_of
 from reports.history.tables import CHECKS, FIGURES, ID, RUNS, SURROUNDINGS
-from reports.records import Measurement, direction_of
 from reports.run import Run
 
 TEXT_LIMIT_CHARS = 1000

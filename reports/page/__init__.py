@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from judging.outcome import WORST_FIRST
 from reports import tables
 from reports.diagnosis import diagnose
 from reports.page import text
@@ -23,7 +24,7 @@ from reports.page.figures import figures_of
 from reports.page.matrices import matrices_of
 from reports.page.picture import picture_of
 from reports.page.stack import layers_of
-from reports.page.verdict import MEANINGS, WORST_FIRST, head_of, moment
+from reports.page.verdict import MEANINGS, head_of, moment
 from reports.run import Run, read, without_collector, write_atomically
 
 PAGE = "acceptance.html"

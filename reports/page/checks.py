@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from judging.layers import layer_of
+from judging.outcome import WORST_FIRST
+from judging.records import CheckRecord, Verdict
 from reports.page.chunks import packed
 from reports.page.text import natural, short, visible
-from reports.page.verdict import WORST_FIRST
-from reports.records import CheckRecord, Verdict
 
 STATIC_ROWS = 100
 ROWS_PER_CHUNK = 250
@@ -38,7 +39,7 @@ def checks_of(checks: Sequence[CheckRecord], detail: Callable[[CheckRecord], str
         sorted(checks, key=lambda check: (rank[check.verdict], keys[check.id], keys[check.place], check.test))
     )
     details = _details(ordered, detail)
-    layers = tuple(sorted({check.id.split(".")[0] for check in checks}))
+    layers = tuple(sorted({layer_of(check.id).name or check.id.split(".")[0] for check in checks}))
     return Checks(
         ordered, layers, packed(_index(ordered)), details, max(0, len(ordered) - len(details) * ROWS_PER_CHUNK)
     )

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+from judging.records import CheckRecord, Evidence
 from reports.page.text import number, plural, short, visible
 from reports.page.verdict import moment
-from reports.records import CheckRecord, Evidence
 
 MOST_COMMANDS = 20
 MOST_FIGURES = 12

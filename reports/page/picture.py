@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from judging.outcome import WORST_FIRST
+from judging.records import Verdict
 from reports.page.stack import worst_by_place
 from reports.page.text import natural, number
-from reports.page.verdict import WORST_FIRST
-from reports.records import HostFacts, Verdict
+from reports.records import HostFacts
 from reports.run import Run
 from reports.tables import DeviceFigure
 

@@ -6,42 +6,29 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from judging.layers import layer_of
+from judging.outcome import WORST_FIRST
+from judging.records import CheckRecord, Verdict
 from reports.page.text import natural
-from reports.page.verdict import WORST_FIRST
-from reports.records import CheckRecord, HostFacts, Verdict
+from reports.records import HostFacts
 from reports.run import Run
 
-LAYERS: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
+STEPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "BIOS",
-        ("host.iommu.firmware", "host.bios", "host.firmware", "host.platform"),
         (
             ("Server", "{sys_vendor} {product_name}"),
             ("BIOS", "{bios_vendor} {bios_version} {bios_date}"),
         ),
     ),
-    (
-        "Kernel",
-        (
-            "host.iommu.grub_defaults",
-            "host.iommu.boot_entry",
-            "host.iommu.cmdline",
-            "host.iommu.unchanged",
-            "host.kernel",
-        ),
-        (("System", "{system}"), ("Kernel", "{kernel}")),
-    ),
-    ("IOMMU", ("host",), (("Groups", "{iommu_groups}"), ("GPU links", "{links}"))),
-    (
-        "OpenStack",
-        ("preflight", "undercloud", "control_plane", "image", "flavor", "tenant", "tenants", "lifecycle"),
-        (),
-    ),
-    ("Instance", ("instance",), ()),
-    ("Driver", ("instance.driver",), (("Driver", "{driver}"), ("GPU", "{card}"), ("VBIOS", "{vbios}"))),
-    ("CUDA", ("cuda",), (("CUDA", "{cuda}"),)),
+    ("Kernel", (("System", "{system}"), ("Kernel", "{kernel}"))),
+    ("IOMMU", (("Groups", "{iommu_groups}"), ("GPU links", "{links}"))),
+    ("OpenStack", ()),
+    ("Instance", ()),
+    ("Driver", (("Driver", "{driver}"), ("GPU", "{card}"), ("VBIOS", "{vbios}"))),
+    ("CUDA", (("CUDA", "{cuda}"),)),
 )
-"""Name, prefixes of check ids (the longest that fits counts), and what is shown of a machine's facts."""
+"""Steps from the bottom up, and what is shown of a machine's facts; judging/layers.yaml says which checks belong to each."""
 OTHER = "Run"
 MOST_VALUES_SHOWN = 6
 MOST_MACHINES_NAMED = 8
@@ -82,21 +69,10 @@ def layers_of(run: Run) -> list[Layer]:
     names: dict[str, str] = {}
     for check in run.checks:
         if check.id not in names:
-            names[check.id] = layer_of(check.id)
+            names[check.id] = layer_of(check.id).step
         verdicts.setdefault(names[check.id], Counter())[check.verdict] += 1
-    shown = [(name, fields) for name, _, fields in LAYERS] + ([(OTHER, ())] if OTHER in verdicts else [])
+    shown = list(STEPS) + ([(OTHER, ())] if OTHER in verdicts else [])
     return [_layer(run, name, fields, verdicts.get(name, Counter())) for name, fields in shown]
-
-
-def layer_of(check: str) -> str:
-    """The layer of a check, e.g. host.iommu.groups: IOMMU."""
-    fitting = [
-        (len(prefix), name)
-        for name, prefixes, _ in LAYERS
-        for prefix in prefixes
-        if check == prefix or check.startswith((f"{prefix}.", f"{prefix}_"))
-    ]
-    return max(fitting)[1] if fitting else OTHER
 
 
 def _layer(run: Run, name: str, fields: Sequence[tuple[str, str]], verdicts: Counter[Verdict]) -> Layer:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from judging.outcome import WORST_FIRST, Outcome
+from judging.records import CheckRecord, Verdict
 from reports.page.text import natural, plural
-from reports.records import CheckRecord, Outcome, Verdict
 from reports.run import Run
 
 WORDS = {
@@ -16,7 +17,6 @@ WORDS = {
     Outcome.REJECTED: "Rejected",
     Outcome.COULD_NOT_JUDGE: "Could not be judged",
 }
-WORST_FIRST = (Verdict.FAILED, Verdict.ERROR, Verdict.NOT_VERIFIED, Verdict.BLOCKED, Verdict.PASSED)
 MEANINGS = {
     Verdict.FAILED: "it is wrong",
     Verdict.ERROR: "it could not be measured",

@@ -15,7 +15,7 @@ import yaml
 from access.errors import CloudFileError
 from cloud_file.cloud import Cloud
 from cloud_file.loading import load
-from reports.records import Verdict
+from judging.records import Verdict
 from reports.run import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from test_kind_host import LOCAL, pytest_run, written
 
-from reports.records import Verdict
+from judging.records import Verdict
 from reports.run import Run, read
 
 SAMPLES = Path(__file__).parents[1] / "probes" / "samples"

@@ -21,12 +21,12 @@ from access.endpoint import SshEndpoint
 from access.ssh import RemoteHost
 from judging import copies as copy_judging
 from judging.measuring import measured_cards
+from judging.records import Verdict
 from lab.hosts.layout import MachineDir
 from lab.paths import REPOSITORY
 from probes import cards_under_load, copy_bandwidth
 from probes.references import gpu_models
 from probes.references.bands import band
-from reports.records import Verdict
 from reports.run import Run, read
 
 PACKAGES = {"installed": {"kernel": ["3.10.0-693.el7"]}, "repos": ["rhel-7-server-rpms"], "registered": True}

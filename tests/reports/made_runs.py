@@ -10,19 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from reports.records import (
-    Card,
-    CheckRecord,
-    Evidence,
-    HostFacts,
-    Measurement,
-    Outcome,
-    RunEnd,
-    RunHeader,
-    RunWriter,
-    Verdict,
-)
-from reports.run import Run, outcome_of
+from judging.outcome import Outcome, outcome_of
+from judging.records import CheckRecord, Evidence, Measurement, Verdict
+from reports.records import Card, HostFacts, RunEnd, RunHeader, RunWriter
+from reports.run import Run
 
 FIRST_NIGHT = datetime.datetime(2026, 10, 1, 22, 30, tzinfo=datetime.UTC)
 UUIDS = tuple(f"GPU-0000000{number}-aaaa-bbbb-cccc-dddddddddddd" for number in range(4))

@@ -7,19 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reports.records import (
-    Card,
-    CheckRecord,
-    Evidence,
-    HostFacts,
-    Line,
-    Measurement,
-    Outcome,
-    RunEnd,
-    RunHeader,
-    Verdict,
-    json_line,
-)
+from judging.outcome import Outcome
+from judging.records import CheckRecord, Evidence, Measurement, Verdict
+from reports.records import Card, HostFacts, Line, RunEnd, RunHeader, json_line
 
 SOURCE = "reference of the model, measured on four cards of another site"
 STARTED = "2026-03-01T02:00:00.000+00:00"

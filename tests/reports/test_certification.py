@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from made_runs import FACTS, UUIDS, check, made_run, write
 
+from judging.records import Verdict
 from reports.__main__ import main
 from reports.certification import certificate, keys
 from reports.certification.attestation import signed
 from reports.certification.requirements import catalogue
-from reports.records import Verdict
 from reports.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]

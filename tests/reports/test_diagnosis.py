@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
-from reports.records import CheckRecord, Verdict
 
 
 def _record(check: str, place: str, verdict: Verdict, cause: str = "", rests_on: tuple[str, ...] = ()) -> CheckRecord:

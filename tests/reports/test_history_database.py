@@ -18,13 +18,13 @@ from sqlalchemy.pool import NullPool
 
 from access.errors import InputError
 from cloud_file.sections.values import SecretReference
+from judging.records import Verdict
 from reports.__main__ import main
 from reports.history import migrations
 from reports.history.database import Database, HistoryUnavailable, open_file, open_named, open_reference
 from reports.history.loading import Loaded, load
 from reports.history.nights import runs_of, series_of
 from reports.history.tables import CHECKS, METADATA, RUNS, SCHEMA
-from reports.records import Verdict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

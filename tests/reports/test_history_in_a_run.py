@@ -14,13 +14,13 @@ from reports.__main__ import main
 from reports.history.database import open_file
 from reports.history.loading import load
 from reports.history.nights import runs_of
-from reports.records import read_run
+from reports.run import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLOUD = "kind: host\nhosts: [{name: a, role: any, address: localhost, gpus: [{model: T4, count: 1}]}]\nruns_directory: %s\nhistory: {%s}\n"
 SUITE = """
 import pytest
-from reports.records import Measurement
+from judging.records import Measurement
 
 @pytest.mark.check("cuda.bandwidth")
 def test_bandwidth(notes):
@@ -78,7 +78,7 @@ def test_slower_than_its_own_past_rejects_the_run(with_past, workers):
     assert done.returncode == 1, done.stdout
     assert "REJECTED  history.slower_than_past [one-card]: slower_than_past" in done.stdout
     assert "10.7 GB/s, in 14 nights before 11.89: 10.0 % slower" in done.stdout
-    records = {record.id: record for record in read_run(with_past / "run")[1]}
+    records = {record.id: record for record in read(with_past / "run").checks}
     assert records["history.slower_than_past"].verdict == "failed"
     assert runs_of(open_file(with_past / "history.db"))[-1].outcome == "rejected"
     assert "<failure" in (with_past / "run" / "junit.xml").read_text()

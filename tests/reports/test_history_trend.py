@@ -9,13 +9,13 @@ import pytest
 from made_runs import FACTS, UUIDS, made_run, nights
 
 from cloud_file.sections.history import SlowerThanPast
+from judging.records import Verdict
 from reports.__main__ import main
 from reports.history.database import Database, open_file
 from reports.history.judgement import CHECK, judged
 from reports.history.loading import load
 from reports.history.trend import as_text, trend_of
 from reports.history.trend_page import page
-from reports.records import Verdict
 
 NIGHT_20 = "2026-10-20"
 LIMITS = SlowerThanPast()

@@ -10,9 +10,10 @@ import pytest
 import xmlschema
 from made_runs import check, made_run, write
 
+from judging.records import Evidence, Verdict
 from reports.__main__ import main
 from reports.junit import clean, junit
-from reports.records import Evidence, RunEnd, Verdict
+from reports.records import RunEnd
 from reports.run import Run
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit-jenkins.xsd")))

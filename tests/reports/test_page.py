@@ -15,21 +15,12 @@ import pytest
 from run_maker import Shape, lines, write
 
 from access.errors import InputError
+from judging.outcome import Outcome
+from judging.records import CheckRecord, Evidence, Measurement, Verdict
 from reports import page, run_names
 from reports.__main__ import main
 from reports.page.text import natural, number, visible
-from reports.records import (
-    Card,
-    CheckRecord,
-    Evidence,
-    HostFacts,
-    Measurement,
-    Outcome,
-    RunEnd,
-    RunHeader,
-    Verdict,
-    json_line,
-)
+from reports.records import Card, HostFacts, RunEnd, RunHeader, json_line
 from reports.run import read
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`{{7*7}}&lt;\x1b[31m\u202e\x00"

@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 from run_maker import Shape, lines, write
 
 from access.errors import InputError, MeasurementError
-from reports.records import (
-    CheckRecord,
-    Evidence,
-    Measurement,
-    Outcome,
-    RunEnd,
-    RunHeader,
-    RunWriter,
-    Verdict,
-    json_line,
-)
-from reports.run import merge, outcome_of, read
+from judging.outcome import Outcome, outcome_of
+from judging.records import CheckRecord, Evidence, Measurement, Verdict
+from reports.records import RunEnd, RunHeader, RunWriter, json_line
+from reports.run import merge, read
 
 TEXT = st.text(max_size=30)
 FIGURE = st.floats(allow_nan=False, allow_infinity=False)

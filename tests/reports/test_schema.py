@@ -25,7 +25,7 @@ from record_fixtures import Notes
 
 from access.host import CommandOutput
 from access.errors import Rejected
-from reports.records import Measurement
+from judging.records import Measurement
 
 
 @pytest.mark.check("cuda.bandwidth", source="https://example.com/")

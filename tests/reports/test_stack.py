@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from run_maker import Shape, lines
 
+from judging.layers import layer_of
+from judging.records import CheckRecord
 from probes.host_inventory import parse
 from reports.page.picture import picture_of
-from reports.page.stack import layer_of, layers_of
-from reports.records import CheckRecord, HostFacts, Line, RunEnd, RunHeader
+from reports.page.stack import layers_of
+from reports.records import HostFacts, Line, RunEnd, RunHeader
 from reports.run import Run
 from reports.tables import device_figures
 
@@ -26,7 +28,7 @@ def test_every_check_belongs_to_the_layer_it_looks_at() -> None:
     names = ("host.iommu.firmware", "host.iommu.cmdline", "host.iommu.groups", "host.gpu.link_width", "flavor.alias",
              "instance.server.active", "instance.driver.loaded", "cuda.p2p", "run.covers_host")  # fmt: skip
 
-    assert [layer_of(name) for name in names] == [
+    assert [layer_of(name).step for name in names] == [
         "BIOS", "Kernel", "IOMMU", "IOMMU", "OpenStack", "Instance", "Driver", "CUDA", "Run"
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from whole_lab import REPOSITORY, WholeLab
 
-from reports.records import Verdict
+from judging.records import Verdict
 
 
 @pytest.fixture

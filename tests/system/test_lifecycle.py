@@ -9,7 +9,7 @@ import time
 import pytest
 from whole_lab import REPOSITORY, WholeLab
 
-from reports.records import Verdict
+from judging.records import Verdict
 
 LIMIT_S = 240
 

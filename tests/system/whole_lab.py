@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from reports.records import Verdict, read_run
+from judging.records import Verdict
+from reports.run import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN_LIMIT_S = 300
@@ -90,7 +91,7 @@ class WholeLab:
         records = self.home / "run" / "records.jsonl"
         records.unlink(missing_ok=True)
         done = self._run(self.arguments("-q", *options, cloud=cloud))
-        checks = read_run(records)[1] if records.exists() else []
+        checks = list(read(records).checks) if records.exists() else []
         return Run(done.returncode, done.stdout, {(check.id, check.place): check.verdict for check in checks})
 
     def accept_until(self, words: str, number: signal.Signals, *options: str) -> Run:

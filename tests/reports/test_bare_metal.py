@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from access.errors import InputError
-from judging.bare_metal import BareMetal, load, of_run
-from reports.records import Card, CheckRecord, HostFacts, Measurement, RunHeader, Verdict
+from judging.bare_metal import BareMetal
+from judging.records import CheckRecord, Measurement, Verdict
+from reports.bare_metal import load, of_run
+from reports.records import Card, HostFacts, RunHeader
 from reports.run import Run
 
 CHECK = CheckRecord("cuda.bandwidth", "here", Verdict.PASSED, "test", "fact")
