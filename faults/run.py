@@ -22,7 +22,7 @@ from faults.inject import Injector
 from faults.score import Answer, Score, judge, not_injected
 from lab import state as lab_state
 from lab.errors import LabError
-from lab.hosts.hardware import check_declaration
+from lab.hosts.hardware.declaration import check_declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
 from lab.state import LabState

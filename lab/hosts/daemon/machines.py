@@ -1,4 +1,4 @@
-"""The machines of a lab: `python -m lab.hosts.daemon LAB MARKER`.
+"""The machines of a lab: `python -m lab.hosts.daemon.machines LAB MARKER`.
 
 Listens on every machine's address, boots machines, hands each SSH connection to a real sshd inside, carries out host
 calls, and opens and closes floating IPs as Neutron's database says. Standard library only; small on purpose.
@@ -24,11 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts import boot, card_memory, contents, hardware, layout
-from lab.hosts.host_calls import HostCalls
+from lab.files import remove_tree
+from lab.hosts import contents, layout
+from lab.hosts.boot import boot
+from lab.hosts.daemon.host_calls import HostCalls
+from lab.hosts.hardware import card_memory
+from lab.hosts.hardware import declaration as hardware
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
-from lab.services.files import remove_tree
 from lab.state import SSH_PORT, LabState, load
 
 FLOATING_POLL_S = 0.25
@@ -148,7 +151,7 @@ class Machines:
             self.host_calls.open(name)
         lower = ":".join(str(path) for path in [*directory.usr_layers(), self.paths.userland / "usr"])
         title = f"{self.state.marker}:machine:{name}"
-        command = [sys.executable, "-S", "-m", "lab.hosts.namespaces", str(directory.root), lower, title]
+        command = [sys.executable, "-S", "-m", "lab.hosts.daemon.namespaces", str(directory.root), lower, title]
         done = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_LIMIT_S, check=False)
         if done.returncode:
             raise LabError(f"{name} does not start: {done.stderr.strip().splitlines()[-1]}")
