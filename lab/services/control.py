@@ -157,7 +157,7 @@ def start_machines(state: LabState) -> None:
     Raises:
         LabError: the daemon does not answer, or a machine cannot be started.
     """
-    process = _python(state, "machines", "lab.hosts.daemon.machines", state.paths.name)
+    process = _python(state, "machines", "lab.hosts.daemon.server", state.paths.name)
     (state.paths.sockets / "machines.pid").write_text(str(process.pid))
     client = MachinesClient(state.paths)
     _wait_for(lambda: _pings(client), "machines", state)
