@@ -11,7 +11,7 @@ from pathlib import Path
 from faults import describe, fault, score
 from faults.run import run
 from lab.errors import LabError
-from lab.hosts.client import MachineError
+from lab.hosts.daemon.client import MachineError
 from lab.paths import REPOSITORY, LabPaths
 from lab.state import write_private
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from faults.fault import Fault
 from lab.errors import LabError
-from lab.hosts import sysfs
-from lab.hosts.client import MachinesClient
+from lab.hosts.daemon.client import MachinesClient
+from lab.hosts.hardware import sysfs
 from lab.hosts.layout import MachineDir
 from lab.plugins.labcloud.domains import HOLDING, Domains
 from lab.services import control

@@ -11,7 +11,7 @@ import yaml
 from faults.fault import VARIANTS
 from faults.merging import merge
 from lab import state as lab_state
-from lab.hosts.hardware import check_declaration
+from lab.hosts.hardware.declaration import check_declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
 from lab.state import LabState

@@ -16,8 +16,8 @@ import yaml
 
 from lab import state as lab_state
 from lab.errors import LabError
-from lab.hosts.client import MachineError, MachinesClient
-from lab.hosts.hardware import check_declaration
+from lab.hosts.daemon.client import MachineError, MachinesClient
+from lab.hosts.hardware.declaration import check_declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
 from lab.state import SSH_PORT, LabState

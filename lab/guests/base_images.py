@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
+from lab.files import remove_tree
 from lab.guests import image
 from lab.hosts import contents
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
-from lab.services.files import remove_tree
 
 IMAGES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 NAME = "rhel-server-7.4-x86_64-kvm.qcow2"

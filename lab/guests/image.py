@@ -18,9 +18,9 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lab import files
 from lab.errors import LabError
 from lab.paths import REPOSITORY
-from lab.services import files
 
 MAGIC = 0x514649FB
 CLUSTER_BITS = 16

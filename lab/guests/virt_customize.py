@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.guests import image as guest_image
-from lab.hosts.client import MachineError, MachinesClient
+from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts import kernel_modules
-from lab.hosts.boot_loader import BIOS_GRUB, ENTRIES, UEFI_GRUB
+from lab.hosts.boot import kernel_modules
+from lab.hosts.boot.boot_loader import BIOS_GRUB, ENTRIES, UEFI_GRUB
 from lab.hosts.layout import OWN_DIRECTORIES, MachineDir
 from lab.state import SSH_PORT
 

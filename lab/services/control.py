@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.hosts import hardware
-from lab.hosts.client import MachineError, MachinesClient
+from lab.files import remove_tree
+from lab.hosts.daemon.client import MachineError, MachinesClient
+from lab.hosts.hardware import declaration as hardware
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import configuration, schema
-from lab.services.files import remove_tree
 from lab.services.plan import API_OF, Group, groups, host_of
 from lab.state import SSH_PORT, LabState, load, write_private
 from lab.undercloud import contents
@@ -157,7 +157,7 @@ def start_machines(state: LabState) -> None:
     Raises:
         LabError: the daemon does not answer, or a machine cannot be started.
     """
-    process = _python(state, "machines", "lab.hosts.daemon", state.paths.name)
+    process = _python(state, "machines", "lab.hosts.daemon.server", state.paths.name)
     (state.paths.sockets / "machines.pid").write_text(str(process.pid))
     client = MachinesClient(state.paths)
     _wait_for(lambda: _pings(client), "machines", state)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from lab.errors import LabError
-from lab.hosts.client import MachineError
+from lab.hosts.daemon.client import MachineError
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from lab.state import LabState, load

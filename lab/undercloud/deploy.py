@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError
-from lab.hosts.client import MachinesClient
+from lab.hosts.daemon.client import MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.services import control
 from lab.services.configuration import host_nova_conf

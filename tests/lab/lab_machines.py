@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from lab import state as lab_state
-from lab.hosts import hardware
-from lab.hosts.client import MachineError, MachinesClient
+from lab.hosts.daemon.client import MachineError, MachinesClient
+from lab.hosts.hardware import declaration as hardware
 from lab.paths import REPOSITORY
 
 DECLARATION: dict[str, Any] = yaml.safe_load((REPOSITORY / "lab" / "lab.yaml").read_text())
@@ -34,7 +34,7 @@ class Machines:
         self.paths.sockets.mkdir(mode=0o700, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GPU_LAB_HOME": str(self.paths.home)}
         with (self.paths.logs / "machines.log").open("ab") as log:
-            command = [sys.executable, "-m", "lab.hosts.daemon", self.paths.name, self.state.marker]
+            command = [sys.executable, "-m", "lab.hosts.daemon.server", self.paths.name, self.state.marker]
             daemon = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         for _ in range(1000):
             try:

@@ -13,7 +13,7 @@ import paramiko
 import pytest
 from lab_machines import Machines, wait_until
 
-from lab.hosts.client import MachineError
+from lab.hosts.daemon.client import MachineError
 
 Host = Callable[..., str]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.hosts import kernel_modules
+from lab.hosts.boot import kernel_modules
 from lab.paths import LabPaths
 
 RELEASE = "3.10.0-693.el7.x86_64"

@@ -18,7 +18,7 @@ from nova.compute import resource_tracker, vm_states
 from nova.pci import manager
 from nova.pci import request as pci_request
 
-from lab.hosts import sysfs
+from lab.hosts.hardware import sysfs
 
 
 def active(paths):

@@ -5,7 +5,7 @@ All memory of a guest with a passed-through card is pinned, so nothing can be re
 
 import json
 
-from lab.hosts import kernel_log
+from lab.hosts.boot import kernel_log
 from labcloud.domains import HOLDING, SHUT_OFF
 
 PER_GUEST_MB = 192

@@ -5,7 +5,8 @@ import time
 
 from nova import exception
 
-from lab.hosts import card_memory, kernel_log, sysfs
+from lab.hosts.boot import kernel_log
+from lab.hosts.hardware import card_memory, sysfs
 
 GUEST_DRIVERS = {None, "vfio-pci", "pcieport", "pci-stub"}
 """Drivers that a member of a viable IOMMU group may have (https://docs.kernel.org/driver-api/vfio.html)."""

@@ -13,8 +13,8 @@ from nova import exception
 from nova.compute import power_state, task_states
 from nova.virt import fake, hardware
 
-from lab.hosts import sysfs
-from lab.hosts.client import MachineError, MachinesClient
+from lab.hosts.daemon.client import MachineError, MachinesClient
+from lab.hosts.hardware import sysfs
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
 from labcloud import disks, faults, inventory, memory

@@ -23,7 +23,7 @@ from probes.references.links import pcie_gb_per_s
 
 P100, T4, A100 = (gpu_models()[key] for key in ("P100-PCIE-16GB", "T4", "A100-SXM4-80GB"))
 WITHOUT_LINK = gpu_models()["A30"]
-LAB_MODELS = yaml.safe_load((REPOSITORY / "lab" / "hosts" / "models.yaml").read_text())
+LAB_MODELS = yaml.safe_load((REPOSITORY / "lab" / "hosts" / "hardware" / "models.yaml").read_text())
 
 
 def seen(metric: str, model: str, lowest: float, **more: object) -> Observation:

@@ -15,7 +15,7 @@ from probes.references import GpuModel, gpu_models, model_named, sources
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODELS = sorted(gpu_models())
-LAB_MODELS = yaml.safe_load((REPOSITORY / "lab" / "hosts" / "models.yaml").read_text())
+LAB_MODELS = yaml.safe_load((REPOSITORY / "lab" / "hosts" / "hardware" / "models.yaml").read_text())
 KEYS = ("model", "architecture", "sources")
 """Of our own making: no figure."""
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from lab.hosts.boot_loader import Kernel
-from lab.hosts.firmware_tables import UNIT_BASES
+from lab.hosts.boot.boot_loader import Kernel
+from lab.hosts.hardware.firmware_tables import UNIT_BASES
+from lab.hosts.hardware.sysfs import RESERVED_REGION, Function
 from lab.hosts.layout import MachineDir
-from lab.hosts.sysfs import RESERVED_REGION, Function
 
 SECONDS_A_LINE = 0.0131
 TABLES = {

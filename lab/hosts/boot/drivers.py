@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.hosts.boot_loader import Kernel
+from lab.hosts.boot.boot_loader import Kernel
 from lab.hosts.layout import MachineDir
 
 BLACKLIST = re.compile(r"^\s*(?:blacklist\s+(\S+)|install\s+(\S+)\s+/bin/(?:true|false))", re.M)

@@ -119,7 +119,7 @@ class HostCalls:
                 self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
                     self._server = subprocess.Popen(
-                        [sys.executable, "-m", "lab.host_call_server"], stdin=theirs.fileno()
+                        [sys.executable, "-m", "lab.hosts.daemon.host_call_server"], stdin=theirs.fileno()
                     )
             socket.send_fds(self._requests, [asked], descriptors)
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError
-from lab.hosts.boot_loader import version_key
+from lab.hosts.boot.boot_loader import version_key
 from lab.paths import LabPaths
 from lab.userland import command_of
 
@@ -64,7 +64,7 @@ def _write(target: Path, release: str) -> None:
 
 
 def _kernel_object() -> ModuleType:
-    file = Path(__file__).parent / "tools/common/usr/local/lib/lab/kernel_object.py"
+    file = Path(__file__).parents[1] / "tools/common/usr/local/lib/lab/kernel_object.py"
     spec = importlib.util.spec_from_file_location("kernel_object", file)
     assert spec is not None  # noqa: S101  the file is there
     assert spec.loader is not None  # noqa: S101

@@ -1,4 +1,4 @@
-"""Programs of the machines that the lab carries out outside: `python -m lab.host_call_server` serves the socket that is its stdin.
+"""Programs of the machines that the lab carries out outside: `python -m lab.hosts.daemon.host_call_server` serves the socket that is its stdin.
 
 Each call runs in a fork of this process, which has imported all of them already: a `systemctl show` costs milliseconds.
 """
@@ -17,13 +17,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from lab.hosts import namespaces
+from lab.hosts.daemon import namespaces
 
 TOOLS = {
     "openstack": "lab.undercloud.commands:openstack",
     "swift": "lab.undercloud.commands:swift",
     "upload-puppet-modules": "lab.undercloud.commands:upload_puppet_modules",
-    "card-memory": "lab.hosts.card_memory:card_memory",
+    "card-memory": "lab.hosts.hardware.card_memory:card_memory",
     "mysql": "lab.services.mysql:mysql",
     "systemctl": "lab.services.systemctl:systemctl",
     "docker": "lab.undercloud.containers:docker",

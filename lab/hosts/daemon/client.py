@@ -43,8 +43,8 @@ class MachinesClient:
         return list(self._ask("list"))
 
     def state(self, name: str) -> dict[str, Any]:
-        """`{"name", "kind", "power": "on"|"off", "running": bool, "ready": bool, "pid", "boot_id", "boots",
-        "addresses": […], "host_keys": ["ssh-ed25519 AAAA…"], "booted_at": seconds since the epoch}`.
+        """`{"name", "kind", "hostname", "power": "on"|"off", "running": bool, "pid", "boot_id", "addresses": […],
+        "host_keys": ["ssh-ed25519 AAAA…"]}`.
         """
         return dict(self._ask("state", name=name))
 
@@ -118,10 +118,6 @@ class MachinesClient:
         )
         out, err = (base64.b64decode(answer[key]).decode(errors="replace") for key in ("stdout", "stderr"))
         return Completed(answer["returncode"], out, err)
-
-    def stop_daemon(self) -> None:
-        """End the daemon and with it every machine; they start again with the next daemon."""
-        self._ask("stop")
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

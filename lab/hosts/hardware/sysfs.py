@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.hosts import firmware_tables, pci_config
+from lab.hosts.hardware import firmware_tables, pci_config
 
 NVIDIA = 0x10DE
 INTEL = 0x8086

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts import boot_loader, kernel_log, sysfs
-from lab.hosts.boot_loader import Kernel
-from lab.hosts.drivers import drivers_at_boot, lacks_vfio_backend
+from lab.hosts.boot import boot_loader, kernel_log
+from lab.hosts.boot.boot_loader import Kernel
+from lab.hosts.boot.drivers import drivers_at_boot, lacks_vfio_backend
+from lab.hosts.hardware import sysfs
 from lab.hosts.layout import MachineDir
 
 BUILD_DATE = "#1 SMP Thu Jul 6 19:56:57 EDT 2017"

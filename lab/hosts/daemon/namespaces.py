@@ -1,4 +1,4 @@
-"""Start one machine: `python -m lab.hosts.namespaces MACHINE_DIR USR_LOWER INIT_TITLE` prints the pid of its init.
+"""Start one machine: `python -m lab.hosts.daemon.namespaces MACHINE_DIR USR_LOWER INIT_TITLE` prints the pid of its init.
 
 User, mount, pid, uts and ipc namespaces around an overlay of the shared userland. The network stays the outside's:
 machines reach each other and the control plane on loopback, and nothing else.

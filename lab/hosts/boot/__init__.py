@@ -1,0 +1,1 @@
+"""From power-on to init: boot loader, kernel, drivers, kernel log."""
