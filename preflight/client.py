@@ -56,7 +56,7 @@ class DeployCommand:
 
     @property
     def environments(self) -> list[Node]:
-        """The environments in the order in which they are merged; a file given twice counts at its last place."""
+        """The environments in the order in which they are merged; a file given twice counts where it is given last."""
         by_path = {node.path: node for node in self.files.environments}
         last = dict.fromkeys(reversed(self.read_paths))
         return [by_path[path] for path in reversed(list(last)) if path in by_path]

@@ -12,7 +12,7 @@ from preflight import nova_conf
 from preflight.client import DeployCommand, deploy_commands
 from preflight.declared import Declared, read_declared
 from preflight.file_set import FileSet
-from preflight.finding import Place
+from preflight.finding import Location
 from preflight.nova_conf import Option
 from preflight.releases import RELEASES
 from preflight.shell_source import Script
@@ -75,7 +75,7 @@ class Role:
 class FlavorUse:
     """A flavor that asks for devices by alias."""
 
-    place: Place
+    location: Location
     name: str
     request: str
     """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
@@ -94,7 +94,7 @@ class Deployment:
 
     files: FileSet
     release: str | None = None
-    """None when nobody said; then only what no release would take is wrong."""
+    """None if unknown; then only what is wrong in every release is reported."""
     given_cpu_vendors: frozenset[str] = frozenset()
     """Vendors that the caller named: intel, amd."""
 
@@ -228,12 +228,12 @@ class Deployment:
             if option.name not in names:
                 continue
             try:
-                root = compose(option.place.path, option.value)
+                root = compose(option.location.path, option.value)
             except YamlError:
                 continue
             for entry in (root.elements() or [root]) if root else ():
-                node = dataclasses.replace(entry, origin=option.place)
-                fields = {key.text: dataclasses.replace(value, origin=option.place) for key, value in entry.items()}
+                node = dataclasses.replace(entry, origin=option.location)
+                fields = {key.text: dataclasses.replace(value, origin=option.location) for key, value in entry.items()}
                 yield PciEntry(node, fields, None)
 
     @cached_property
@@ -256,7 +256,7 @@ class Deployment:
                         flavor = resource.find("properties", "name")
                         ram = resource.find("properties", "ram")
                         yield FlavorUse(
-                            value.place,
+                            value.location,
                             flavor.text if flavor else name.text,
                             value.text,
                             _whole(ram.text if ram else None),
@@ -270,7 +270,7 @@ class Deployment:
                 key, _, value = setting.partition("=")
                 if key.strip("\"'") == "pci_passthrough:alias":
                     yield FlavorUse(
-                        command.place, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
+                        command.location, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
                     )
 
     @cached_property
@@ -341,5 +341,5 @@ def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Ite
         return
     for entry in (root.elements() or [root]) if root else ():
         if entry.is_mapping:
-            fields = {key.text: dataclasses.replace(data, origin=node.place) for key, data in entry.items()}
+            fields = {key.text: dataclasses.replace(data, origin=node.location) for key, data in entry.items()}
             yield PciEntry(node, fields, role, hiera_key, is_list_in_text=root is not None and root.is_list)

@@ -87,7 +87,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
         if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
             yield NO_SUCH_FILE.at(
-                node.place,
+                node.location,
                 node.text,
                 f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
                 "add the file, or correct the name",
@@ -116,14 +116,14 @@ def _version(deployment: Deployment, template: Node) -> Iterator[Finding]:
         return
     if version.text not in _versions():
         newest = max(known for known in _versions() if known[0].isdigit())
-        yield UNKNOWN_VERSION.at(version.place, version.text, "there is no such version", f"e.g. {newest}")
+        yield UNKNOWN_VERSION.at(version.location, version.text, "there is no such version", f"e.g. {newest}")
         return
     dates = {str(date): name for name, date in load_data("heat_functions.yaml")["names"].items()}
     release = dates.get(version.text, version.text)
     if deployment.release and release in RELEASES and RELEASES.index(release) > RELEASES.index(deployment.release):
         ours = [date for date, name in dates.items() if RELEASES.index(name) <= RELEASES.index(deployment.release)]
         yield VERSION_TOO_NEW.at(
-            version.place,
+            version.location,
             version.text,
             f"it came with {release.title()}; Heat of {deployment.release.title()} refuses it",
             f"heat_template_version: {max(ours)}",
@@ -136,7 +136,7 @@ def _too_new(deployment: Deployment, kind: Node, schema: dict[str, Any], propert
     major = RELEASES.index(deployment.release) + NEWTON_HEAT
     if schema["since"] > major:
         yield TYPE_TOO_NEW.at(
-            kind.place,
+            kind.location,
             kind.text,
             f"it came with {_release_of(schema['since'])}, later than {deployment.release.title()}",
             "make it with a command instead, or leave it out",
@@ -144,7 +144,7 @@ def _too_new(deployment: Deployment, kind: Node, schema: dict[str, Any], propert
     for key, _ in properties.items() if properties else ():
         if schema["newer"].get(key.text, 0) > major:
             yield TYPE_TOO_NEW.at(
-                key.place,
+                key.location,
                 key.text,
                 f"{kind.text} has '{key.text}' from {_release_of(schema['newer'][key.text])} on",
                 "leave it out",
@@ -164,7 +164,7 @@ def _resource(deployment: Deployment, template: Node, name: Node, resource: Node
     if kind.text not in types:
         near = difflib.get_close_matches(kind.text, types, n=1, cutoff=0.8)
         if near:  # a type of a plugin, or one that newer releases dropped, is not ours to judge
-            yield UNKNOWN_TYPE.at(kind.place, kind.text, "Heat has no such type", f"did you mean {near[0]}?")
+            yield UNKNOWN_TYPE.at(kind.location, kind.text, "Heat has no such type", f"did you mean {near[0]}?")
         return
     schema = types[kind.text]
     properties = resource.get("properties")
@@ -175,14 +175,14 @@ def _resource(deployment: Deployment, template: Node, name: Node, resource: Node
         if schema["properties"] and key.text not in schema["properties"] and not key.text.startswith("Fn::"):
             near = difflib.get_close_matches(key.text, schema["properties"], n=1, cutoff=0.6)
             yield UNKNOWN_PROPERTY.at(
-                key.place,
+                key.location,
                 key.text,
                 f"{kind.text} has no property '{key.text}'",
                 f"did you mean {near[0]}?" if near else "leave it out",
             )
     for missing, stand_ins in sorted(schema["required"].items()):
         if missing not in given and not given.intersection(stand_ins):
-            yield MISSING_PROPERTY.at(name.place, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
+            yield MISSING_PROPERTY.at(name.location, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
     yield from _too_new(deployment, kind, schema, properties)
     yield from _flavor(deployment, kind, name, properties)
     yield from _user(template, kind, properties)
@@ -197,10 +197,10 @@ def _flavor(deployment: Deployment, kind: Node, name: Node, properties: Node | N
         return  # Nova let tenants have them until then
     disk = properties.get("disk")
     if disk is None or (disk.is_scalar and disk.text == "0"):
-        place = disk.place if disk else name.place
+        location = disk.location if disk else name.location
         beside = " (ephemeral is a second disk)" if properties.get("ephemeral") else ""
         yield NO_ROOT_DISK.at(
-            place,
+            location,
             name.text,
             f"disk defaults to 0; Nova refuses such flavors to tenants who boot from an image{beside}",
             "disk: 40",
@@ -215,7 +215,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
     defaults = {resolve(template, role) for role in assigned}
     if assigned and None not in defaults and not defaults & (TENANT_ROLES | {"admin"}):
         yield WEAK_ROLE.at(
-            assigned[0].place,
+            assigned[0].location,
             ", ".join(sorted(map(str, defaults))),
             "none of the user's roles is 'member'; Heat and Nova refuse it",
             "role: member",
@@ -247,7 +247,7 @@ def _functions(template: Node) -> Iterator[Finding]:
                 function = pairs[0][0]
                 first = next(known for known, functions in _versions().items() if function.text in functions)
                 yield UNKNOWN_FUNCTION.at(
-                    function.place,
+                    function.location,
                     function.text,
                     f"version {version.text if version else ''} does not have it",
                     f"heat_template_version: {first} or later",
@@ -277,7 +277,7 @@ def _references(template: Node) -> Iterator[Finding]:
 def _dangling(target: Node, what: str, known: set[str]) -> Finding:
     near = difflib.get_close_matches(target.text, known, n=1, cutoff=0.6)
     return DANGLING_REFERENCE.at(
-        target.place,
+        target.location,
         target.text,
         f"the template defines no {what} '{target.text}'",
         f"did you mean {near[0]}?" if near else f"define it, or name one of: {', '.join(sorted(known)) or 'none'}",
@@ -296,7 +296,7 @@ def _attribute(template: Node, value: Node) -> Iterator[Finding]:
         return
     near = difflib.get_close_matches(path[1].text, schema["attributes"], n=1, cutoff=0.6)
     yield UNKNOWN_ATTRIBUTE.at(
-        path[1].place,
+        path[1].location,
         f"{path[0].text}.{path[1].text}",
         f"{kind.text if kind else 'the type'} has the attributes {', '.join(schema['attributes'])}",
         f"did you mean {near[0]}?" if near else "name one of these, or ask another resource",
@@ -325,7 +325,7 @@ def _unused(template: Node) -> Iterator[Finding]:
     for key, _ in block.items() if block and template.get("resources") else ():
         if key.text not in used and key.text not in text_uses:
             yield UNUSED_PARAMETER.at(
-                key.place, key.text, "no resource and no output gets it", "leave it out, or use it"
+                key.location, key.text, "no resource and no output gets it", "leave it out, or use it"
             )
 
 
@@ -341,7 +341,7 @@ def _signal(template: Node) -> Iterator[Finding]:
         config = resource.find("properties", "config")
         if config is not None and config.is_block_text and any(word in config.text for word in INSTALLS):
             yield NO_SIGNAL.at(
-                config.place,
+                config.location,
                 "config: |",
                 "nothing waits for this script: no OS::Heat::WaitCondition is signalled by it",
                 "add OS::Heat::WaitConditionHandle and OS::Heat::WaitCondition, and signal as the script's last step",
@@ -353,7 +353,7 @@ def _outputs(template: Node) -> Iterator[Finding]:
     if {"OS::Nova::Server", "OS::Neutron::FloatingIP"} <= kinds and template.get("outputs") is None:
         root = template.get("resources")
         if root is not None:
-            yield NO_OUTPUT.at(root.place, "", "the template has no outputs", "outputs: the floating IP's address")
+            yield NO_OUTPUT.at(root.location, "", "the template has no outputs", "outputs: the floating IP's address")
 
 
 def _flavors_and_images(deployment: Deployment) -> Iterator[Finding]:
@@ -391,7 +391,7 @@ def _named(template: Node, resource: Node, key: str, known: set[str], rule: Rule
     name = resolve(template, node) if node else None
     if node is not None and name and known and name not in known and not any("$" in item for item in known):
         yield rule.at(
-            node.place,
+            node.location,
             f"{key}: {name}",
             f"these files create {', '.join(sorted(known))}",
             f"{key}: {sorted(known)[0]}",
