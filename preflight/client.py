@@ -94,7 +94,7 @@ def _is_taken(name: str) -> bool:
 
 
 def left_out_because(name: str) -> str | None:
-    """Why --environment-directory passes over a file of this name; None when it does not."""
+    """Why --environment-directory passes over a file of this name; None if it does not."""
     if name.startswith(".") and YAML_NAME.search(name):
         return "files whose names begin with a dot are not found"
     if YAML_NAME.search(name) and not name.endswith(".yaml"):

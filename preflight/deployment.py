@@ -51,7 +51,7 @@ class PciEntry:
     """Whether it is one of several in one JSON text."""
 
     def text(self, key: str) -> str | None:
-        """A field as written; None when absent."""
+        """A field as written; None if absent."""
         node = self.fields.get(key)
         return node.text if node is not None and node.is_scalar else None
 
@@ -158,7 +158,7 @@ class Deployment:
 
     @cached_property
     def roles(self) -> dict[str, Role]:
-        """Roles of the roles files, by name; empty when there is none among our files."""
+        """Roles of the roles files, by name; empty if there is none among our files."""
         found = {}
         for listed in self.files.roles:
             for element in listed.elements():

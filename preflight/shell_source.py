@@ -25,7 +25,7 @@ class Command:
     words: tuple[str, ...]
 
     def option(self, *names: str) -> str | None:
-        """Value of `--name value` or `--name=value`; None when absent."""
+        """Value of `--name value` or `--name=value`; None if absent."""
         for index, word in enumerate(self.words):
             for name in names:
                 if word == name and index + 1 < len(self.words):

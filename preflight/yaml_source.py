@@ -119,7 +119,7 @@ class Node:
 
 
 def compose(path: Path, text: str) -> Node | None:
-    """Read one YAML document; None when it is empty.
+    """Read one YAML document; None if it is empty.
 
     Raises:
         YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.

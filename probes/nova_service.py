@@ -22,7 +22,7 @@ class NovaService:
     name: str
     is_running: bool
     started: datetime | None
-    """None when it does not run."""
+    """None if it does not run."""
 
 
 def parse_unit(name: str, text: str) -> NovaService:

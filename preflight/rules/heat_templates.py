@@ -223,7 +223,7 @@ def _user(template: Node, kind: Node, properties: Node | None) -> Iterator[Findi
 
 
 def resolve(template: Node, node: Node) -> str | None:
-    """A scalar's text, or the default of the parameter it gets; None when it cannot be known."""
+    """A scalar's text, or the default of the parameter it gets; None if it cannot be known."""
     if node.is_scalar:
         return node.text
     parameter = node.get("get_param")

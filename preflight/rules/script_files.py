@@ -117,7 +117,7 @@ def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
 
 
 def _python_pattern(text: str, *, extended: bool) -> re.Pattern[str] | None:
-    """A sed expression as Python's; None where the two differ too much."""
+    """A sed expression as Python's; None if the two differ too much."""
     if "[[:" in text or "\\<" in text or "\\>" in text:
         return None
     if not extended:  # in basic expressions the plain characters are the escaped ones
