@@ -13,6 +13,7 @@ from preflight.client import DeployCommand, deploy_commands
 from preflight.declared import Declared, read_declared
 from preflight.file_set import FileSet
 from preflight.finding import Location
+from preflight.heat import resources
 from preflight.nova_conf import Option
 from preflight.releases import RELEASES
 from preflight.shell_source import Script
@@ -316,13 +317,6 @@ class Deployment:
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
-
-
-def resources(template: Node) -> Iterator[tuple[Node, Node]]:
-    """Name and definition of each resource of a Heat template."""
-    block = template.get("resources")
-    if block:
-        yield from block.items()
 
 
 def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:

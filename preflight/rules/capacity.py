@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
+from preflight.deployment import Deployment
 from preflight.finding import Finding, Location
+from preflight.heat import resolve, resources
 from preflight.releases import load_data
-from preflight.rules.heat_templates import resolve
 
 QUOTA_BELOW_FLAVOR = rule("GP801")
 SHORT_DEADLINE = rule("GP802")

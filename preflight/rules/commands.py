@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
+from preflight.deployment import Deployment
 from preflight.finding import Finding, Location, Replacement
+from preflight.heat import resources
 from preflight.shell_source import Command, Script
 
 LOST_BACKSLASH = rule("GP601")

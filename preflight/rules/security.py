@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
+from preflight.deployment import Deployment
 from preflight.finding import Finding, Location
-from preflight.rules.heat_templates import is_of_a_tenant
+from preflight.heat import is_of_a_tenant, resources
 from preflight.shell_source import Script
 
 PASSWORD_DEFAULT = rule("GP901")
