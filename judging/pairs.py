@@ -101,7 +101,7 @@ def _nvlinks(topology: Topology | None, one: int, other: int) -> int | None:
 
 
 def _way(topology: Topology | None, one: int, other: int) -> str:
-    return topology.ways.get((f"GPU{one}", f"GPU{other}"), "") if topology else ""
+    return topology.connections.get((f"GPU{one}", f"GPU{other}"), "") if topology else ""
 
 
 def refuse_impossible(pairs: Sequence[Pair], band_of: BandOf) -> None:

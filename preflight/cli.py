@@ -28,7 +28,9 @@ def inspect(
     deployment = Deployment(files, release, cpu_vendors)
     found = [*rules.check(deployment), *shellcheck(files)]
     unique = dict.fromkeys(found)
-    return files, sorted(unique, key=lambda item: (str(item.place.path), item.place.line, item.place.column, item.code))
+    return files, sorted(
+        unique, key=lambda item: (str(item.location.path), item.location.line, item.location.column, item.code)
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -56,7 +56,7 @@ class DeployCommand:
 
     @property
     def environments(self) -> list[Node]:
-        """The environments in the order in which they are merged; a file given twice counts at its last place."""
+        """The environments in the order in which they are merged; a file given twice counts where it is given last."""
         by_path = {node.path: node for node in self.files.environments}
         last = dict.fromkeys(reversed(self.read_paths))
         return [by_path[path] for path in reversed(list(last)) if path in by_path]
@@ -94,7 +94,7 @@ def _is_taken(name: str) -> bool:
 
 
 def left_out_because(name: str) -> str | None:
-    """Why --environment-directory passes over a file of this name; None when it does not."""
+    """Why --environment-directory passes over a file of this name; None if it does not."""
     if name.startswith(".") and YAML_NAME.search(name):
         return "files whose names begin with a dot are not found"
     if YAML_NAME.search(name) and not name.endswith(".yaml"):

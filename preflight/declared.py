@@ -1,4 +1,4 @@
-"""What a cloud file declares of its GPU hosts, with the place of each word."""
+"""What a cloud file declares of its GPU hosts, each value with its location."""
 
 from __future__ import annotations
 

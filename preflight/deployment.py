@@ -12,7 +12,8 @@ from preflight import nova_conf
 from preflight.client import DeployCommand, deploy_commands
 from preflight.declared import Declared, read_declared
 from preflight.file_set import FileSet
-from preflight.finding import Place
+from preflight.finding import Location
+from preflight.heat import resources
 from preflight.nova_conf import Option
 from preflight.releases import RELEASES
 from preflight.shell_source import Script
@@ -51,7 +52,7 @@ class PciEntry:
     """Whether it is one of several in one JSON text."""
 
     def text(self, key: str) -> str | None:
-        """A field as written; None when absent."""
+        """A field as written; None if absent."""
         node = self.fields.get(key)
         return node.text if node is not None and node.is_scalar else None
 
@@ -75,7 +76,7 @@ class Role:
 class FlavorUse:
     """A flavor that asks for devices by alias."""
 
-    place: Place
+    location: Location
     name: str
     request: str
     """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
@@ -94,7 +95,7 @@ class Deployment:
 
     files: FileSet
     release: str | None = None
-    """None when nobody said; then only what no release would take is wrong."""
+    """None if unknown; then only what is wrong in every release is reported."""
     given_cpu_vendors: frozenset[str] = frozenset()
     """Vendors that the caller named: intel, amd."""
 
@@ -158,7 +159,7 @@ class Deployment:
 
     @cached_property
     def roles(self) -> dict[str, Role]:
-        """Roles of the roles files, by name; empty when there is none among our files."""
+        """Roles of the roles files, by name; empty if there is none among our files."""
         found = {}
         for listed in self.files.roles:
             for element in listed.elements():
@@ -228,12 +229,12 @@ class Deployment:
             if option.name not in names:
                 continue
             try:
-                root = compose(option.place.path, option.value)
+                root = compose(option.location.path, option.value)
             except YamlError:
                 continue
             for entry in (root.elements() or [root]) if root else ():
-                node = dataclasses.replace(entry, origin=option.place)
-                fields = {key.text: dataclasses.replace(value, origin=option.place) for key, value in entry.items()}
+                node = dataclasses.replace(entry, origin=option.location)
+                fields = {key.text: dataclasses.replace(value, origin=option.location) for key, value in entry.items()}
                 yield PciEntry(node, fields, None)
 
     @cached_property
@@ -256,7 +257,7 @@ class Deployment:
                         flavor = resource.find("properties", "name")
                         ram = resource.find("properties", "ram")
                         yield FlavorUse(
-                            value.place,
+                            value.location,
                             flavor.text if flavor else name.text,
                             value.text,
                             _whole(ram.text if ram else None),
@@ -270,7 +271,7 @@ class Deployment:
                 key, _, value = setting.partition("=")
                 if key.strip("\"'") == "pci_passthrough:alias":
                     yield FlavorUse(
-                        command.place, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
+                        command.location, command.words[-1], value.strip("\"'"), _whole(command.option("--ram"))
                     )
 
     @cached_property
@@ -318,13 +319,6 @@ def _whole(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
-def resources(template: Node) -> Iterator[tuple[Node, Node]]:
-    """Name and definition of each resource of a Heat template."""
-    block = template.get("resources")
-    if block:
-        yield from block.items()
-
-
 def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
     for node in value.elements() or [value]:
         if node.is_mapping:
@@ -341,5 +335,5 @@ def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Ite
         return
     for entry in (root.elements() or [root]) if root else ():
         if entry.is_mapping:
-            fields = {key.text: dataclasses.replace(data, origin=node.place) for key, data in entry.items()}
+            fields = {key.text: dataclasses.replace(data, origin=node.location) for key, data in entry.items()}
             yield PciEntry(node, fields, role, hiera_key, is_list_in_text=root is not None and root.is_list)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from preflight.finding import Place
+from preflight.finding import Location
 from preflight.shell_source import SHEBANG, Command, Script
 from preflight.yaml_source import Node, YamlError, compose
 
@@ -36,7 +36,7 @@ ENVIRONMENT_KEYS = {
 class Unreadable:
     """A file that should be read and cannot be."""
 
-    place: Place
+    location: Location
     reason: str
 
 
@@ -138,7 +138,7 @@ def _text(files: FileSet, path: Path) -> str | None:
         if path.stat().st_size > MAX_FILE_BYTES:
             if is_ours:
                 files.unreadable.append(
-                    Unreadable(Place(path), f"larger than {MAX_FILE_BYTES // 1_000_000} MB, not read")
+                    Unreadable(Location(path), f"larger than {MAX_FILE_BYTES // 1_000_000} MB, not read")
                 )
             return None
         data = path.read_bytes()
@@ -148,7 +148,7 @@ def _text(files: FileSet, path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         if is_ours:
             reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
-            files.unreadable.append(Unreadable(Place(path), reason))
+            files.unreadable.append(Unreadable(Location(path), reason))
         return None
 
 
@@ -159,7 +159,7 @@ def _add_json(files: FileSet, path: Path, text: str) -> None:
         json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
-        files.unreadable.append(Unreadable(Place(path, line, getattr(error, "colno", 1)), str(error)))
+        files.unreadable.append(Unreadable(Location(path, line, getattr(error, "colno", 1)), str(error)))
         return
     files.node_lists.append(path)
 
@@ -176,7 +176,7 @@ def _add_yaml(files: FileSet, path: Path, text: str) -> None:
         root = compose(path, text)
     except YamlError as error:
         if OURS.search(text) or path.parent.name == "environments":
-            files.unreadable.append(Unreadable(error.place, str(error)))
+            files.unreadable.append(Unreadable(error.location, str(error)))
         return
     if root is None:
         return
@@ -199,9 +199,9 @@ def _embedded_scripts(root: Node, text: str) -> Iterator[Script]:
         if not node.is_scalar or not SHEBANG.match(node.text):
             continue
         if not node.is_block_text:  # in quotes, with escapes: its lines are not the file's
-            yield Script(root.path, tuple(node.text.splitlines()), node.place.line, in_template=True, is_quoted=True)
+            yield Script(root.path, tuple(node.text.splitlines()), node.location.line, in_template=True, is_quoted=True)
             continue
-        first = node.place.line  # the block starts on the line after `|`
+        first = node.location.line  # the block starts on the line after `|`
         count = len(node.text.rstrip("\n").splitlines())
         source = lines[first : first + count]
         indent = len(source[0]) - len(source[0].lstrip()) if source else 0

@@ -1,4 +1,4 @@
-"""What preflight says about one place in one file."""
+"""What preflight reports: a mistake at one location in one file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A position in a file; line and column count from 1."""
 
     path: Path
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Replacement:
-    """A safe mend: on that line, put `new` in the place of `old`, which starts at the finding's column."""
+    """A safe fix: on that line, replace `old`, which starts at the finding's column, by `new`."""
 
     old: str
     new: str
@@ -49,7 +49,7 @@ class Finding:
     code: str
     """Stable, see docs/preflight.md."""
     severity: Severity
-    place: Place
+    location: Location
     text: str
     """The offending text, shortened."""
     why: str
@@ -72,12 +72,12 @@ class Rule:
     seen_as: str
     link: str
 
-    def at(self, place: Place, text: str, why: str, instead: str, fix: Replacement | None = None) -> Finding:
+    def at(self, location: Location, text: str, why: str, instead: str, fix: Replacement | None = None) -> Finding:
         """Make a finding of this rule."""
         return Finding(
             code=self.code,
             severity=self.severity,
-            place=place,
+            location=location,
             text=printable(text.strip()[:LONGEST_TEXT]),
             why=printable(why[:LONGEST_SENTENCE]),
             seen_as=self.seen_as,

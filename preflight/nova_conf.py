@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from preflight.finding import Place
+from preflight.finding import Location
 from preflight.shell_source import Command
 from preflight.yaml_source import Node
 
@@ -23,7 +23,7 @@ class Option:
     name: str
     """section/option, the section in lower case but for DEFAULT, as oslo.config compares it."""
     value: str
-    place: Place
+    location: Location
 
 
 def _name(section: str, option: str) -> str:
@@ -38,14 +38,14 @@ def of_file(path: Path, text: str) -> Iterator[Option]:
             lines.append(line.strip())
             continue
         if found is not None:
-            yield Option(found.name, " ".join([found.value, *lines]).strip(), found.place)
+            yield Option(found.name, " ".join([found.value, *lines]).strip(), found.location)
         found, lines = None, []
         if header := SECTION.match(line.strip()):
             section = header["name"]
         elif not line.startswith(("#", ";")) and (option := OPTION.match(line.strip())):
-            found = Option(_name(section, option["name"]), option["value"].strip(), Place(path, number))
+            found = Option(_name(section, option["name"]), option["value"].strip(), Location(path, number))
     if found is not None:
-        yield Option(found.name, " ".join([found.value, *lines]).strip(), found.place)
+        yield Option(found.name, " ".join([found.value, *lines]).strip(), found.location)
 
 
 def of_hiera(key: Node, value: Node) -> Iterator[Option]:
@@ -55,7 +55,7 @@ def of_hiera(key: Node, value: Node) -> Iterator[Option]:
     for name, setting in value.items():
         section, _, option = name.text.partition("/")
         node = setting.get("value") or setting
-        yield Option(_name(section, option), node.text, name.place)
+        yield Option(_name(section, option), node.text, name.location)
 
 
 def of_command(command: Command) -> Iterator[Option]:
@@ -65,4 +65,4 @@ def of_command(command: Command) -> Iterator[Option]:
         if tool in words and "--set" in words and "nova" in command.text:
             rest = words[words.index("--set") + 1 :]
             if len(rest) >= 3:
-                yield Option(_name(rest[1], rest[2]), rest[3] if len(rest) > 3 else "", command.place)
+                yield Option(_name(rest[1], rest[2]), rest[3] if len(rest) > 3 else "", command.location)

@@ -19,7 +19,7 @@ SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 def as_text(findings: Sequence[Finding], files_read: int) -> str:
     """For people: one block for each finding, a line of totals at the end."""
     blocks = [
-        f"{finding.place.path}:{finding.place.line}:{finding.place.column}: "
+        f"{finding.location.path}:{finding.location.line}:{finding.location.column}: "
         + f"{finding.severity} {finding.code} {finding.why}"
         + (f"\n    {finding.text}" if finding.text else "")
         + f"\n    seen as:  {finding.seen_as}\n    instead:  {finding.instead}\n    see:      {finding.link}"
@@ -36,9 +36,9 @@ def as_json(findings: Sequence[Finding], files_read: int) -> str:
         {
             "code": finding.code,
             "severity": str(finding.severity),
-            "path": str(finding.place.path),
-            "line": finding.place.line,
-            "column": finding.place.column,
+            "path": str(finding.location.path),
+            "line": finding.location.line,
+            "column": finding.location.column,
             "text": finding.text,
             "why": finding.why,
             "seen_as": finding.seen_as,
@@ -77,8 +77,8 @@ def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": quote(_relative(finding.place.path).as_posix())},
-                        "region": {"startLine": finding.place.line, "startColumn": finding.place.column},
+                        "artifactLocation": {"uri": quote(_relative(finding.location.path).as_posix())},
+                        "region": {"startLine": finding.location.line, "startColumn": finding.location.column},
                     }
                 }
             ],
@@ -138,17 +138,17 @@ def _printable(text: str) -> str:
 
 
 def as_patch(findings: Sequence[Finding]) -> str:
-    """A unified diff (`patch -p1`, `git apply`) of the mends that are safe; "" when there are none."""
+    """A unified diff (`patch -p1`, `git apply`) of the safe fixes; "" if there are none."""
     by_path: dict[Path, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.fix is not None:
-            by_path[finding.place.path].append(finding)
+            by_path[finding.location.path].append(finding)
     patches: list[str] = []
     for path, found in sorted(by_path.items()):
         before = path.read_bytes().decode("utf-8").splitlines(keepends=True)
         after = list(before)
-        for finding in sorted(found, key=lambda item: (item.place.line, item.place.column), reverse=True):
-            after[finding.place.line - 1] = _mended(after[finding.place.line - 1], finding)
+        for finding in sorted(found, key=lambda item: (item.location.line, item.location.column), reverse=True):
+            after[finding.location.line - 1] = _mended(after[finding.location.line - 1], finding)
         name = _relative(path).as_posix().lstrip("/")
         for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
             patches.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
@@ -157,7 +157,7 @@ def as_patch(findings: Sequence[Finding]) -> str:
 
 def _mended(line: str, finding: Finding) -> str:
     fix = finding.fix
-    start = finding.place.column - 1
+    start = finding.location.column - 1
     if fix is None or line[start : start + len(fix.old)] != fix.old:
         return line
     return line[:start] + fix.new + line[start + len(fix.old) :]

@@ -56,7 +56,7 @@ def _role_patterns() -> list[tuple[re.Pattern[str], Lifetime]]:
 
 @cache
 def parameter_lifetimes(name: str) -> list[Lifetime]:
-    """When a parameter is declared, by name or for a role; empty when no release knows it."""
+    """When a parameter is declared, by name or for a role; empty if no release knows it."""
     exact = parameters().get(name)
     found = [exact] if exact else []
     return found + [lifetime for pattern, lifetime in _role_patterns() if pattern.match(name)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from preflight.finding import Place
+from preflight.finding import Location
 
 LONGEST_LINE = 10_000
 """Longer lines are data, and would make a search slow."""
@@ -20,12 +20,12 @@ SHEBANG = re.compile(r"#!\s*\S*\b(?:env\s+)?(?:ba|da|k)?sh\b")
 class Command:
     """One logical command line: continuation lines joined."""
 
-    place: Place
+    location: Location
     text: str
     words: tuple[str, ...]
 
     def option(self, *names: str) -> str | None:
-        """Value of `--name value` or `--name=value`; None when absent."""
+        """Value of `--name value` or `--name=value`; None if absent."""
         for index, word in enumerate(self.words):
             for name in names:
                 if word == name and index + 1 < len(self.words):
@@ -68,21 +68,21 @@ class Script:
     """Columns that YAML took off each line."""
     in_template: bool = False
     is_quoted: bool = False
-    """The whole script stands in one quoted text: every place is where that begins."""
+    """The whole script stands in one quoted text: each location is where that text begins."""
 
-    def place(self, index: int, column: int = 1) -> Place:
+    def location(self, index: int, column: int = 1) -> Location:
         """Position in the file of the script's line `index` (from 0)."""
         if self.is_quoted:
-            return Place(self.path, self.first_line)
-        return Place(self.path, self.first_line + index, column + self.indent)
+            return Location(self.path, self.first_line)
+        return Location(self.path, self.first_line + index, column + self.indent)
 
-    def search(self, pattern: re.Pattern[str]) -> Iterator[tuple[Place, re.Match[str]]]:
+    def search(self, pattern: re.Pattern[str]) -> Iterator[tuple[Location, re.Match[str]]]:
         """Every match outside comments."""
         for index, line in enumerate(self.lines):
             if line.lstrip().startswith("#") or len(line) > LONGEST_LINE:
                 continue
             for match in pattern.finditer(line):
-                yield self.place(index, match.start() + 1), match
+                yield self.location(index, match.start() + 1), match
 
     def commands(self) -> list[Command]:
         """Logical command lines, comments and blank lines left out."""
@@ -113,10 +113,10 @@ def _commands(script: Script) -> Iterator[Command]:
         pending = []
         if text.strip():
             indent = len(script.lines[start]) - len(script.lines[start].lstrip())
-            yield Command(script.place(start, indent + 1), text.strip(), _words(text))
+            yield Command(script.location(start, indent + 1), text.strip(), _words(text))
     if pending and "".join(pending).strip():
         text = " ".join(pending)
-        yield Command(script.place(start), text.strip(), _words(text))
+        yield Command(script.location(start), text.strip(), _words(text))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def shellcheck(files: FileSet) -> Iterator[Finding]:
             )
         except subprocess.TimeoutExpired:
             yield NO_ANSWER.at(
-                scripts[0].place(0), "", f"shellcheck did not end in {TIMEOUT_S} s", "check the scripts by hand"
+                scripts[0].location(0), "", f"shellcheck did not end in {TIMEOUT_S} s", "check the scripts by hand"
             )
             return
     try:
@@ -63,4 +63,4 @@ def _finding(script: Script, row: dict[str, object]) -> Finding:
     line, code = int(str(row["line"])), f"SC{row['code']}"
     rule = Rule(code, "shellcheck", Severity.ERROR, "when the script runs", f"https://www.shellcheck.net/wiki/{code}")
     text = script.lines[line - 1] if line <= len(script.lines) else ""
-    return rule.at(script.place(line - 1, int(str(row["column"]))), text, str(row["message"]), "see the link")
+    return rule.at(script.location(line - 1, int(str(row["column"]))), text, str(row["message"]), "see the link")

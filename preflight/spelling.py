@@ -10,7 +10,7 @@ SHORT_NAME = 8
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that differs by case, or by one or two letters; None when there is none."""
+    """The known name that differs by case, or by one or two letters; None if there is none."""
     limit = 1 if len(word) <= SHORT_NAME else MOST_EDITS
     folded = word.casefold()
     best: tuple[int, str] | None = None
@@ -24,7 +24,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _edits(one: str, other: str, limit: int) -> int | None:
-    """How many letters must be changed, added or left out; None when more than `limit`."""
+    """How many letters must be changed, added or left out; None if more than `limit`."""
     row = list(range(len(other) + 1))
     for index, letter in enumerate(one, start=1):
         above, row = row, [index]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from access.data_files import LOADER
-from preflight.finding import Place
+from preflight.finding import Location
 
 MAX_DEPTH = 100
 """Deeper files are refused: no template is, and recursion must end."""
@@ -21,9 +21,9 @@ MAX_NODES = 1_000_000
 class YamlError(Exception):
     """The text is not YAML; carries the position."""
 
-    def __init__(self, reason: str, place: Place) -> None:
+    def __init__(self, reason: str, location: Location) -> None:
         super().__init__(reason)
-        self.place = place
+        self.location = location
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Node:
     path: Path
     raw: Any
     """PyYAML's node."""
-    origin: Place | None = None
+    origin: Location | None = None
     """Where it stands when it was read from a text inside the file."""
 
     @property
-    def place(self) -> Place:
+    def location(self) -> Location:
         """Where the node starts."""
         if self.origin is not None:
             return self.origin
         mark = self.raw.start_mark
-        return Place(self.path, mark.line + 1, mark.column + 1)
+        return Location(self.path, mark.line + 1, mark.column + 1)
 
     @property
     def text(self) -> str:
@@ -119,7 +119,7 @@ class Node:
 
 
 def compose(path: Path, text: str) -> Node | None:
-    """Read one YAML document; None when it is empty.
+    """Read one YAML document; None if it is empty.
 
     Raises:
         YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
@@ -127,7 +127,7 @@ def compose(path: Path, text: str) -> Node | None:
     try:
         raw = yaml.compose(text, Loader=LOADER)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        raise YamlError(_reason(error), _place(path, error)) from error
+        raise YamlError(_reason(error), _location(path, error)) from error
     if raw is None:
         return None
     _check_size(path, raw)
@@ -147,16 +147,16 @@ def _check_size(path: Path, raw: Any) -> None:
     stack = [(raw, 0, False)]
     while stack:
         node, depth, is_left = stack.pop()
-        place = Place(path, node.start_mark.line + 1, node.start_mark.column + 1)
+        location = Location(path, node.start_mark.line + 1, node.start_mark.column + 1)
         if is_left:
             open_nodes.discard(id(node))
             sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
             if sizes[id(node)] > MAX_NODES:
-                raise YamlError(f"its aliases expand to more than {MAX_NODES} nodes", place)
+                raise YamlError(f"its aliases expand to more than {MAX_NODES} nodes", location)
         elif id(node) in open_nodes:
-            raise YamlError("an alias stands inside its own anchor", place)
+            raise YamlError("an alias stands inside its own anchor", location)
         elif depth > MAX_DEPTH:
-            raise YamlError("nested too deeply", place)
+            raise YamlError("nested too deeply", location)
         elif id(node) not in sizes:
             open_nodes.add(id(node))
             stack.append((node, depth, True))
@@ -170,6 +170,6 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "problem", None) or error).splitlines()[0]
 
 
-def _place(path: Path, error: BaseException) -> Place:
+def _location(path: Path, error: BaseException) -> Location:
     mark = getattr(error, "problem_mark", None)
-    return Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
+    return Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)

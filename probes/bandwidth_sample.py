@@ -62,7 +62,7 @@ class Series:
     direction: str
     """h2d, d2h or d2d."""
     memory: str | None
-    """pinned or pageable memory of the host; None where it is not told."""
+    """pinned or pageable memory of the host; None if unknown."""
     device_count: int
     points: tuple[Point, ...]
 

@@ -1,4 +1,4 @@
-"""What the script that installs CUDA in an instance wrote, and what the kernel said beside it."""
+"""What the script that installs CUDA in an instance wrote, and the kernel log of that time."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ LIMIT_CHARS = 1_000_000
 
 
 def read(host: Host) -> tuple[str, ...]:
-    """Lines of both, the kernel's first; none where neither can be read."""
+    """Lines of both, the kernel's first; none if neither can be read."""
     return tuple(host.run(COMMAND, as_root=True).stdout[-LIMIT_CHARS:].splitlines())

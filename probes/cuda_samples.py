@@ -1,4 +1,4 @@
-"""Run programs of the CUDA samples: find them by name, because folders differ by version, and tell their failures."""
+"""Run programs of the CUDA samples: find them by name, as folders differ by version, and recognise their failures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ REMEDIES = {
 
 
 def refuse_failures(tool: str, lines: list[str]) -> None:
-    """Let no answer pass that says of itself that it failed.
+    """Raise if the answer reports its own failure.
 
     Raises:
         ToolFailure: of kind cuda-CODE where there is one, else "failed".
@@ -72,7 +72,7 @@ def refuse_failures(tool: str, lines: list[str]) -> None:
 
 
 def _failure(line: str, explanation: str) -> tuple[str, str]:
-    """Kind and reason; empty when the line is no failure."""
+    """Kind and reason; empty if the line is no failure."""
     if match := RETURNED.match(line):
         return f"cuda-{int(match[1])}", explanation or "CUDA refuses"
     if match := CODE.match(line):
@@ -135,7 +135,7 @@ def run_sample(
 
 
 def failure_in(text: str) -> ToolFailure | None:
-    """What a program says of its own failure; None when it says nothing."""
+    """What a program says of its own failure; None if it does not say."""
     try:
         refuse_failures("", text.splitlines())
     except ToolFailure as failure:

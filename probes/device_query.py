@@ -41,7 +41,7 @@ FLAG = {"Yes": True, "Enabled": True, "No": False, "Disabled": False}
 
 @dataclass(frozen=True)
 class Device:
-    """One CUDA device; what this version of deviceQuery does not tell is None."""
+    """One CUDA device; None for what this version of deviceQuery does not print."""
 
     index: int
     name: str
@@ -50,7 +50,7 @@ class Device:
     multiprocessors: int | None
     cores: int | None
     clock_mhz: float | None
-    """None from CUDA 13 on, which tells none."""
+    """None from CUDA 13 on, which prints none."""
     memory_clock_mhz: float | None
     bus_width_bits: int | None
     l2_bytes: int | None
@@ -67,7 +67,7 @@ class DeviceQuery:
     runtime_version: str
     devices: tuple[Device, ...]
     peer_access: dict[tuple[int, int], bool]
-    """Pair of indexes → whether the first reaches the second; empty where none are told."""
+    """Pair of indexes → whether the first reaches the second; empty if none are printed."""
 
 
 def parse(text: str) -> DeviceQuery:

@@ -1,4 +1,4 @@
-"""Kernel modules that dracut is told to pack into the initramfs, and which of them the running kernel has.
+"""Kernel modules that dracut packs into the initramfs, and which of them the running kernel has.
 
 Source: man dracut.conf (add_drivers, force_drivers).
 """

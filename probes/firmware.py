@@ -1,4 +1,4 @@
-"""What the firmware tells the kernel of the IOMMU: ACPI table DMAR (Intel) or IVRS (AMD)."""
+"""What the firmware tells the kernel about the IOMMU: ACPI table DMAR (Intel) or IVRS (AMD)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Firmware:
 
     @property
     def iommu_table(self) -> str | None:
-        """DMAR or IVRS; None when VT-d or AMD-Vi is switched off in the firmware."""
+        """DMAR or IVRS; None if VT-d or AMD-Vi is switched off in the firmware."""
         return next((name for name in ("DMAR", "IVRS") if name in self.acpi_tables), None)
 
 

@@ -1,4 +1,4 @@
-"""gpu_burn: multiplies matrices and compares the results. Its exit code says nothing, and OK is also said of idle GPUs.
+"""gpu_burn: multiplies matrices and compares the results. Its exit code means nothing; idle GPUs are OK, too.
 
 https://github.com/wilicc/gpu-burn
 """
@@ -46,7 +46,7 @@ class BurnedGpu:
 
     index: int
     name: str | None
-    """None where the version prints none."""
+    """None if the version prints none."""
     uuid: str | None
     verdict: str
     """OK or FAULTY, as the tool says."""
@@ -71,7 +71,7 @@ class GpuBurn:
     """One run."""
 
     duration_s: int | None
-    """None where the version prints none (before 2023)."""
+    """None if the version prints none (before 2023)."""
     gpus: tuple[BurnedGpu, ...]
 
 

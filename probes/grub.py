@@ -197,7 +197,7 @@ def _heading(text: str) -> tuple[str, str]:
 
 
 def parse_config(text: str, source: str = "grub.cfg") -> BootEntry | None:
-    """The first entry of a grub.cfg; None when it leaves the entries to the Boot Loader Specification.
+    """The first entry of a grub.cfg; None if it leaves the entries to the Boot Loader Specification.
 
     Raises:
         ParseError: there is neither.
@@ -232,7 +232,7 @@ def parse_loader_entry(text: str, environment: str, source: str) -> BootEntry:
 
 
 def chosen(entries: tuple[BootEntry, ...], default: str) -> BootEntry | None:
-    """The entry that a default names by place, id or title ("1>2" goes into a submenu); None when none is meant."""
+    """The entry that a default names by place, id or title ("1>2" goes into a submenu); None if none is meant."""
     wanted = default.rsplit(">", 1)[-1].strip()
     if re.fullmatch(r"[0-9]{1,4}", wanted) and ">" not in default:
         return entries[int(wanted)] if int(wanted) < len(entries) else None
@@ -249,7 +249,7 @@ def read_defaults(host: Host) -> GrubDefaults:
 
 
 def _environment_text(host: Host) -> str:
-    """grubenv of `host`; empty where there is none."""
+    """grubenv of `host`; empty if there is none."""
     return output_of(
         host, "cat /boot/grub2/grubenv 2>/dev/null || cat /boot/grub/grubenv 2>/dev/null || true", as_root=True
     ).stdout

@@ -1,4 +1,4 @@
-"""What a small guest says of itself on its console at each boot: no login, no address, no driver needed."""
+"""What a small guest prints on its console at each boot: no login, address or driver is needed."""
 
 from __future__ import annotations
 

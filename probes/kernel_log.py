@@ -75,7 +75,7 @@ class Xid:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether it says nothing against the card."""
+        """Whether it is no evidence against the card."""
         return self.number in HARMLESS_XIDS
 
     @property
@@ -91,13 +91,13 @@ class FallenOff:
     """A card that does not answer on the bus any more, whether the driver gave it an Xid or not."""
 
     address: PciAddress | None
-    """None when the log names none near by."""
+    """None if the log names none nearby."""
     line: str
 
 
 @dataclass(frozen=True)
 class IommuLog:
-    """What the kernel says of the IOMMU. An old log may have lost the lines of the boot: see `KernelLog.has_boot`."""
+    """The kernel log about the IOMMU. An old log may have lost the lines of the boot: see `KernelLog.has_boot`."""
 
     is_enabled: bool
     """Intel: switched on by the kernel's arguments."""
@@ -105,9 +105,9 @@ class IommuLog:
     """Intel: VT-d is in use."""
     is_amd_vi: bool
     remapping_units: tuple[str, ...]
-    """Intel: base addresses of units that firmware tells of (DRHD); they are there with the IOMMU off, too."""
+    """Intel: base addresses of units that the firmware declares (DRHD); they are there with the IOMMU off, too."""
     interrupt_remapping: bool | None
-    """None when the log says nothing of it."""
+    """None if the log does not say."""
     default_domain: str | None
     """Passthrough or Translated (kernel 5.8 and newer)."""
     groups: dict[PciAddress, int]
@@ -122,14 +122,14 @@ class IommuLog:
 
 @dataclass(frozen=True)
 class KernelLog:
-    """What the log says."""
+    """What the log reports."""
 
     xids: tuple[Xid, ...]
     probe_errors: tuple[str, ...]
     """Lines that say why a card was not taken."""
     fallen_off: tuple[FallenOff, ...]
     refusals: tuple[str, ...]
-    """Lines in which the driver says that it does not support a card."""
+    """Lines in which the driver reports a card that it does not support."""
     unsigned: tuple[str, ...]
     """Lines in which the kernel refuses, or complains of, a module that is not signed."""
     iommu: IommuLog

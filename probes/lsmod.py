@@ -64,7 +64,7 @@ def parse(text: str) -> dict[str, Module]:
 
 
 def _module(line: str) -> Module | None:
-    """The row's module; None when it is none."""
+    """The row's module; None if it is none."""
     if match := PROC_ROW.fullmatch(line):
         name, size, count, users, state, taints = match.groups()
     elif match := ROW.fullmatch(line):

@@ -40,10 +40,10 @@ ALL_ONES = "ff"
 
 @dataclass(frozen=True)
 class Link:
-    """What LnkCap or LnkSta says of a PCI Express link."""
+    """A PCI Express link, from LnkCap or LnkSta."""
 
     speed_gt_per_s: float | None
-    """None where it is unknown: the link is down."""
+    """None if it is unknown: the link is down."""
     width: int | None
 
 
@@ -78,7 +78,7 @@ class LspciDevice:
 
     @property
     def is_nvidia(self) -> bool:
-        """Whether NVIDIA made it, by its id, or by its name where no id is told."""
+        """Whether NVIDIA made it, by its id, or by its name if no id is printed."""
         return self.vendor_id == NVIDIA_VENDOR_ID if self.vendor_id else self.name.startswith("NVIDIA")
 
     @property
@@ -88,7 +88,7 @@ class LspciDevice:
 
     @property
     def kind(self) -> Literal["gpu", "audio", "bridge", "other"]:
-        """What it is, whoever made it."""
+        """What it is, of any vendor."""
         if self.class_id in GPU_CLASSES or self.class_name in GPU_CLASS_NAMES:
             return "gpu"
         if self.class_id == "0403" or self.class_name == "Audio device":

@@ -32,7 +32,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def read(host: Host, module: str) -> dict[str, str] | None:
-    """Parameters of a module of `host`; None when it is not loaded."""
+    """Parameters of a module of `host`; None if it is not loaded."""
     if not NAME.fullmatch(module):
         raise ValueError(module)
     folder = f"/sys/module/{module}"
@@ -49,7 +49,7 @@ def read(host: Host, module: str) -> dict[str, str] | None:
 
 
 def allows_unsafe_interrupts(host: Host) -> bool | None:
-    """Whether VFIO was told to do without interrupt remapping; None when its module is not loaded.
+    """Whether VFIO is allowed to work without interrupt remapping; None if its module is not loaded.
 
     https://docs.kernel.org/driver-api/vfio.html
     """

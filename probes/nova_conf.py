@@ -49,7 +49,7 @@ class NovaConf:
     """Old names and new ones add up: those of [DEFAULT] come first."""
     device_specs: tuple[dict[str, Any], ...]
     filters: tuple[str, ...] | None
-    """None when the file names none, so that Nova's own list holds; of several lists the last."""
+    """None if the file names none, so that Nova's own list holds; of several lists the last."""
     available_filters: tuple[str, ...] | None = None
 
 

@@ -68,7 +68,7 @@ class Matrix:
     unit: Unit
     """GB/s is 10^9 bytes in a second."""
     cells: tuple[tuple[float | None, ...], ...]
-    """Row by row; a test between host and GPUs has one row, with a column for each GPU. None where N/A is printed."""
+    """Row by row; a test between host and GPUs has one row, with a column for each GPU. None if N/A is printed."""
     total: float
     """What the tool calls SUM."""
 
@@ -78,7 +78,7 @@ class NvBandwidth:
     """One run."""
 
     version: str | None
-    """Of nvbandwidth, e.g. "0.6"; None where the run does not tell."""
+    """Of nvbandwidth, e.g. "0.6"; None if the run does not print it."""
     cuda_runtime_version: str | None
     """E.g. "12.4"."""
     driver_version: str | None

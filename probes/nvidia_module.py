@@ -29,7 +29,7 @@ class NvidiaModule:
     flavour: Literal["proprietary", "open"]
     architecture: str
     compiler: str | None = None
-    """What it was built with, as its compiler says of itself; None when that is an error's text, or missing."""
+    """What it was built with, as the compiler prints its version; None if that is an error's text, or missing."""
 
     @property
     def branch(self) -> int:

@@ -65,7 +65,7 @@ class PciDevice:
     iommu_group: int | None
     numa_node: int | None
     total_vfs: int | None
-    """None when the device has no SR-IOV capability."""
+    """None if the device has no SR-IOV capability."""
     physical_function: PciAddress | None = None
     """Of a virtual function; None for others."""
     link_speed_gt_per_s: float | None = None

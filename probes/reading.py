@@ -9,7 +9,7 @@ from access.errors import ParseError
 from access.host import Host, output_of
 
 LIMIT_CHARS = 5_000_000
-"""No tool that we read says more; a longer answer is not read at all."""
+"""Longer answers are refused: no tool that is read prints more."""
 LIMIT_LINE_CHARS = 16_384
 LIMIT_ANSWER_LINE_CHARS = 4096
 """Lines of files may be long; those that a tool prints are not."""
@@ -24,7 +24,7 @@ WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def bounded(tool: str, text: str) -> str:
-    """The answer itself, when it is of a size that is read.
+    """The answer itself, if it is short enough to be read.
 
     Raises:
         ParseError: it is longer than LIMIT_CHARS.

@@ -26,7 +26,7 @@ class SimpleP2p:
 
     can_access: frozenset[tuple[int, int]]
     copies_arrive: bool | None
-    """None where no two cards reach each other, so that nothing was copied."""
+    """None if no two cards have peer access, so that nothing was copied."""
     wrong_elements: int
     """As many as the program printed."""
 

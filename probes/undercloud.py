@@ -1,4 +1,4 @@
-"""What an undercloud says of nodes, stacks and artifacts, by its own commands."""
+"""Nodes, stacks and artifacts of an undercloud, from its own commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probes.reading import bounded
 STACKRC = ". ~/stackrc && "
 TIMEOUT_S = 120.0
 NO_CONTAINER = re.compile(r"Container .{0,80}not found|404 Not Found")
-"""swift's words for a container that nobody made; without them, it could not look."""
+"""swift's words for a container that does not exist; any other failure means that it could not look."""
 
 
 def parse_rows(text: str) -> list[dict[str, Any]]:
@@ -42,13 +42,13 @@ def node_states(host: Host) -> dict[str, str]:
 
 
 def stack_status(host: Host, name: str) -> str | None:
-    """Status of a stack, e.g. UPDATE_COMPLETE; None when there is none of that name."""
+    """Status of a stack, e.g. UPDATE_COMPLETE; None if there is none of that name."""
     found = [str(row["Stack Status"]) for row in _rows(host, "openstack stack list") if row.get("Stack Name") == name]
     return found[0] if found else None
 
 
 def artifacts(host: Host) -> tuple[str, ...]:
-    """Objects in the container that deploy artifacts are uploaded to; none where there is no container.
+    """Objects in the container that deploy artifacts are uploaded to; none if there is no container.
 
     Raises:
         CommandError: swift could not look.
@@ -60,5 +60,5 @@ def artifacts(host: Host) -> tuple[str, ...]:
 
 
 def files_in(host: Host, folder: str) -> tuple[str, ...]:
-    """Names in a folder, directories with a slash at their end; none where it is not there."""
+    """Names in a folder, directories with a slash at their end; none if it is not there."""
     return tuple(output_of(host, f"ls -p {shlex.quote(folder)} 2>/dev/null || true").stdout.split())

@@ -1,4 +1,4 @@
-"""What the kernel's log of a host says of cards that it gives away, and of the instances that have them.
+"""The kernel log of a host about passed-through cards and the instances that have them.
 
 Words: drivers/pci/pci.c (pci_dev_wait), drivers/vfio, mm/oom_kill.c of Linux.
 """
@@ -28,11 +28,11 @@ class VfioLog:
     failed_resets: tuple[str, ...]
     """Devices that did not come back from a reset, each once."""
     killed_instances: tuple[str, ...]
-    """Lines that tell of an instance's process killed for want of memory."""
+    """Lines about an instance's process that was killed because memory ran out."""
 
 
 def parse(text: str) -> VfioLog:
-    """Read a kernel log; an empty one tells of nothing."""
+    """Read a kernel log; an empty one has no event."""
     resets = dict.fromkeys(match[1] for match in RESET.finditer(bounded("kernel log", text)))
     killed = [line.strip() for line in text.splitlines() if KILLED.search(line)]
     return VfioLog(tuple(resets)[:LIMIT], tuple(killed)[:LIMIT])

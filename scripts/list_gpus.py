@@ -97,7 +97,8 @@ def _what_is_accepted(models: Sequence[GpuModel]) -> list[str]:
         "## Accepted copies between two cards",
         _paragraph(
             f"The minimum in GB/s, the maximum in us ({LATENCY_SLACK:g} times the highest that was observed). "
-            "NVLink: as many between the two as the model has; for fewer the minimum is scaled. In brackets: in an instance."
+            "NVLink: as many between the two as the model has; for fewer the minimum is scaled. In brackets: in an "
+            "instance."
         ),
         _table(["model", *BETWEEN], pairs),
         "## Metrics",

@@ -1,4 +1,4 @@
-"""Write docs/preflight.md: how to use preflight, and every code with its symptom, cause and mend.
+"""Write docs/preflight.md: how to use preflight, and every code with its symptom, cause and fix.
 
 python scripts/write_preflight_docs.py
 """

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place
+from preflight.deployment import Deployment
+from preflight.finding import Finding, Location
+from preflight.heat import resolve, resources
 from preflight.releases import load_data
-from preflight.rules.heat_templates import resolve
 
 QUOTA_BELOW_FLAVOR = rule("GP801")
 SHORT_DEADLINE = rule("GP802")
@@ -34,7 +34,7 @@ QUOTA_OPTIONS = {"--cores": "vcpus", "--ram": "ram", "--instances": "instances"}
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     flavors = list(_flavors(deployment))
-    for place, quota in _quotas(deployment):
+    for location, quota in _quotas(deployment):
         for key, limit in quota.items():
             name, need = max(
                 ((name, size.get(key, 0)) for name, size in flavors),
@@ -42,7 +42,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                 default=("", 0),
             )
             if 0 <= limit < need:
-                yield QUOTA_BELOW_FLAVOR.at(place, f"{key}: {limit}", f"flavor {name} needs {need}", f"at least {need}")
+                yield QUOTA_BELOW_FLAVOR.at(
+                    location, f"{key}: {limit}", f"flavor {name} needs {need}", f"at least {need}"
+                )
     yield from _whole_stack(deployment, dict(flavors))
     yield from _deadlines(deployment)
     yield from _memory(deployment)
@@ -50,7 +52,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         limit_text = command.option("--timeout", "-t") if command.runs("overcloud", "deploy") else None
         if limit_text and limit_text.isdigit() and int(limit_text) < DEPLOY_MINUTES:
             yield SHORT_DEPLOY.at(
-                command.place, f"--timeout {limit_text}", "the unit is minutes", "--timeout 90 or more"
+                command.location, f"--timeout {limit_text}", "the unit is minutes", "--timeout 90 or more"
             )
 
 
@@ -77,11 +79,11 @@ def _flavors(deployment: Deployment) -> Iterator[tuple[str, dict[str, int]]]:
             yield command.words[-1], {key: size for key, size in sizes.items() if size is not None}
 
 
-def _quotas(deployment: Deployment) -> Iterator[tuple[Place, dict[str, int]]]:
+def _quotas(deployment: Deployment) -> Iterator[tuple[Location, dict[str, int]]]:
     for command in deployment.files.commands:
         if command.runs("openstack", "quota", "set"):
             limits = {key: _number(command.option(option)) for option, key in QUOTA_OPTIONS.items()}
-            yield command.place, {key: limit for key, limit in limits.items() if limit is not None}
+            yield command.location, {key: limit for key, limit in limits.items() if limit is not None}
     for template in deployment.files.templates:
         for name, resource in resources(template):
             kind = resource.get("type")
@@ -91,7 +93,7 @@ def _quotas(deployment: Deployment) -> Iterator[tuple[Place, dict[str, int]]]:
                     for theirs, ours in (("cores", "vcpus"), ("ram", "ram"), ("instances", "instances"))
                     if (node := resource.find("properties", theirs))
                 }
-                yield name.place, {key: limit for key, limit in limits.items() if limit is not None}
+                yield name.location, {key: limit for key, limit in limits.items() if limit is not None}
 
 
 def _whole_stack(deployment: Deployment, flavors: dict[str, dict[str, int]]) -> Iterator[Finding]:
@@ -105,13 +107,13 @@ def _whole_stack(deployment: Deployment, flavors: dict[str, dict[str, int]]) -> 
         ]
         if len(names) < 2:
             continue
-        for place, quota in _quotas(deployment):
+        for location, quota in _quotas(deployment):
             for key, limit in quota.items():
                 need = len(names) if key == "instances" else sum(flavors[name].get(key, 0) for name in names)
                 one = 1 if key == "instances" else max(flavors[name].get(key, 0) for name in names)
                 if one <= limit < need:
                     yield QUOTA_BELOW_STACK.at(
-                        place,
+                        location,
                         f"{key}: {limit}",
                         f"the {len(names)} instances of {template.path.name} need {need}",
                         f"at least {need}",
@@ -122,13 +124,13 @@ def _memory(deployment: Deployment) -> Iterator[Finding]:
     for use in deployment.flavor_uses:
         if use.ram_mb is not None and use.ram_mb < LEAST_GUEST_MB:
             yield TOO_LITTLE_MEMORY.at(
-                use.place, f"ram: {use.ram_mb}", "driver and toolkit need 2 GB to install", "ram: 8192 or more"
+                use.location, f"ram: {use.ram_mb}", "driver and toolkit need 2 GB to install", "ram: 8192 or more"
             )
     for _, name, value in deployment.role_parameters:
         kept = _number(value.text) if name.text == "NovaReservedHostMemory" else None
         if kept is not None and kept < LEAST_HOST_MB and deployment.gives_gpus:
             yield LITTLE_LEFT_FOR_HOST.at(
-                value.place,
+                value.location,
                 f"{name.text}: {kept}",
                 "instances with cards hold all of their memory pinned, the host's own services have the rest",
                 f"{name.text}: 4096",
@@ -150,7 +152,7 @@ def _deadlines(deployment: Deployment) -> Iterator[Finding]:
             seconds = _number(resolve(template, timeout))
             if seconds is not None and seconds < need:
                 yield SHORT_DEADLINE.at(
-                    timeout.place,
+                    timeout.location,
                     f"timeout: {seconds}",
                     f"{', '.join(parts)} may take {need} s together",
                     f"timeout: {max(3600, need)}",

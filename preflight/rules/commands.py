@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place, Replacement
+from preflight.deployment import Deployment
+from preflight.finding import Finding, Location, Replacement
+from preflight.heat import resources
 from preflight.shell_source import Command, Script
 
 LOST_BACKSLASH = rule("GP601")
@@ -49,9 +50,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         if not script.in_template:
             yield from _order(deployment, script.commands())
             yield from _files(deployment, script)
-            for place, match in script.search(MKDIR) if CLOUD_WORK.search(script.text) else ():
+            for location, match in script.search(MKDIR) if CLOUD_WORK.search(script.text) else ():
                 yield WORKING_DIRECTORY.at(
-                    place, match[0], "mkdir fails when the directory is there", f"mkdir -p {match['path']}"
+                    location, match[0], "mkdir fails when the directory is there", f"mkdir -p {match['path']}"
                 )
 
 
@@ -60,7 +61,7 @@ def _continuations(script: Script) -> Iterator[Finding]:
         following = script.lines[index + 1] if index + 1 < len(script.lines) else ""
         if re.search(r"[\w/.]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
             yield GLUED.at(
-                script.place(index, len(line)),
+                script.location(index, len(line)),
                 line,
                 f"the shell takes backslash and line end away: …{line[-9:-1]}{following[:9]}…",
                 f"{line[:-1].strip()} \\",
@@ -69,7 +70,7 @@ def _continuations(script: Script) -> Iterator[Finding]:
         if BLANK_AFTER_BACKSLASH.search(line) and not line.lstrip().startswith("#"):
             column = len(line.rstrip())
             yield SPACE_AFTER_BACKSLASH.at(
-                script.place(index, column),
+                script.location(index, column),
                 line,
                 "the backslash escapes the space, not the line's end",
                 "end the line with the backslash",
@@ -78,7 +79,7 @@ def _continuations(script: Script) -> Iterator[Finding]:
         if _continues_without_backslash(script.lines, index):
             column = len(line.rstrip()) or 1
             yield LOST_BACKSLASH.at(
-                script.place(index, column),
+                script.location(index, column),
                 line,
                 f"the next line starts with an option: {script.lines[index + 1].strip()}",
                 f"{line.strip()} \\",
@@ -100,16 +101,16 @@ def _continues_without_backslash(lines: tuple[str, ...], index: int) -> bool:
 
 
 def _make(script: Script) -> Iterator[Finding]:
-    for place, match in script.search(MAKE_JOBS):
+    for location, match in script.search(MAKE_JOBS):
         yield MAKE_WITHOUT_LIMIT.at(
-            place,
+            location,
             match[0],
             "grep -c counts 0 on every machine whose /proc/cpuinfo lacks that word",
             'make -j "$(nproc)"',
         )
-    for place, match in script.search(MAKE_WARNING):
+    for location, match in script.search(MAKE_WARNING):
         yield COMPILER_FLAG_FOR_MAKE.at(
-            place,
+            location,
             match["flag"],
             f"{match['flag']} is an option of the compiler",
             f"make … EXTRA_NVCCFLAGS={match['flag']}",
@@ -143,10 +144,10 @@ def _order(deployment: Deployment, commands: list[Command]) -> Iterator[Finding]
         before = [command for command in commands[: commands.index(quota)] if _makes(deployment, command, project)]
         if later and not before:
             yield USED_BEFORE_MADE.at(
-                quota.place,
+                quota.location,
                 quota.text,
-                f"project '{project}' is made later, in line {later[0].place.line}",
-                f"set the quota after line {later[0].place.line}",
+                f"project '{project}' is made later, in line {later[0].location.line}",
+                f"set the quota after line {later[0].location.line}",
             )
     yield from _unwaited(commands)
 
@@ -171,9 +172,9 @@ def _unwaited(commands: list[Command]) -> Iterator[Finding]:
         for later in commands[index + 1 :]:
             if later.runs("openstack", "stack", "create") or later.runs("openstack", "server", "create"):
                 yield NOT_WAITED_FOR.at(
-                    command.place,
+                    command.location,
                     command.text,
-                    f"the command returns at once; line {later.place.line} needs what it makes",
+                    f"the command returns at once; line {later.location.line} needs what it makes",
                     f"{command.text} --wait",
                 )
                 break
@@ -187,7 +188,7 @@ def _files(deployment: Deployment, script: Script) -> Iterator[Finding]:
             for value in command.options(option):
                 if RELATIVE_FILE.match(value) and command.runs("openstack") and _is_missing(roots, value):
                     yield FILE_NOT_THERE.at(
-                        _place_of(script, command, value),
+                        _location_of(script, command, value),
                         value,
                         "its directory is here, the file is not",
                         "add the file, or correct the name",
@@ -198,8 +199,8 @@ def _is_missing(roots: list[Path], value: str) -> bool:
     return any((root / value).parent.is_dir() and not (root / value).exists() for root in roots)
 
 
-def _place_of(script: Script, command: Command, value: str) -> Place:
-    for index in range(command.place.line - script.first_line, len(script.lines)):
+def _location_of(script: Script, command: Command, value: str) -> Location:
+    for index in range(command.location.line - script.first_line, len(script.lines)):
         if value in script.lines[index]:
-            return script.place(index, script.lines[index].index(value) + 1)
-    return command.place
+            return script.location(index, script.lines[index].index(value) + 1)
+    return command.location

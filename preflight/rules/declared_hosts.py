@@ -27,7 +27,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         product = entry.text("product_id")
         if product not in (None, "*") and declared.cards and (entry.text("vendor_id"), product) not in declared.cards:
             yield NOT_DECLARED.at(
-                entry.fields["product_id"].place,
+                entry.fields["product_id"].location,
                 f"{entry.text('vendor_id')}:{product}",
                 f"the cloud file declares {names}",
                 "the id of the declared card, or declare this one",
@@ -37,14 +37,14 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             entry.text("vendor_id") == vendor and entry.text("product_id") in (None, "*", product) for entry in gpus
         ):
             yield NOT_WHITELISTED.at(
-                node.place, f"{vendor}:{product}", "NovaPCIPassthrough has no entry for it", "add one"
+                node.location, f"{vendor}:{product}", "NovaPCIPassthrough has no entry for it", "add one"
             )
     most = declared.most_cards_per_host
     for use in deployment.flavor_uses:
         asked = sum(int(count) for _, count in use.aliases if count.isdigit())
         if most and asked > most:
             yield TOO_MANY_CARDS.at(
-                use.place, use.request, f"no declared host has more than {most}", f"ask for at most {most}"
+                use.location, use.request, f"no declared host has more than {most}", f"ask for at most {most}"
             )
     yield from _firmware(deployment)
 
@@ -53,10 +53,10 @@ def _firmware(deployment: Deployment) -> Iterator[Finding]:
     if deployment.declared is None or "uefi" not in deployment.declared.firmware:
         return
     for script in deployment.files.scripts:
-        for place, found in script.search(MKCONFIG):
+        for location, found in script.search(MKCONFIG):
             if not EFI.search(script.text):
                 yield UEFI_HOST.at(
-                    place,
+                    location,
                     found[0],
                     f"{found['target']} is not what a UEFI machine boots from",
                     "if [ -d /sys/firmware/efi ]: write what /etc/grub2-efi.cfg points to",

@@ -9,7 +9,7 @@ from pathlib import Path
 from preflight.catalogue import rule
 from preflight.client import TEMPLATES, DeployCommand, left_out_because, match
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place
+from preflight.finding import Finding, Location
 from preflight.yaml_source import Node
 
 IGNORED_FILE = rule("GP102")
@@ -42,7 +42,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         for name, _ in block.items() if block and environment.get("heat_template_version") is None else ():
             if REPLACED.fullmatch(name.text):
                 yield WRONG_SECTION.at(
-                    name.place,
+                    name.location,
                     name.text,
                     "`parameters:` reaches the top template only, and that one does not declare it",
                     "put it below `parameter_defaults:`",
@@ -61,7 +61,10 @@ def _ignored(deployment: Deployment) -> Iterator[Finding]:
             reason = f"only the files directly in {inside[0].name} are read"
         if reason and path not in given:
             yield IGNORED_FILE.at(
-                Place(path), path.name, f"--environment-directory passes it over: {reason}", _where(path.stem, inside)
+                Location(path),
+                path.name,
+                f"--environment-directory passes it over: {reason}",
+                _where(path.stem, inside),
             )
 
 
@@ -77,7 +80,10 @@ def _missing(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]
         ours = match(parent, folders) if parent and "$" not in name else None
         if ours is not None and ours.name not in ("stack", "home") and not (ours / last).is_dir():
             yield NO_SUCH_DIRECTORY.at(
-                deploy.command.place, name, f"{ours} has no directory {last}", "correct the path, or add the directory"
+                deploy.command.location,
+                name,
+                f"{ours} has no directory {last}",
+                "correct the path, or add the directory",
             )
     for name in deploy.environment_files:
         other = f"{name[:-5]}.yml" if name.endswith(".yaml") else f"{name[:-4]}.yaml"
@@ -85,7 +91,7 @@ def _missing(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]
             continue
         found = match(other, deployment.files.texts)
         if found is not None:
-            yield NAMED_OTHERWISE.at(deploy.command.place, name, f"there is {found.name} instead", f"-e {other}")
+            yield NAMED_OTHERWISE.at(deploy.command.location, name, f"there is {found.name} instead", f"-e {other}")
 
 
 def _not_deployed(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]:
@@ -100,10 +106,10 @@ def _not_deployed(deployment: Deployment, deploy: DeployCommand) -> Iterator[Fin
         found = next((node for node in environment.walk() if GPU_SETTINGS.search(node.text)), None)
         if found is not None:
             yield NOT_DEPLOYED.at(
-                found.place,
+                found.location,
                 found.text,
-                f"{deploy.command.place.path.name} reads other files of this directory, not this one",
-                f"add -e {path.name} to the command in line {deploy.command.place.line}",
+                f"{deploy.command.location.path.name} reads other files of this directory, not this one",
+                f"add -e {path.name} to the command in line {deploy.command.location.line}",
             )
 
 
@@ -117,9 +123,9 @@ def _overridden(deployment: Deployment, deploy: DeployCommand) -> Iterator[Findi
             before = first.get(name.text)
             if before is not None and _content(before[1]) != _content(value):
                 yield OVERRIDDEN.at(
-                    before[0].place,
+                    before[0].location,
                     name.text,
-                    f"{environment.path.name} is read later and sets it, too (line {name.place.line})",
+                    f"{environment.path.name} is read later and sets it, too (line {name.location.line})",
                     "set it in one file only, with everything in it",
                 )
             first[name.text] = (name, value)
@@ -138,7 +144,7 @@ def _roles(deployment: Deployment) -> Iterator[Finding]:
         if found is None or found["role"] in known or not _is_for_gpus(name, value):
             continue
         yield UNKNOWN_ROLE.at(
-            name.place,
+            name.location,
             name.text,
             f"the roles file has {', '.join(sorted(deployment.roles))}",
             f"name one of these roles, or add {found['role']} to the roles file",

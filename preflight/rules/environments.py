@@ -20,7 +20,7 @@ GPU_PARAMETERS = re.compile(
     r"Nova(?:PCI|Pci|Scheduler|Reserved|Compute|Libvirt|VGPU)|.*KernelArgs|.*ExtraConfig|.*Parameters"
 )
 OLD_PUPPET = rule("GP115")
-MENDED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
+FIXED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
 UNREADABLE = rule("GP101")
 DUPLICATE_KEY = rule("GP103")
 UNKNOWN_PARAMETER = rule("GP104")
@@ -42,7 +42,7 @@ RULES = (
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for bad in deployment.files.unreadable:
-        yield UNREADABLE.at(bad.place, "", bad.reason, "mend the syntax at this position")
+        yield UNREADABLE.at(bad.location, "", bad.reason, "mend the syntax at this position")
     yield from _duplicate_keys(deployment)
     yield from _parameters(deployment)
     yield from _hiera_keys(deployment)
@@ -59,9 +59,9 @@ def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
             for key, value in node.items():
                 if key.text in seen and key.text != "<<" and not _same(values[key.text], value):
                     yield DUPLICATE_KEY.at(
-                        key.place,
+                        key.location,
                         key.text,
-                        f"'{key.text}' stands in line {seen[key.text].place.line} already; only this one counts",
+                        f"'{key.text}' stands in line {seen[key.text].location.line} already; only this one counts",
                         "put both blocks together under one key",
                     )
                 seen[key.text] = key
@@ -100,7 +100,7 @@ def _unknown(name: Node) -> Iterator[Finding]:
     if nearest is None:
         return  # a parameter of the user's own or of a vendor's templates: not ours to judge
     yield UNKNOWN_PARAMETER.at(
-        name.place,
+        name.location,
         name.text,
         f"no TripleO release from {RELEASES[0].title()} to {RELEASES[-1].title()} declares '{name.text}'",
         f"did you mean {nearest}?",
@@ -114,7 +114,7 @@ def _from_other_release(release: str, name: Node, lifetimes: list[Lifetime]) -> 
     instead = next((text for known, text in successors.items() if release in known.split()), None)
     rule = OTHER_RELEASE if GPU_PARAMETERS.match(name.text) else OTHER_RELEASE_ELSEWHERE
     return rule.at(
-        name.place,
+        name.location,
         name.text,
         f"{release.title()} does not declare '{name.text}' (declared in: {spans})",
         instead or f"leave it out, or deploy a release that has it ({spans})",
@@ -129,12 +129,12 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
             near = difflib.get_close_matches(key.text, known, n=1, cutoff=0.9) if "pci" in key.text else []
             if near:
                 yield HIERA_OTHER_RELEASE.at(
-                    key.place, key.text, "no puppet-nova release reads this key", f"did you mean {near[0]}?"
+                    key.location, key.text, "no puppet-nova release reads this key", f"did you mean {near[0]}?"
                 )
             continue
         if deployment.release and not Lifetime(*entry["span"]).covers(deployment.release):
             yield HIERA_OTHER_RELEASE.at(
-                key.place,
+                key.location,
                 key.text,
                 f"puppet-nova of {deployment.release.title()} does not read '{key.text}' "
                 f"(read from {entry['span'][0].title()} to {entry['span'][1].title()})",
@@ -149,9 +149,9 @@ def _puppet(deployment: Deployment) -> Iterator[Finding]:
     if deployment.release != "ocata" or not deployment.deploys or not keys:
         return
     texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
-    if (several or keys[0].text == "nova::pci::aliases") and not any(MENDED_PUPPET.search(text) for text in texts):
+    if (several or keys[0].text == "nova::pci::aliases") and not any(FIXED_PUPPET.search(text) for text in texts):
         yield OLD_PUPPET.at(
-            keys[0].place,
+            keys[0].location,
             keys[0].text,
             "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
             "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
@@ -167,9 +167,9 @@ def _registry(deployment: Deployment) -> Iterator[Finding]:
         if target.startswith("/") or "{" in target or (value.path.parent / target).exists():
             continue
         if _is_inside(deployment, value) and not _is_rendered(value.path.parent / target):
-            found = "; a file of that name is at another place" if Path(target).name in names else ""
+            found = "; a file of that name is elsewhere" if Path(target).name in names else ""
             yield MISSING_TARGET.at(
-                value.place,
+                value.location,
                 target,
                 f"relative paths start at the environment file's own directory, {value.path.parent}{found}",
                 "correct the path, relative to this file",

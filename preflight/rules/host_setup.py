@@ -60,9 +60,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _update(script)
         yield from _host_names(deployment, script)
         if script.in_template and deployment.is_at_least("queens"):
-            for place, found in script.search(NOVA_CONF):
+            for location, found in script.search(NOVA_CONF):
                 yield NOT_THE_CONTAINERS.at(
-                    place,
+                    location,
                     found[0],
                     f"Nova of {str(deployment.release).title()} runs in containers with a configuration of their own",
                     "set it by a parameter, or by nova::config::nova_config in ExtraConfig",
@@ -70,7 +70,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _applied(deployment: Deployment) -> Iterator[Finding]:
-    """Only with the deploy command at hand can we tell that nothing is given to it."""
+    """Only if the deploy command is among the files is it known that nothing is given to it."""
     if deployment.release not in APPLIED_ON_REQUEST or len(deployment.deploys) != 1:
         return
     given = deployment.deploys[0].command.text + " ".join(key.text for key, _ in deployment.resource_registry)
@@ -80,7 +80,7 @@ def _applied(deployment: Deployment) -> Iterator[Finding]:
     for _, node in deployment.kernel_arguments:
         name = "host-config-pre-network" if deployment.release == "ocata" else "host-config-and-reboot"
         yield NOT_APPLIED.at(
-            node.place,
+            node.location,
             node.text,
             f"in {deployment.release.title()} only environments/{name}.yaml applies it",
             f"add -e /usr/share/openstack-tripleo-heat-templates/environments/{name}.yaml to the deploy command",
@@ -95,7 +95,7 @@ def _roles(deployment: Deployment) -> Iterator[Finding]:
     for entry in deployment.whitelist:
         if entry.is_gpu and entry.role not in set_for:
             yield OTHER_ROLE.at(
-                entry.node.place,
+                entry.node.location,
                 f"{entry.role}Parameters",
                 f"KernelArgs is set for {', '.join(sorted(map(str, set_for)))}",
                 f"set KernelArgs in {entry.role}Parameters, too",
@@ -112,7 +112,7 @@ def _bound(deployment: Deployment) -> Iterator[Finding]:
             bound = {pair[1] for pair in ids if pair[0] == NVIDIA_VENDOR_ID}
             if bound and not bound & cards:
                 yield OTHER_CARD_BOUND.at(
-                    node.place,
+                    node.location,
                     found[0],
                     f"whitelisted is {NVIDIA_VENDOR_ID}:{f', {NVIDIA_VENDOR_ID}:'.join(sorted(map(str, cards)))}",
                     f"vfio-pci.ids={NVIDIA_VENDOR_ID}:{min(map(str, cards))}",
@@ -120,15 +120,18 @@ def _bound(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _modules(script: Script) -> Iterator[Finding]:
-    for place, found in script.search(VIRQFD):
+    for location, found in script.search(VIRQFD):
         yield REMOVED_MODULE.at(
-            place, found[0], "vfio_virqfd is no module of its own from Linux 6.2 (RHEL 9.3) on", "leave vfio_virqfd out"
+            location,
+            found[0],
+            "vfio_virqfd is no module of its own from Linux 6.2 (RHEL 9.3) on",
+            "leave vfio_virqfd out",
         )
-    for place, found in script.search(DRACUT_VFIO):
+    for location, found in script.search(DRACUT_VFIO):
         if "vfio_iommu_type1" in found.string:
             continue
         yield VFIO_ALONE.at(
-            place,
+            location,
             found[0],
             "vfio-pci needs it when it takes the cards at boot",
             'add_drivers+=" vfio vfio_iommu_type1 vfio-pci "',
@@ -143,7 +146,7 @@ def _update(script: Script) -> Iterator[Finding]:
         found = UPDATE.search(line)
         if found and armed:
             yield LOST_BY_UPDATE.at(
-                script.place(index, found.start() + 1),
+                script.location(index, found.start() + 1),
                 found[0],
                 "a kernel that comes with the update has no entry with these arguments",
                 "update and reboot first, then grubby",
@@ -155,7 +158,7 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
     if not script.in_template or not BOOT_WORK.search(script.text):
         return
     names = _compute_host_names(deployment)
-    for place, found in script.search(HOST_NAME):
+    for location, found in script.search(HOST_NAME):
         word = (found["word"] or found["test"] or "").strip("\"'*^$.")
         if names and word and not any(word in name for name in names):
             rule, why = NO_SUCH_HOST_NAME, f"the computes will be called {', '.join(sorted(names))}"
@@ -163,7 +166,7 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
             rule = HOST_NAME_TEST
             why = f"roles and host names can be changed; a GPU host without '{word}' in its name is left out"
         yield rule.at(
-            place,
+            location,
             found[0],
             why,
             "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",

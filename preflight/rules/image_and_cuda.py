@@ -56,7 +56,7 @@ def _image(script: Script) -> Iterator[Finding]:
             continue
         if UNAME_IN_IMAGE.search(command.text):
             yield APPLIANCE_KERNEL.at(
-                command.place,
+                command.location,
                 "uname -r",
                 "the command runs under the kernel of libguestfs' appliance, not the image's",
                 "ask the image: kernel-devel-$(rpm -q --last kernel | head -1 | sed 's/^kernel-//; s/ .*//')",
@@ -65,9 +65,9 @@ def _image(script: Script) -> Iterator[Finding]:
         own = command.words.index("--update") if "--update" in command.words else -1
         installs = next((at for at, word in enumerate(command.words) if HEADERS.search(word)), None)
         if installs is not None and (later or own > installs):
-            place = later[0].place if later else command.place
+            location = later[0].location if later else command.location
             yield UPDATE_AFTER_HEADERS.at(
-                place,
+                location,
                 "--update",
                 "the update may install a newer kernel, which the headers do not fit",
                 "update first, then install kernel-devel and kernel-headers of the newest kernel in the image",
@@ -76,11 +76,11 @@ def _image(script: Script) -> Iterator[Finding]:
 
 def _cuda(deployment: Deployment, script: Script) -> Iterator[Finding]:
     pinned = next(iter(script.search(PINNED_PATH)), None)
-    for place, match in script.search(UNPINNED):
+    for location, match in script.search(UNPINNED):
         if pinned is not None and match["package"] in ("cuda", "cuda-toolkit"):
             version = pinned[1]["version"]
             yield UNPINNED_CUDA.at(
-                place,
+                location,
                 match[0],
                 f"today's CUDA is not {version}, and the script uses {pinned[1][0]}",
                 f"install {match['package']}-{version.replace('.', '-')}",
@@ -89,17 +89,17 @@ def _cuda(deployment: Deployment, script: Script) -> Iterator[Finding]:
             last = architectures()[architecture].last_driver_branch
             if last is not None and match["package"] != "cuda-toolkit":
                 yield DRIVER_TOO_NEW.at(
-                    place,
+                    location,
                     match[0],
                     f"the newest driver no longer supports {called(architecture, product_id)}; {last} is the "
                     "last branch that does",
                     f"pin the driver's branch, e.g. cuda-drivers-{last}, or the version that CUDA's release notes name",
                 )
-    for place, match in script.search(REPOSITORY):
+    for location, match in script.search(REPOSITORY):
         version = match["version"].replace("-", ".")
         if pinned is not None and version != pinned[1]["version"]:
             yield REPOSITORY_VERSION.at(
-                place,
+                location,
                 match[0],
                 f"the repository package is of {version}, the path of {pinned[1]['version']}",
                 f"take the repository package of {pinned[1]['version']}",
@@ -108,9 +108,9 @@ def _cuda(deployment: Deployment, script: Script) -> Iterator[Finding]:
         commands = script.commands()
         if commands and REBOOT.match(commands[-1].text):
             yield REBOOT_UNSIGNALLED.at(
-                commands[-1].place,
+                commands[-1].location,
                 commands[-1].text,
-                "what is to be checked or signalled after the reboot has no place to run",
+                "nothing checks or signals after the reboot",
                 "install a unit or a per-boot script that checks the driver and signals, before the reboot",
             )
 

@@ -50,13 +50,13 @@ def _texts(deployment: Deployment) -> str:
 
 def _missing(deployment: Deployment) -> Iterator[Finding]:
     environments = {environment.path for environment in deployment.files.environments}
-    gpus = [entry for entry in deployment.whitelist if entry.is_gpu and entry.node.place.path in environments]
+    gpus = [entry for entry in deployment.whitelist if entry.is_gpu and entry.node.location.path in environments]
     if any(IOMMU_PT.search(node.text) for _, node in deployment.kernel_arguments):
         return  # said of the argument itself
     whole = bool(deployment.aliases or deployment.first_boot_scripts or deployment.kernel_arguments)
     if gpus and whole and not IOMMU_ARGUMENT.search(_texts(deployment)) and not _calls_other_files(deployment):
         yield NO_ARGUMENT.at(
-            gpus[0].node.place,
+            gpus[0].node.location,
             f"{gpus[0].text('vendor_id')}:{gpus[0].text('product_id')}",
             f"neither KernelArgs nor a first-boot script sets {' or '.join(IOMMU_ARGUMENTS.values())}",
             f'set KernelArgs: "{recommended_arguments("intel")}" for the GPU role (before Queens: a first-boot script)',
@@ -73,12 +73,12 @@ def _calls_other_files(deployment: Deployment) -> bool:
 def _sed(script: Script) -> Iterator[Finding]:
     if VERIFIED.search(script.text):
         return
-    for place, match in script.search(GRUB_SED):
+    for location, match in script.search(GRUB_SED):
         substitution = SED_SUBSTITUTION.search(match["arguments"])
         if "iommu" not in match["arguments"] or substitution is None or STABLE_ANCHOR.search(substitution["old"]):
             continue
         yield SED_MAY_MISS.at(
-            place,
+            location,
             match[0],
             f"it changes only a line that matches {substitution['old']!r}, and nothing looks whether one did",
             'append inside GRUB_CMDLINE_LINUX="…" whatever the line holds, then '
@@ -87,17 +87,17 @@ def _sed(script: Script) -> Iterator[Finding]:
 
 
 def _boot_configuration(deployment: Deployment, script: Script) -> Iterator[Finding]:
-    for place, match in script.search(MKCONFIG):
+    for location, match in script.search(MKCONFIG):
         if not EFI.search(script.text):
             yield BIOS_ONLY.at(
-                place,
+                location,
                 match[0],
                 f"{match['target']} is read by BIOS machines only",
                 "if [ -d /sys/firmware/efi ]: write /boot/efi/EFI/<distribution>/grub.cfg (/etc/grub2-efi.cfg) instead",
             )
         if deployment.is_at_least("wallaby") and "bls" not in script.text and "grubby" not in script.text:
             yield BLS_IGNORES.at(
-                place,
+                location,
                 match[0],
                 "from RHEL 9.3 on entries in /boot/loader/entries keep their arguments",
                 "grubby --update-kernel=ALL --args=…, or grub2-mkconfig with --update-bls-cmdline",
@@ -109,7 +109,10 @@ def _values(deployment: Deployment) -> Iterator[Finding]:
         yield from _vendor(deployment, node)
         if IOMMU_PT.search(node.text) and not IOMMU_ARGUMENT.search(node.text) and deployment.cpu_vendors != {"amd"}:
             yield PT_WITHOUT_ON.at(
-                node.place, node.text, "iommu=pt only chooses a mode", f'KernelArgs: "{recommended_arguments("intel")}"'
+                node.location,
+                node.text,
+                "iommu=pt only chooses a mode",
+                f'KernelArgs: "{recommended_arguments("intel")}"',
             )
 
 
@@ -118,7 +121,7 @@ def _vendor(deployment: Deployment, node: Node) -> Iterator[Finding]:
     if deployment.cpu_vendors and vendors and not vendors & deployment.cpu_vendors:
         declared = ", ".join(sorted(deployment.cpu_vendors))
         yield WRONG_VENDOR.at(
-            node.place,
+            node.location,
             node.text,
             f"the computes' processors are declared as {declared}",
             " ".join(IOMMU_ARGUMENTS[vendor] for vendor in sorted(deployment.cpu_vendors)),

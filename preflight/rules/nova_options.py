@@ -34,12 +34,12 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     for _, name, value in deployment.role_parameters:
         if name.text == "NovaLibvirtNumPciePorts" and value.text == "0" and deployment.gives_gpus:
             yield NO_ROOT_PORTS.at(
-                value.place, f"{name.text}: 0", "libvirt then makes one port only", f"{name.text}: 16"
+                value.location, f"{name.text}: 0", "libvirt then makes one port only", f"{name.text}: 16"
             )
     for option in deployment.nova_options:
         if option.name == "libvirt/num_pcie_ports" and option.value == "0" and deployment.gives_gpus:
             yield NO_ROOT_PORTS.at(
-                option.place, "num_pcie_ports = 0", "libvirt then makes one port only", "num_pcie_ports = 16"
+                option.location, "num_pcie_ports = 0", "libvirt then makes one port only", "num_pcie_ports = 16"
             )
 
 
@@ -49,12 +49,16 @@ def _name(deployment: Deployment, option: Option) -> Iterator[Finding]:
         return
     if "newer" in entry:
         if deployment.release:
-            yield NEWER_OPTION.at(option.place, option.name, f"Nova has it from {entry['newer']} on", entry["instead"])
+            yield NEWER_OPTION.at(
+                option.location, option.name, f"Nova has it from {entry['newer']} on", entry["instead"]
+            )
     elif entry["span"] is None:
-        yield UNREAD_OPTION.at(option.place, option.name, "Nova reads no such option in this section", entry["instead"])
+        yield UNREAD_OPTION.at(
+            option.location, option.name, "Nova reads no such option in this section", entry["instead"]
+        )
     elif not Lifetime(*entry["span"]).covers(deployment.release):
         yield UNREAD_OPTION.at(
-            option.place,
+            option.location,
             option.name,
             f"Nova of {str(deployment.release).title()} does not read it yet",
             entry["instead"],
@@ -68,12 +72,12 @@ def _value(option: Option) -> Iterator[Finding]:
         value = json.loads(option.value)
     except ValueError as error:
         yield NOT_JSON.at(
-            option.place, option.value, f"not JSON: {error}", "keys and values in double quotes, no comma at the end"
+            option.location, option.value, f"not JSON: {error}", "keys and values in double quotes, no comma at the end"
         )
         return
     if isinstance(value, list) and option.name in ALIAS_OPTIONS:
         yield ALIAS_LIST.at(
-            option.place,
+            option.location,
             option.value,
             "alias may be given several times, each with one JSON object",
             "one `alias = {…}` line for each",
@@ -87,14 +91,14 @@ def _placement(options: list[Option]) -> Iterator[Finding]:
     for option in options:
         if option.name in SPEC_OPTIONS and '"devname"' in option.value and reported:
             yield DEVNAME_IN_PLACEMENT.at(
-                option.place,
+                option.location,
                 option.value,
                 "Placement tracks cards by address, a device name is refused",
                 "name vendor_id and product_id, or address",
             )
         if option.name == "filter_scheduler/pci_in_placement" and option.value.lower() in YES and not reported:
             yield HALF_PLACEMENT.at(
-                option.place,
+                option.location,
                 "pci_in_placement = true",
                 "no nova-compute reports its cards there; the scheduler, API and conductor need the option, too",
                 "first [pci] report_in_placement = true on every compute, then this one in API, scheduler and "

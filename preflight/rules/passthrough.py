@@ -1,4 +1,4 @@
-"""Whitelist, alias and flavor: do they speak of the same cards, on every host that must know them?"""
+"""Whitelist, alias and flavor: are the ids right, and do they mean the same cards?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from preflight.catalogue import rule
 from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
-from preflight.finding import Finding, Place, Replacement
+from preflight.finding import Finding, Location, Replacement
 from preflight.yaml_source import Node
 from probes.references import NVIDIA_VENDOR_ID
 from probes.references.products import gpu_ids, is_listed_completely, nvidia_products
@@ -15,10 +15,6 @@ from probes.references.products import gpu_ids, is_listed_completely, nvidia_pro
 UNQUOTED_ID = rule("GP201")
 MALFORMED_ID = rule("GP202")
 UNKNOWN_PRODUCT = rule("GP203")
-ALIAS_NOT_ON_COMPUTES = rule("GP204")
-ALIAS_NOT_ON_API = rule("GP205")
-ALIAS_WITHOUT_WHITELIST = rule("GP206")
-WHITELIST_WITHOUT_ALIAS = rule("GP207")
 FLAVOR_ALIAS_UNKNOWN = rule("GP208")
 WRONG_DEVICE_TYPE = rule("GP209")
 ALIAS_NAME_SPACES = rule("GP210")
@@ -31,10 +27,6 @@ RULES = (
     UNQUOTED_ID,
     MALFORMED_ID,
     UNKNOWN_PRODUCT,
-    ALIAS_NOT_ON_COMPUTES,
-    ALIAS_NOT_ON_API,
-    ALIAS_WITHOUT_WHITELIST,
-    WHITELIST_WITHOUT_ALIAS,
     FLAVOR_ALIAS_UNKNOWN,
     WRONG_DEVICE_TYPE,
     ALIAS_NAME_SPACES,
@@ -47,7 +39,6 @@ RULES = (
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
 NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
 """Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
-CONTROL_ROLES = re.compile(r"controller|control", re.I)
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -55,8 +46,6 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     for entry in [*deployment.whitelist, *deployment.aliases]:
         yield from _ids(entry)
     yield from _alias_fields(deployment)
-    yield from _alias_scope(deployment)
-    yield from _alias_and_whitelist(deployment)
     yield from _twins(deployment)
     yield from _flavors(deployment)
 
@@ -78,7 +67,7 @@ def _ids(entry: PciEntry) -> Iterator[Finding]:
     if entry.is_gpu and "devname" in entry.fields:
         node = entry.fields["devname"]
         yield DEVNAME_FOR_GPU.at(
-            node.place,
+            node.location,
             node.text,
             "a GPU is not a network device",
             "name vendor_id and product_id, or address",
@@ -87,7 +76,7 @@ def _ids(entry: PciEntry) -> Iterator[Finding]:
 
 def _unquoted(node: Node, field: str) -> Finding:
     return UNQUOTED_ID.at(
-        node.place,
+        node.location,
         f"{field}: {node.text}",
         f"without quotes {_reader(node)} {node.text} as a number, and nova.conf gets another value",
         f'{field}: "{node.text}"',
@@ -104,13 +93,13 @@ def _reader(node: Node) -> str:
 
 
 def _malformed(node: Node, field: str) -> Finding:
-    mended = node.text.strip().lower().removeprefix("0x")
+    fixed = node.text.strip().lower().removeprefix("0x")
     return MALFORMED_ID.at(
-        node.place,
+        node.location,
         f"{field}: {node.text}",
         "Nova compares ids as text with what the kernel reports: four lower-case hexadecimal digits",
-        f'{field}: "{mended}"' if PCI_ID.match(mended) else "the id that `lspci -nn` prints in brackets",
-        Replacement(node.written, f'"{mended}"') if PCI_ID.match(mended) and node.origin is None else None,
+        f'{field}: "{fixed}"' if PCI_ID.match(fixed) else "the id that `lspci -nn` prints in brackets",
+        Replacement(node.written, f'"{fixed}"') if PCI_ID.match(fixed) and node.origin is None else None,
     )
 
 
@@ -120,7 +109,7 @@ def _unknown_product(node: Node) -> Iterator[Finding]:
     near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, node.text, strict=True)) == 1]
     names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in near[:3])
     yield UNKNOWN_PRODUCT.at(
-        node.place,
+        node.location,
         node.text,
         f"no product of NVIDIA has the id {NVIDIA_VENDOR_ID}:{node.text}",
         f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
@@ -131,13 +120,13 @@ def _alias_fields(deployment: Deployment) -> Iterator[Finding]:
     for alias in deployment.aliases:
         name = alias.fields.get("name")
         if name is None or not name.text:
-            yield ALIAS_INCOMPLETE.at(alias.node.place, "", "an alias needs a name", "name: a1")
+            yield ALIAS_INCOMPLETE.at(alias.node.location, "", "an alias needs a name", "name: a1")
         elif name.text != name.text.strip() or re.search(r"\s", name.text):
-            mended = re.sub(r"\s+", "-", name.text.strip())
-            yield ALIAS_NAME_SPACES.at(name.place, name.text, "flavors cannot name it", f"name: {mended}")
+            fixed = re.sub(r"\s+", "-", name.text.strip())
+            yield ALIAS_NAME_SPACES.at(name.location, name.text, "flavors cannot name it", f"name: {fixed}")
         if not {"vendor_id", "product_id"} & alias.fields.keys() and "resource_class" not in alias.fields:
             yield ALIAS_INCOMPLETE.at(
-                alias.node.place,
+                alias.node.location,
                 alias.text("name") or "",
                 "vendor_id and product_id are missing",
                 "name both ids, quoted",
@@ -155,7 +144,7 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
     node = alias.fields.get("device_type") or alias.node
     how = "is" if gpu.device_type == "type-PF" else "is not"
     yield WRONG_DEVICE_TYPE.at(
-        node.place,
+        node.location,
         f"device_type: {written}"
         if "device_type" in alias.fields
         else f"alias {alias.text('name')} without device_type",
@@ -167,98 +156,6 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
     )
 
 
-def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
-    gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
-    yield from _alias_roles(deployment, gpu_aliases)
-    everywhere = {alias.text("name") for alias in gpu_aliases if alias.role is None}
-    control = _names(alias for alias in gpu_aliases if alias.role and CONTROL_ROLES.search(alias.role))
-    # nova::api is a class of the API's host: its key has no effect on a compute
-    computes = _names(
-        alias
-        for alias in gpu_aliases
-        if alias.role and not CONTROL_ROLES.search(alias.role) and alias.hiera_key == "nova::pci::aliases"
-    )
-    shared = _names(alias for alias in gpu_aliases if alias.role is None and alias.hiera_key == "nova::pci::aliases")
-    for alias in gpu_aliases:
-        name = alias.text("name")
-        if name in control and name not in computes | shared and alias.role:
-            yield ALIAS_NOT_ON_COMPUTES.at(
-                alias.node.place,
-                f"name: {name}",
-                "each nova-compute needs the alias too, for every move operation",
-                "set nova::pci::aliases for the compute role as well (ComputeExtraConfig), or for all in ExtraConfig",
-            )
-        elif name in computes and name not in control | everywhere:
-            yield ALIAS_NOT_ON_API.at(
-                alias.node.place,
-                f"name: {name}",
-                "nova-api reads the flavor's alias",
-                "set nova::pci::aliases for the controllers as well (ControllerExtraConfig)",
-            )
-
-
-def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:
-    """Where aliases are set role by role, each role with cards of its own needs them."""
-    set_for = {alias.role for alias in gpu_aliases if alias.hiera_key == "nova::pci::aliases"}
-    computes = {role for role in set_for if role and not CONTROL_ROLES.search(role)}
-    if None in set_for or not computes:
-        return
-    for entry in deployment.whitelist:
-        if entry.is_gpu and entry.role and entry.role not in set_for:
-            yield ALIAS_NOT_ON_COMPUTES.at(
-                entry.node.place,
-                f"{entry.role}Parameters",
-                f"the alias is set for {', '.join(sorted(computes))}, not for {entry.role}",
-                f"set nova::pci::aliases in {entry.role}ExtraConfig, too",
-            )
-
-
-def _names(aliases: Iterator[PciEntry] | list[PciEntry]) -> set[str | None]:
-    return {alias.text("name") for alias in aliases}
-
-
-def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
-    if not deployment.whitelist and not deployment.deploys:
-        return  # half of the setup: the whitelist may stand elsewhere
-    allowed = [entry for entry in deployment.whitelist if entry.is_gpu or "vendor_id" not in entry.fields]
-    gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu]
-    for alias in gpu_aliases:
-        if not any(_allows(entry, alias) for entry in allowed):
-            yield ALIAS_WITHOUT_WHITELIST.at(
-                alias.node.place,
-                f"{alias.text('name')}: {alias.text('vendor_id')}:{alias.text('product_id')}",
-                "no entry of NovaPCIPassthrough allows this device"
-                + (f"; whitelisted is {', '.join(_id(entry) for entry in allowed)}" if allowed else ""),
-                "give NovaPCIPassthrough and the alias the same vendor_id and product_id",
-            )
-    whitelisted = [entry for entry in deployment.whitelist if entry.is_gpu]
-    whole = bool(deployment.deploys or deployment.flavor_uses)
-    if whitelisted and whole and not deployment.aliases and not _uses_placement(deployment):
-        entry = whitelisted[0]
-        yield WHITELIST_WITHOUT_ALIAS.at(
-            entry.node.place,
-            _id(entry),
-            "no environment file sets an alias",
-            "set nova::pci::aliases for controllers and computes",
-        )
-
-
-def _uses_placement(deployment: Deployment) -> bool:
-    return any("resource_class" in entry.fields for entry in deployment.whitelist)
-
-
-def _allows(entry: PciEntry, alias: PciEntry) -> bool:
-    return all(
-        entry.text(field) in (None, "*", alias.text(field)) or field not in entry.fields
-        for field in ("vendor_id", "product_id")
-        if field in alias.fields
-    )
-
-
-def _id(entry: PciEntry) -> str:
-    return f"{entry.text('vendor_id')}:{entry.text('product_id') or '*'}"
-
-
 def _twins(deployment: Deployment) -> Iterator[Finding]:
     used = {name for use in deployment.flavor_uses for name, _ in use.aliases}
     first: dict[tuple[str | None, str | None, tuple[tuple[str, str], ...]], PciEntry] = {}
@@ -268,7 +165,7 @@ def _twins(deployment: Deployment) -> Iterator[Finding]:
         idle = [name for name in (twin.text("name"), alias.text("name")) if name not in used]
         if twin is not alias and twin.text("name") != alias.text("name") and idle and deployment.flavor_uses:
             yield TWIN_ALIASES.at(
-                alias.node.place,
+                alias.node.location,
                 f"name: {alias.text('name')}",
                 f"'{alias.text('name')}' and '{twin.text('name')}' pick from the same cards; no flavor uses "
                 f"{', '.join(map(str, idle))}",
@@ -281,10 +178,10 @@ def _flavors(deployment: Deployment) -> Iterator[Finding]:
     for use in deployment.flavor_uses:
         for name, count in use.aliases:
             if not count.isdigit() or int(count) == 0 or not name:
-                yield MALFORMED_REQUEST.at(use.place, use.request, "the form is ALIAS:COUNT", f"{name or 'a1'}:1")
+                yield MALFORMED_REQUEST.at(use.location, use.request, "the form is ALIAS:COUNT", f"{name or 'a1'}:1")
             elif defined and name not in defined:
                 yield FLAVOR_ALIAS_UNKNOWN.at(
-                    use.place,
+                    use.location,
                     use.request,
                     f"the environment files define {', '.join(sorted(map(str, defined)))}",
                     f"name one of these, or define {name} for controllers and computes",
@@ -292,9 +189,9 @@ def _flavors(deployment: Deployment) -> Iterator[Finding]:
     gpu_aliases = [alias for alias in deployment.aliases if alias.is_gpu and alias.hiera_key in ALIAS_HIERA_KEYS]
     makes_flavors = [command for command in deployment.files.commands if command.runs("openstack", "flavor", "create")]
     if gpu_aliases and not deployment.flavor_uses and makes_flavors:
-        place: Place = makes_flavors[0].place
+        location: Location = makes_flavors[0].location
         yield NO_GPU_FLAVOR.at(
-            place,
+            location,
             makes_flavors[0].text,
             "no flavor has the extra spec pci_passthrough:alias",
             f'add --property "pci_passthrough:alias"="{gpu_aliases[0].text("name")}:1"',

@@ -57,7 +57,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _managed(deployment, entry)
         if {"devname", "address"} <= entry.fields.keys():
             yield EXCLUSIVE.at(
-                entry.fields["address"].place,
+                entry.fields["address"].location,
                 entry.text("address") or "",
                 "Nova takes one of the two",
                 "leave devname out",
@@ -67,7 +67,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _values(deployment, alias)
         if alias.is_list_in_text:
             yield LIST_IN_ONE.at(
-                alias.node.place,
+                alias.node.location,
                 alias.node.text,
                 "each alias is a JSON text of its own",
                 "a YAML list with one mapping for each alias",
@@ -80,7 +80,7 @@ def _fields(entry: PciEntry, known: set[str], what: str) -> Iterator[Finding]:
         if key not in known:
             near = nearest(key, known) or next((name for name in sorted(known) if name.startswith(f"{key}_")), None)
             yield UNKNOWN_FIELD.at(
-                node.place,
+                node.location,
                 f"{key}: {node.text}",
                 f"a {what} has no field '{key}'",
                 f"did you mean {near}?" if near else f"leave it out; fields are {', '.join(sorted(known))}",
@@ -99,7 +99,7 @@ def _values(deployment: Deployment, alias: PciEntry) -> Iterator[Finding]:
             "type-PCI",
         )
         yield WRONG_VALUE.at(
-            alias.fields["device_type"].place,
+            alias.fields["device_type"].location,
             f"device_type: {kind}",
             f"it is one of {', '.join(sorted(DEVICE_TYPES))}",
             f"device_type: {near}",
@@ -108,13 +108,13 @@ def _values(deployment: Deployment, alias: PciEntry) -> Iterator[Finding]:
     if policy is None:
         return
     since = NUMA_POLICIES.get(policy)
-    place = alias.fields["numa_policy"].place
+    location = alias.fields["numa_policy"].location
     if since is None:
         yield WRONG_VALUE.at(
-            place, f"numa_policy: {policy}", f"it is one of {', '.join(NUMA_POLICIES)}", "numa_policy: preferred"
+            location, f"numa_policy: {policy}", f"it is one of {', '.join(NUMA_POLICIES)}", "numa_policy: preferred"
         )
     elif deployment.release and RELEASES.index(deployment.release) < RELEASES.index(since):
-        yield WRONG_VALUE.at(place, f"numa_policy: {policy}", f"Nova has it from {since.title()} on", "leave it out")
+        yield WRONG_VALUE.at(location, f"numa_policy: {policy}", f"Nova has it from {since.title()} on", "leave it out")
 
 
 def _managed(deployment: Deployment, entry: PciEntry) -> Iterator[Finding]:
@@ -126,7 +126,7 @@ def _managed(deployment: Deployment, entry: PciEntry) -> Iterator[Finding]:
     ]
     if not any(BOUND_TO_VFIO.search(text) for text in texts):
         yield UNMANAGED.at(
-            entry.fields["managed"].place,
+            entry.fields["managed"].location,
             f"managed: {managed}",
             "libvirt then leaves the driver alone, and no kernel argument or script binds the card to vfio-pci",
             'managed: "yes", or bind the card at boot (vfio-pci.ids=…)',
@@ -139,7 +139,7 @@ def _overlaps(deployment: Deployment) -> Iterator[Finding]:
     for one, other in itertools.product(wide, gpus):
         if one.text("name") != other.text("name") and _same_scope(one, other) and _is_wider(one, other):
             yield OVERLAPPING.at(
-                one.node.place,
+                one.node.location,
                 f"name: {one.text('name')}",
                 f"it names fewer ids than '{other.text('name')}' and matches all of that one's cards",
                 "name vendor_id and product_id in both, or set the other's cards apart by device_type",

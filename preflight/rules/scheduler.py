@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place, Replacement
+from preflight.finding import Finding, Location, Replacement
 from preflight.releases import Lifetime, load_data
 from preflight.spelling import nearest
 from preflight.yaml_source import Node
@@ -27,7 +27,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if deployment.gives_gpus and not deployment.filters and _is_whole_deployment(deployment):
         entry = (deployment.whitelist or deployment.aliases)[0]
         yield FILTERS_UNSET.at(
-            entry.node.place,
+            entry.node.location,
             "",
             "neither NovaSchedulerDefaultFilters nor NovaSchedulerEnabledFilters is set",
             "set the list of your release with PciPassthroughFilter in it",
@@ -39,7 +39,7 @@ def _is_whole_deployment(deployment: Deployment) -> bool:
     """Whether we were given both halves: a lone snippet is not blamed for what stands elsewhere."""
     environments = {environment.path for environment in deployment.files.environments}
     return all(
-        any(entry.node.place.path in environments for entry in entries)
+        any(entry.node.location.path in environments for entry in entries)
         for entries in (deployment.whitelist, deployment.aliases)
     )
 
@@ -52,7 +52,7 @@ def _names(value: Node) -> list[tuple[Node, str]]:
 
 def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterator[Finding]:
     if value.is_scalar and " " in value.text.strip() and "," not in value.text:
-        yield FILTERS_NOT_A_LIST.at(value.place, value.text, "spaces do not part filters", "write a YAML list")
+        yield FILTERS_NOT_A_LIST.at(value.location, value.text, "spaces do not part filters", "write a YAML list")
         return
     named = [(node, name.rsplit(".", 1)[-1]) for node, name in _names(value)]
     if not named:
@@ -62,7 +62,7 @@ def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterat
         yield from _one_filter(deployment, known, node, name)
     if deployment.gives_gpus and "PciPassthroughFilter" not in {name for _, name in named}:
         yield NO_PCI_FILTER.at(
-            parameter.place,
+            parameter.location,
             parameter.text,
             "only this filter keeps GPU instances from hosts without a free card",
             "add PciPassthroughFilter to the list",
@@ -74,12 +74,12 @@ def _one_filter(deployment: Deployment, known: dict[str, Lifetime], node: Node, 
         near = nearest(name, known)
         if near:  # otherwise a filter of the user's own
             yield FILTER_UNKNOWN.at(
-                node.place, name, "Nova has no such filter", f"did you mean {near}?", Replacement(name, near)
+                node.location, name, "Nova has no such filter", f"did you mean {near}?", Replacement(name, near)
             )
     elif not known[name].covers(deployment.release) and deployment.release != "newton":
         span = known[name]
         yield FILTER_GONE.at(
-            node.place,
+            node.location,
             name,
             f"Nova had it from {span.first.title()} to {span.last.title()}",
             "leave it out; Placement does its work since then",
@@ -90,25 +90,25 @@ def _extra_specs(deployment: Deployment) -> Iterator[Finding]:
     filters = {name for _, value in deployment.filters for _, name in _names(value)}
     if not {"AggregateInstanceExtraSpecsFilter", "ComputeCapabilitiesFilter"} <= filters:
         return
-    for place, key in _unscoped_keys(deployment):
+    for location, key in _unscoped_keys(deployment):
         yield UNSCOPED_EXTRA_SPEC.at(
-            place,
+            location,
             key,
             "both AggregateInstanceExtraSpecsFilter and ComputeCapabilitiesFilter read keys without scope",
             f"aggregate_instance_extra_specs:{key}",
         )
 
 
-def _unscoped_keys(deployment: Deployment) -> Iterator[tuple[Place, str]]:
+def _unscoped_keys(deployment: Deployment) -> Iterator[tuple[Location, str]]:
     for template in deployment.files.templates:
         for node in template.walk():
             specs = node.get("extra_specs")
             for key, _ in specs.items() if specs else ():
                 if ":" not in key.text and key.text not in ("get_param", "hide_hypervisor_id"):
-                    yield key.place, key.text
+                    yield key.location, key.text
     for command in deployment.files.commands:
         if command.runs("openstack", "flavor", "set") or command.runs("openstack", "flavor", "create"):
             for setting in command.options("--property"):
                 spec = setting.partition("=")[0].strip("\"'")
                 if ":" not in spec and spec != "hide_hypervisor_id":
-                    yield command.place, spec
+                    yield command.location, spec

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from preflight.catalogue import rule
 from preflight.client import match
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place
+from preflight.finding import Finding, Location
 from preflight.shell_source import Script
 
 TWO_PLACES = rule("GP609")
@@ -38,13 +38,13 @@ V2_URL = re.compile(r"^\s*export\s+OS_AUTH_URL=(?P<url>\S+/v2\.0/?)[\"']?\s*$", 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for script in deployment.files.scripts:
-        yield from _two_places(script)
+        yield from _two_paths(script)
         yield from _upload(script)
         yield from _sed(deployment, script)
-        for place, found in script.search(ALWAYS_0):
+        for location, found in script.search(ALWAYS_0):
             tool = found["tool"] or found["smi"]
             yield EXIT_CODE_LIES.at(
-                place,
+                location,
                 found[0],
                 f"{tool} answers 0 whatever it found",
                 "read its output: 'GPU n: OK' of each card, every field of nvidia-smi -q",
@@ -52,17 +52,17 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         for command in script.commands():
             if command.words[:2] == ("time", "exec"):
                 yield TIME_EXEC.at(
-                    command.place, "time exec", "nothing is left to print the time", "time openstack …, without exec"
+                    command.location, "time exec", "nothing is left to print the time", "time openstack …, without exec"
                 )
     yield from _rc_files(deployment)
 
 
-def _two_places(script: Script) -> Iterator[Finding]:
+def _two_paths(script: Script) -> Iterator[Finding]:
     if script.in_template or CHANGES_DIRECTORY.search(script.text):
         return
     first: dict[str, int] = {}
-    for place, found in script.search(AT_HOME):
-        first.setdefault(found["path"].split("/")[0], place.line)
+    for location, found in script.search(AT_HOME):
+        first.setdefault(found["path"].split("/")[0], location.line)
     for index, line in enumerate(script.lines):
         words = [] if line.lstrip().startswith("#") else line.split()
         for word in words[1:]:
@@ -71,10 +71,10 @@ def _two_places(script: Script) -> Iterator[Finding]:
             if head in first and is_path and re.fullmatch(r"[\w.-]+(?:/[\w.-]+)*", word):
                 column = line.index(word) + 1
                 yield TWO_PLACES.at(
-                    script.place(index, column),
+                    script.location(index, column),
                     word,
                     f"line {first[head]} has it as ~/{head}",
-                    f"~/{word} in both places",
+                    f"~/{word} in both locations",
                 )
                 first.pop(head)
 
@@ -87,18 +87,18 @@ def _upload(script: Script) -> Iterator[Finding]:
     if not made or any("||" in command.text or "&&" in command.text for command in made):
         return
     for command in script.commands():
-        if command.runs("openstack", "image", "create") and command.place.line > made[0].place.line:
+        if command.runs("openstack", "image", "create") and command.location.line > made[0].location.line:
             yield UPLOADED_ANYWAY.at(
-                command.place,
+                command.location,
                 command.text,
-                f"nothing looks whether line {made[-1].place.line} worked",
+                f"nothing looks whether line {made[-1].location.line} worked",
                 "`set -e` at the script's top",
             )
             return
 
 
 def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
-    for place, found in script.search(SED_FILE):
+    for location, found in script.search(SED_FILE):
         path = match(found["file"], deployment.files.texts)
         if path is None or path == script.path:
             continue
@@ -109,7 +109,7 @@ def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
                 continue
             if not any(pattern.search(line) for line in text.splitlines()):
                 yield SED_MATCHES_NOTHING.at(
-                    Place(place.path, place.line, place.column),
+                    Location(location.path, location.line, location.column),
                     change[0],
                     f"no line of {path.name} matches {change['old']!r}",
                     f"compare with {path.name}, and look with grep -q whether the change is there",
@@ -117,7 +117,7 @@ def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
 
 
 def _python_pattern(text: str, *, extended: bool) -> re.Pattern[str] | None:
-    """A sed expression as Python's; None where the two differ too much."""
+    """A sed expression as Python's; None if the two differ too much."""
     if "[[:" in text or "\\<" in text or "\\>" in text:
         return None
     if not extended:  # in basic expressions the plain characters are the escaped ones
@@ -132,10 +132,10 @@ def _rc_files(deployment: Deployment) -> Iterator[Finding]:
     for path in deployment.files.rc_files:
         text = deployment.files.texts[path]
         for found in V2_URL.finditer(text):
-            place = Place(path, text.count("\n", 0, found.start("url")) + 1)
+            location = Location(path, text.count("\n", 0, found.start("url")) + 1)
             if deployment.release is None or deployment.is_at_least("queens"):
                 yield KEYSTONE_V2.at(
-                    place,
+                    location,
                     found["url"],
                     "Keystone answers only below /v3",
                     "the URL with /v3, OS_IDENTITY_API_VERSION=3, OS_USER_DOMAIN_NAME and OS_PROJECT_DOMAIN_NAME",
@@ -145,7 +145,7 @@ def _rc_files(deployment: Deployment) -> Iterator[Finding]:
         if version3 and has_password and not re.search(r"OS_\w*DOMAIN\w*=", text):
             line = text.count("\n", 0, version3.start()) + 1
             yield NO_DOMAIN.at(
-                Place(path, line),
+                Location(path, line),
                 version3[0],
                 "version 3 finds users and projects in a domain",
                 "export OS_USER_DOMAIN_NAME=Default and OS_PROJECT_DOMAIN_NAME=Default",

@@ -62,10 +62,10 @@ def _made_later(commands: list[Command]) -> Iterator[Finding]:
                 later = next((other for other in commands[index + 1 :] if _makes(other, use.kind, name)), None)
                 if later is not None and not before:
                     yield MADE_LATER.at(
-                        command.place,
+                        command.location,
                         command.text,
-                        f"the {use.kind} '{name}' is made later, in line {later.place.line}",
-                        f"run it after line {later.place.line}",
+                        f"the {use.kind} '{name}' is made later, in line {later.location.line}",
+                        f"run it after line {later.location.line}",
                     )
 
 
@@ -83,10 +83,10 @@ def _customized_late(commands: list[Command]) -> Iterator[Finding]:
                 first = uploaded.get(file.rsplit("/", 1)[-1])
                 if first is not None:
                     yield CUSTOMIZED_LATE.at(
-                        command.place,
+                        command.location,
                         file,
-                        f"line {first.place.line} has uploaded it already",
-                        f"run it before line {first.place.line}",
+                        f"line {first.location.line} has uploaded it already",
+                        f"run it before line {first.location.line}",
                     )
 
 
@@ -97,8 +97,8 @@ def _not_deployed_yet(commands: list[Command]) -> Iterator[Finding]:
     for command in commands[: commands.index(deploy)]:
         if command.words[:1] in (("source",), (".",)) and command.words[-1].endswith("overcloudrc"):
             yield NOT_DEPLOYED_YET.at(
-                command.place,
+                command.location,
                 command.text,
-                f"the deploy in line {deploy.place.line} writes it",
+                f"the deploy in line {deploy.location.line} writes it",
                 "source ~/stackrc here, overcloudrc after the deploy",
             )

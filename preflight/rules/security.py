@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, resources
-from preflight.finding import Finding, Place
-from preflight.rules.heat_templates import is_of_a_tenant
+from preflight.deployment import Deployment
+from preflight.finding import Finding, Location
+from preflight.heat import is_of_a_tenant, resources
 from preflight.shell_source import Script
 
 PASSWORD_DEFAULT = rule("GP901")
@@ -57,7 +57,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     for _, node in deployment.kernel_arguments:
         if UNSAFE.search(node.text):
             yield UNSAFE_INTERRUPTS.at(
-                node.place, node.text, "interrupts are not remapped for guests", "use hosts with interrupt remapping"
+                node.location, node.text, "interrupts are not remapped for guests", "use hosts with interrupt remapping"
             )
 
 
@@ -70,46 +70,52 @@ def _parameters(deployment: Deployment) -> Iterator[Finding]:
             default, hidden = definition.get("default"), definition.get("hidden")
             if default is not None and default.text:
                 yield PASSWORD_DEFAULT.at(
-                    default.place,
+                    default.location,
                     f"{name.text}: default",
                     "whoever reads this file can log in",
                     "give no default; pass it by --parameter-file that is not committed",
                 )
             if hidden is None or hidden.text.lower() not in ("true", "yes", "on"):
-                yield PASSWORD_SHOWN.at(name.place, name.text, "Heat shows what is not hidden", "hidden: true")
+                yield PASSWORD_SHOWN.at(name.location, name.text, "Heat shows what is not hidden", "hidden: true")
 
 
 def _script(script: Script) -> Iterator[Finding]:
-    for place, match in script.search(COMMAND_LINE_PASSWORD):
-        if match["option"].startswith("OS_PASSWORD") and "sed" not in script.lines[place.line - script.first_line]:
+    for location, match in script.search(COMMAND_LINE_PASSWORD):
+        if match["option"].startswith("OS_PASSWORD") and "sed" not in script.lines[location.line - script.first_line]:
             continue
         # the value itself is left out of the report on purpose
         yield CREDENTIALS_ON_COMMAND_LINE.at(
-            place,
+            location,
             match["option"],
             "everybody on that machine can read the process list",
             "read it from a file of mode 0600 (--root-password file:…, an activation key, an rc file)",
         )
-    for place, match in script.search(PIPED_PASSWORD):
+    for location, match in script.search(PIPED_PASSWORD):
         yield PASSWORD_IN_FILE.at(
-            place,
+            location,
             f"echo … | {match[0].rsplit('|', 1)[-1].strip()}",
             "whoever reads the script can log in",
             "a key pair, or chpasswd -e with a hash that is passed as a parameter",
         )
-    for place, match in script.search(UNSAFE):
+    for location, match in script.search(UNSAFE):
         yield UNSAFE_INTERRUPTS.at(
-            place, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping"
+            location, match[0], "interrupts are not remapped for guests", "use hosts with interrupt remapping"
         )
     for command in script.commands():
         if command.runs("openstack", "image", "create") and "--public" in command.words:
             yield PUBLIC_IMAGE.at(
-                command.place, "--public", "the image is every project's", "--shared, and `openstack image add project`"
+                command.location,
+                "--public",
+                "the image is every project's",
+                "--shared, and `openstack image add project`",
             )
         gpu = any("pci_passthrough" in setting for setting in command.options("--property"))
         if command.runs("openstack", "flavor", "create") and gpu and "--private" not in command.words:
             yield PUBLIC_FLAVOR.at(
-                command.place, command.text, "flavors are public unless said otherwise", "--private --project PROJECT"
+                command.location,
+                command.text,
+                "flavors are public unless said otherwise",
+                "--private --project PROJECT",
             )
 
 
@@ -124,7 +130,7 @@ def _public_flavors(deployment: Deployment) -> Iterator[Finding]:
             public = resource.find("properties", "is_public")
             if gpu and (public is None or public.text.lower() in ("true", "yes", "on")):
                 yield PUBLIC_FLAVOR.at(
-                    public.place if public else name.place,
+                    public.location if public else name.location,
                     name.text,
                     "is_public is true (also when it is not written)",
                     "is_public: false, and tenants: [the project]",
@@ -139,7 +145,7 @@ def _outputs(deployment: Deployment) -> Iterator[Finding]:
                 path = [element.text for element in value.elements()]
                 if key.text == "get_attr" and path[-1:] == ["private_key"]:
                     yield PRIVATE_KEY_OUTPUT.at(
-                        value.place,
+                        value.location,
                         ".".join(path),
                         "the key can be read again at any time",
                         "make the key pair outside and give Heat the public key",
@@ -150,16 +156,19 @@ def _files(deployment: Deployment) -> Iterator[Finding]:
     for path in deployment.files.key_files:
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             yield READABLE_KEY.at(
-                Place(path), path.name, f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}", f"chmod 600 {path.name}"
+                Location(path),
+                path.name,
+                f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}",
+                f"chmod 600 {path.name}",
             )
         yield KEY_AMONG_FILES.at(
-            Place(path), path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path"
+            Location(path), path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path"
         )
     for path in deployment.files.rc_files:
         for match in RC_PASSWORD.finditer(deployment.files.texts[path]):
             line = deployment.files.texts[path].count("\n", 0, match.start("value")) + 1
             yield PASSWORD_IN_FILE.at(
-                Place(path, line),
+                Location(path, line),
                 "OS_PASSWORD=",
                 "the rc file holds the password itself",
                 "ask for it, or read it from a file of mode 0600",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding, Place
+from preflight.finding import Finding, Location
 from preflight.shell_source import Script
 
 READABLE_FOR_A_WHILE = rule("GP911")
@@ -52,9 +52,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 def _keys(script: Script) -> Iterator[Finding]:
     if UMASK.search(script.text):
         return
-    for place, found in script.search(KEY_TO_FILE):
+    for location, found in script.search(KEY_TO_FILE):
         yield READABLE_FOR_A_WHILE.at(
-            place,
+            location,
             found[0],
             f"{found['file']} has the mode of the umask until chmod, and is emptied even when the command fails",
             f"(umask 077; … >{found['file']}.new) && mv {found['file']}.new {found['file']}",
@@ -70,7 +70,7 @@ def _policies(deployment: Deployment) -> Iterator[Finding]:
             if key is None or rule is None or not BINDING_PROFILE.match(key.text) or ADMIN_ONLY.search(rule.text):
                 continue
             yield OPEN_POLICY.at(
-                rule.place,
+                rule.location,
                 f"{key.text}: {rule.text}",
                 "whoever writes pci_slot there is given that device of the host",
                 "value: rule:admin_only",
@@ -81,7 +81,7 @@ def _passwords(deployment: Deployment) -> Iterator[Finding]:
     for name, value in deployment.parameters:
         if PASSWORD_PARAMETER.match(name.text) and value.is_scalar and value.text.lower() in KNOWN:
             yield KNOWN_PASSWORD.at(
-                value.place,
+                value.location,
                 name.text,
                 "it is in every list of passwords",
                 "leave it out: the deploy makes one for each service",
@@ -92,7 +92,7 @@ def _passwords(deployment: Deployment) -> Iterator[Finding]:
             if found["value"].lower() in KNOWN:
                 line = text.count("\n", 0, found.start()) + 1
                 yield KNOWN_PASSWORD.at(
-                    Place(path, line),
+                    Location(path, line),
                     "pm_password",
                     "it is the factory's",
                     "change it in the BMC, keep this file mode 0600",

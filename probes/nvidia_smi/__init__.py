@@ -1,1 +1,1 @@
-"""nvidia-smi: what it says of GPUs (query, csv), of the ways between them (topology), and how it fails (failures)."""
+"""nvidia-smi: GPUs (query), the connections between them (topology), and how it reports failures (failures)."""

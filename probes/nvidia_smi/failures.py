@@ -1,4 +1,4 @@
-"""The ways in which nvidia-smi says that it cannot answer: as its whole answer, a line before it, or in a value.
+"""How nvidia-smi reports that it cannot answer: as its whole answer, a line before it, or in a value.
 
 Its exit code does not tell: with one lost card of several it may be 0.
 https://docs.nvidia.com/deploy/nvidia-smi/ (RETURN VALUE)
@@ -71,12 +71,12 @@ ABSENT = (
 
 @dataclass(frozen=True)
 class Failure:
-    """One line in which nvidia-smi says that something failed."""
+    """One line in which nvidia-smi reports a failure."""
 
     kind: str
     """A stable word: no-communication, version-mismatch, no-devices, device-handle, gpu-lost…"""
     address: PciAddress | None
-    """The card that is meant; None when all are, or no card is named."""
+    """The card concerned; None if all are, or none is named."""
     line: str
     line_number: int
     remedy: str
@@ -98,7 +98,7 @@ def find(lines: list[str]) -> Failure | None:
 
 
 def refuse_failures(lines: list[str]) -> None:
-    """Let no answer pass that says of itself that it failed.
+    """Raise if the answer reports its own failure.
 
     Raises:
         ToolFailure: a line says so.
@@ -116,7 +116,7 @@ def refuse_failures(lines: list[str]) -> None:
 
 
 def value_of(text: str, line: str, line_number: int) -> str | None:
-    """A value, None where the card or driver has none.
+    """A value, None if the card or driver has none.
 
     Raises:
         ToolFailure: nvidia-smi could not read it (ERR!).
@@ -144,7 +144,7 @@ def run(host: Host, arguments: str) -> str:
 
 
 def read(host: Host) -> Failure | None:
-    """How plain `nvidia-smi` of `host` says that it failed, whatever its exit code is; None when it does not.
+    """The failure that plain `nvidia-smi` of `host` reports, whatever its exit code is; None if it does not.
 
     Raises:
         ToolMissing: there is no nvidia-smi.

@@ -28,7 +28,7 @@ REASONS = ("Clocks Event Reasons", "Clocks Throttle Reasons")
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU. What this driver or card does not tell is None."""
+    """One GPU. None for what this driver or card does not report."""
 
     address: PciAddress
     fields: dict[str, str | None]
@@ -145,7 +145,7 @@ class Gpu:
 
     @property
     def is_mig_on(self) -> bool | None:
-        """Whether the card is partitioned; None where it cannot be."""
+        """Whether the card is partitioned; None if it cannot be."""
         return self.flag("MIG Mode/Current")
 
     @property
@@ -155,7 +155,7 @@ class Gpu:
 
     @property
     def uncorrectable_errors(self) -> dict[str, int]:
-        """Counters of uncorrectable (or double-bit) memory errors that the driver tells, by path below ECC Errors."""
+        """Counters of uncorrectable (or double-bit) memory errors that the driver reports, by path below ECC Errors."""
         names = [path for path in self.fields if path.startswith("ECC Errors/") and UNCORRECTABLE.search(path)]
         counted = {path.removeprefix("ECC Errors/"): self.fields[path] for path in names}
         return {path: int(count) for path, count in counted.items() if count is not None and WHOLE.fullmatch(count)}
@@ -214,7 +214,7 @@ class _Line:
 
 
 def parse(text: str, *, selected: bool = False) -> Query:
-    """Read the answer; `selected` when it was asked for some of the GPUs only (-i).
+    """Read the answer; `selected` if it was asked for some of the GPUs only (-i).
 
     Raises:
         ToolFailure: nvidia-smi says that it failed, or could not read a value (ERR!).

@@ -1,4 +1,4 @@
-"""nvidia-smi topo: the ways between GPUs (-m), and what they can do over them (-p2p r, w, n)."""
+"""nvidia-smi topo: the connections between GPUs (-m), and what they can do over them (-p2p r, w, n)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVICE = re.compile(
 AFFINITIES = ("CPU Affinity", "NUMA Affinity", "GPU NUMA ID")
 AFFINITY = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:, ?[0-9]{1,5}(?:-[0-9]{1,5})?){0,4096}|N/A|")
 """CPUs or nodes, e.g. 0-23,48-71."""
-WAY = re.compile(r"X|SYS|NODE|PHB|PXB|PIX|PSB|SOC|QPI|C2C|INT|NV[0-9]{1,3}")
+CONNECTION = re.compile(r"X|SYS|NODE|PHB|PXB|PIX|PSB|SOC|QPI|C2C|INT|NV[0-9]{1,3}")
 STATUS = re.compile(r"X|OK|CNS|GNS|TNS|NS|DR|U|N/A|DISABLED")
 NIC = re.compile(r"\s*(NIC[0-9]{1,3}): (\S+)")
 TAB_CHARS = 8
@@ -30,13 +30,13 @@ class Topology:
 
     devices: tuple[str, ...]
     """GPUs, then network cards, e.g. ("GPU0", "GPU1", "NIC0")."""
-    ways: dict[tuple[str, str], str]
+    connections: dict[tuple[str, str], str]
     """Pair → PIX, PXB, PHB, NODE, SYS, or NV with the number of links; both orders, not with itself."""
     cpu_affinity: dict[str, str | None]
-    """GPU → CPUs, e.g. "0-23"; None where the driver does not know."""
+    """GPU → CPUs, e.g. "0-23"; None if the driver does not know."""
     numa_affinity: dict[str, str | None]
     nics: dict[str, str]
-    """NIC0 → mlx5_0, from the legend; empty where a matrix was copied without it."""
+    """NIC0 → mlx5_0, from the legend; empty if a matrix was copied without it."""
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -67,19 +67,19 @@ def parse(text: str) -> Topology:
     lines = transcript_of(TOOL, text, "nvidia-smi")
     failures.refuse_failures(lines)
     devices, columns, start = _header(lines)
-    ways: dict[tuple[str, str], str] = {}
+    connections: dict[tuple[str, str], str] = {}
     affinities: dict[str, dict[str, str | None]] = {}
     for name, number in zip(devices, range(start + 1, start + 1 + len(devices)), strict=True):
         line = lines[number] if number < len(lines) else ""
         words, rest = _words(line, name, len(devices), columns, lines[start], number + 1)
-        _take(ways, devices, name, words, WAY, line, number + 1)
+        _take(connections, devices, name, words, CONNECTION, line, number + 1)
         affinities[name] = rest
     others = [affinities[name] for name in devices[:-1]]
     ends_bare = len(lines) == start + 1 + len(devices) and len(lines[-1].split()) == 1 + len(devices)
     is_told = not others or any(any(other.values()) for other in others)
     if ends_bare and columns and devices[-1].startswith("GPU") and is_told:
         raise ParseError(TOOL, f"cut off in the row of {devices[-1]}", line=lines[-1], line_number=len(lines))
-    _symmetric(ways)
+    _symmetric(connections)
     _only_a_legend(lines, start + 1 + len(devices))
     nics = {match[1]: match[2] for line in lines if (match := NIC.fullmatch(line))}
     unnamed = [name for name in devices if name.startswith("NIC") and name not in nics]
@@ -88,7 +88,7 @@ def parse(text: str) -> Topology:
     gpus = [name for name in devices if name.startswith("GPU")]
     return Topology(
         devices,
-        ways,
+        connections,
         {name: affinities[name].get("CPU Affinity") for name in gpus},
         {name: affinities[name].get("NUMA Affinity") for name in gpus},
         nics,
@@ -133,7 +133,7 @@ def _header(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...], int]:
 def _words(
     line: str, name: str, count: int, columns: tuple[str, ...], header: str, number: int
 ) -> tuple[list[str], dict[str, str | None]]:
-    """The row's ways, and its further columns."""
+    """The row's connections, and its further columns."""
     by_tabs = line.count("\t") >= count
     cells = [cell.strip() for cell in line.split("\t")] if by_tabs else line.split()
     if by_tabs and cells and not cells[0]:
@@ -188,11 +188,13 @@ def _take(
             pairs[name, other] = word
 
 
-def _symmetric(ways: dict[tuple[str, str], str]) -> None:
-    for (one, other), way in ways.items():
-        if ways[other, one] != way:
+def _symmetric(connections: dict[tuple[str, str], str]) -> None:
+    for (one, other), connection in connections.items():
+        if connections[other, one] != connection:
             raise ParseError(
-                TOOL, "two answers for one pair", line=f"{one}-{other} {way}, {other}-{one} {ways[other, one]}"
+                TOOL,
+                "two answers for one pair",
+                line=f"{one}-{other} {connection}, {other}-{one} {connections[other, one]}",
             )
 
 
@@ -206,7 +208,7 @@ def _only_a_legend(lines: list[str], start: int) -> None:
 
 
 def read(host: Host) -> Topology:
-    """The ways between the GPUs of `host`."""
+    """The connections between the GPUs of `host`."""
     return parse(failures.run(host, "topo -m"))
 
 

@@ -24,7 +24,7 @@ class Panic:
 
 
 def parse(text: str) -> Panic | None:
-    """Read a console; None when its kernel did not panic, or booted again since."""
+    """Read a console; None if its kernel did not panic, or booted again since."""
     found = None
     for line in bounded("guest console", text).splitlines():
         if "Linux version" in line:

@@ -18,7 +18,7 @@ class Holder:
 
     name: str
     host: str
-    """Short name; "" when it is on none."""
+    """Short name; "" if it is on none."""
     cards: int
 
 

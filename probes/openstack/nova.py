@@ -82,7 +82,7 @@ def server(connection: Any, server_id: str) -> Server:
 
 
 def role_names(connection: Any, project_id: str, user: str) -> tuple[str, ...]:
-    """Roles that a user of a name has in a project; empty when there is no such user."""
+    """Roles that a user of a name has in a project; empty if there is no such user."""
     with translated(f"read the roles of {user}"):
         project = connection.identity.get_project(project_id)
         found = connection.identity.find_user(user, domain_id=project.domain_id, ignore_missing=True)

@@ -79,6 +79,6 @@ def read(controller: Host) -> tuple[PciClaim, ...]:
     """All devices, from the database of a controller as its root.
 
     Raises:
-        CommandError: the controller has no way to the database, or refuses it.
+        CommandError: the controller cannot reach the database, or refuses it.
     """
     return parse(output_of(controller, COMMAND, as_root=True).stdout)

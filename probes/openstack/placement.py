@@ -62,7 +62,7 @@ class Allocated:
 
     allocations: tuple[Allocation, ...]
     reported: frozenset[tuple[str, str]]
-    """Host and address of each device that has a provider of its own; empty where Nova does not report them."""
+    """Host and address of each device that has a provider of its own; empty if Nova does not report them."""
 
 
 def allocated(connection: Any) -> Allocated:
@@ -82,7 +82,7 @@ def allocated(connection: Any) -> Allocated:
 def offered(connection: Any, host: str) -> dict[str, int] | None:
     """Total by resource class of a host and of all that belongs to it, e.g. {"VCPU": 48, "CUSTOM_PCI_10DE_15F8": 2}.
 
-    None when no provider is called `host` (short name).
+    None if no provider is called `host` (short name).
     """
     listed = _get(connection, "/resource_providers", "latest")["resource_providers"]
     root = next((item["uuid"] for item in listed if item["name"].split(".")[0] == host), None)

@@ -30,7 +30,7 @@ class Source:
 
 @dataclass(frozen=True)
 class GpuModel:
-    """One model of GPU. None: no source tells."""
+    """One model of GPU. None if no source states the figure."""
 
     model: str
     """Key in the reference data, as cloud files write it."""
@@ -38,7 +38,7 @@ class GpuModel:
     name: str
     """As the newest driver prints it; see `is_named`."""
     product_ids: tuple[str, ...]
-    """PCI product ids of vendor 10de; some stand for several models."""
+    """PCI product ids of vendor 10de; some belong to several models."""
     other_names: tuple[str, ...] = ()
     """As other drivers print it, where it is not only the brand that differs."""
     compute_capability: str | None = None
@@ -107,7 +107,7 @@ def sources() -> dict[str, Source]:
 
 
 def model_named(name: str) -> GpuModel | None:
-    """The model that a driver or CUDA names; None where it is not in the data."""
+    """The model that a driver or CUDA names; None if it is not in the data."""
     return next((model for model in gpu_models().values() if model.is_named(name)), None)
 
 

@@ -39,7 +39,7 @@ METRICS = (
     "latency.p2p_across_sockets",
     "latency.p2p_through_host",
 )
-"""What cloud files may set; `p2p` alone means every pair, whatever its way."""
+"""What cloud files may set; `p2p` alone means every pair, whatever its path."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Observation:
     """GB/s, or us for a latency."""
     highest: float
     virtualised: bool | None
-    """None: the source does not tell."""
+    """None if the source does not say."""
     nvlinks: int | None
     source: str
 
@@ -109,7 +109,7 @@ def band(
 
 
 def ceiling_of(model: GpuModel, metric: str, nvlinks: int | None = None) -> float | None:
-    """What a model's memory, NVLinks or link can carry in GB/s; None where the data do not tell."""
+    """What a model's memory, NVLinks or link can carry in GB/s; None if unknown."""
     if metric.startswith("latency"):
         return None
     if metric in OVER_MEMORY:
@@ -137,7 +137,7 @@ def _nearest(
 
 
 def _is_alike(model: GpuModel, other: GpuModel, metric: str) -> bool:
-    """Whether figures of another model, scaled, tell something of this one."""
+    """Whether figures of another model, scaled, say something about this one."""
     if metric in OVER_MEMORY | OVER_NVLINK or metric.startswith("latency"):
         return True
     return model.link_generation is not None and model.link_generation == other.link_generation
@@ -171,7 +171,7 @@ def _minimum(
 
 
 def _scaled(model: GpuModel, seen: Observation, ceiling: float | None, nvlinks: int | None) -> float | None:
-    """The observed bandwidth as it would be on this model; None where that cannot be told."""
+    """The observed bandwidth as it would be on this model; None if unknown."""
     if seen.model == model.model and seen.nvlinks == nvlinks:
         return seen.lowest
     other = gpu_models()[seen.model]
@@ -182,7 +182,7 @@ def _scaled(model: GpuModel, seen: Observation, ceiling: float | None, nvlinks: 
 
 
 def _share(seen: Observation, virtualised: bool | None) -> float:
-    """Memory and NVLinks are the same in an instance; the way over the host is not."""
+    """Memory and NVLinks are the same in an instance; the path over the host is not."""
     over_host = seen.metric not in OVER_MEMORY and not seen.metric.endswith("nvlink")
     return VIRTUALISED_SHARE if over_host and virtualised is not False and seen.virtualised is not True else 1.0
 

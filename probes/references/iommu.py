@@ -9,5 +9,5 @@ PASSTHROUGH_MODE = "iommu=pt"
 
 
 def recommended_arguments(cpu_vendor: str) -> str:
-    """What a host with passed-through cards shall boot with."""
+    """What a host with passed-through cards should boot with."""
     return f"{IOMMU_ARGUMENTS[cpu_vendor]} {PASSTHROUGH_MODE}"

@@ -1,4 +1,4 @@
-"""What an instance leaves on a card: our CUDA program writes a pattern and looks for it; nvidia-smi tells the rest."""
+"""What an instance leaves on a card: our CUDA program writes a pattern and looks for it; nvidia-smi has the rest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class CardState:
-    """A card as its driver tells it."""
+    """A card as its driver reports it."""
 
     uuid: str
     """The same in every instance: it names the physical card."""
@@ -67,7 +67,7 @@ def write(guest: Host, pattern: str) -> Counted:
 
 
 def count(guest: Host, pattern: str) -> Counted:
-    """Look for the pattern in memory that nobody wrote in this instance."""
+    """Look for the pattern in memory that this instance has not written."""
     return parse(output_of(guest, f"{FOLDER}/memory_residue count {pattern}", timeout_s=RUN_S).stdout)
 
 

@@ -46,8 +46,8 @@ def test_files_hold_no_mistake(group: ModuleType, preflight: Preflight, notes: N
         first.code if first else "",
         lines,
         fix=first.instead if first else "",
-        file=str(first.place.path) if first else "",
-        line_number=first.place.line if first else None,
+        file=str(first.location.path) if first else "",
+        line_number=first.location.line if first else None,
     )
 
 
@@ -72,6 +72,6 @@ def test_scripts_are_shell(preflight: Preflight, notes: Notes) -> None:
         found[0].code if found else "",
         lines,
         fix=found[0].instead if found else "",
-        file=str(found[0].place.path) if found else "",
-        line_number=found[0].place.line if found else None,
+        file=str(found[0].location.path) if found else "",
+        line_number=found[0].location.line if found else None,
     )

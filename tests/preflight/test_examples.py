@@ -77,7 +77,7 @@ def test_the_mistake_is_found(code: str):
     mine = [finding for finding in found if finding.code == code]
     assert mine
     assert all(finding.why and finding.seen_as and finding.instead and finding.link for finding in mine)
-    assert all(finding.place.line <= _lines(finding.place.path) for finding in mine)
+    assert all(finding.location.line <= _lines(finding.location.path) for finding in mine)
 
 
 def _lines(path: Path) -> int:

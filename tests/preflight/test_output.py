@@ -41,7 +41,7 @@ def test_sarif_has_what_the_standard_asks_for(sarif: dict[str, Any]):
         assert urlparse(rule["helpUri"]).scheme == "https"
 
 
-def test_every_sarif_result_points_to_its_rule_and_place(sarif: dict[str, Any]):
+def test_every_sarif_result_points_to_its_rule_and_location(sarif: dict[str, Any]):
     """Each SARIF result has its rule, level, message and position."""
     (run,) = sarif["runs"]
     rules = run["tool"]["driver"]["rules"]
@@ -52,10 +52,10 @@ def test_every_sarif_result_points_to_its_rule_and_place(sarif: dict[str, Any]):
         assert result["level"] in ("none", "note", "warning", "error")
         assert result["message"]["text"]
         (location,) = result["locations"]
-        place = location["physicalLocation"]
-        assert not place["artifactLocation"]["uri"].startswith("/")
-        assert place["region"]["startLine"] >= 1
-        assert place["region"]["startColumn"] >= 1
+        location = location["physicalLocation"]
+        assert not location["artifactLocation"]["uri"].startswith("/")
+        assert location["region"]["startLine"] >= 1
+        assert location["region"]["startColumn"] >= 1
 
 
 def test_junit_has_one_case_for_each_rule():
@@ -71,7 +71,7 @@ def test_junit_has_one_case_for_each_rule():
 
 
 @pytest.mark.parametrize("code", FIXABLE)
-def test_the_patch_applies_mends_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
+def test_the_patch_applies_the_fix_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
     """`git apply` takes the patch, which removes the finding and changes only its lines."""
     shutil.copytree(EXAMPLES / code / "bad", tmp_path / "files")
     monkeypatch.chdir(tmp_path)
@@ -91,10 +91,10 @@ def test_the_patch_applies_mends_and_changes_nothing_else(tmp_path: Path, monkey
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if line != lines[number - 1]
     ]
-    assert set(changed) == {(finding.place.path, finding.place.line) for finding in findings}
+    assert set(changed) == {(finding.location.path, finding.location.line) for finding in findings}
 
 
-def test_what_can_be_mended_is_tested():
+def test_every_fix_is_tested():
     """Each rule that offers a fix is among those whose patch is tested."""
     codes = {
         finding.code

@@ -200,7 +200,7 @@ def test_a_finding_tells_line_column_and_what_to_write(tmp_path: Path):
 
     finding = next(item for item in inspect([tmp_path], "queens")[1] if item.code == "GP201")
 
-    assert (finding.place.line, finding.place.column) == (5, 19)
+    assert (finding.location.line, finding.location.column) == (5, 19)
     assert finding.instead == 'product_id: "1528"'
 
 
@@ -219,7 +219,7 @@ def test_every_output_names_the_finding(tmp_path: Path, capsys: pytest.CaptureFi
         ElementTree.fromstring(text)  # noqa: S314
 
 
-def test_fix_prints_a_patch_that_mends_the_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_fix_prints_a_patch_that_quotes_the_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """--fix prints a patch that quotes the id."""
     (tmp_path / "env.yaml").write_text(GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', "product_id: 1528\n"))
 

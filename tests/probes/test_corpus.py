@@ -144,7 +144,7 @@ def _topology(text: str, expected: dict[str, Any]) -> None:
         row, gpus, nics = [peers.status.get(("GPU0", name), "X") for name in peers.gpus], len(peers.gpus), 0
     else:
         found = topology.parse(text)
-        row, gpus = [found.ways.get(("GPU0", name), "X") for name in found.gpus], len(found.gpus)
+        row, gpus = [found.connections.get(("GPU0", name), "X") for name in found.gpus], len(found.gpus)
         nics = len(found.devices) - gpus
     assert (gpus, nics, row) == (expected["num_gpus"], expected["nics"], expected["gpu0_row"])
 

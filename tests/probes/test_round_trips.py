@@ -101,18 +101,18 @@ def test_topology(count: int, seed: int):
     """Connections and affinities of a topology are read back."""
     random = Random(seed)  # noqa: S311
     names = [f"GPU{index}" for index in range(count)]
-    ways = {}
+    connections = {}
     for one in range(count):
         for other in range(one):
-            way = random.choice(["PIX", "PXB", "PHB", "NODE", "SYS", "NV2", "NV18"])
-            ways[names[one], names[other]] = ways[names[other], names[one]] = way
-    rows = [[name, *(ways.get((name, other), " X ") for other in names), "0-23", "0"] for name in names]
+            connection = random.choice(["PIX", "PXB", "PHB", "NODE", "SYS", "NV2", "NV18"])
+            connections[names[one], names[other]] = connections[names[other], names[one]] = connection
+    rows = [[name, *(connections.get((name, other), " X ") for other in names), "0-23", "0"] for name in names]
     text = "\t" + "\t".join([*names, "CPU Affinity", "NUMA Affinity"]) + "\n"
     text += "".join("\t".join(row) + "\n" for row in rows)
 
     found = topology.parse(text)
 
-    assert found.ways == ways
+    assert found.connections == connections
     assert found.gpus == tuple(names)
     assert set(found.numa_affinity.values()) == {"0"}
 
