@@ -300,7 +300,7 @@ class RemoteHost:
             raise HostKeyError(
                 f"the host key of {where} has changed: it shows {error.key.get_name()} "
                 f"{error.key.fingerprint}, {known_hosts} has {error.expected_key.fingerprint}",
-                remedy=f"if the machine was installed anew, remove its line from {known_hosts}; "
+                remedy=f"if the machine was installed again, remove its line from {known_hosts}; "
                 "otherwise somebody answers in its place",
             ) from error
         if isinstance(error, paramiko.AuthenticationException):

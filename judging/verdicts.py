@@ -11,8 +11,8 @@ from probes.openstack.pci_claims import PciClaim
 
 MEND = {
     "card-stays-claimed": "restart nova-compute there: it frees the claims of instances that are gone; else hard-reboot the instance",
-    "domain-without-claim": "hard-reboot the instance: Nova writes its domain anew from the claims",
-    "double-claim": "stop one of the instances and hard-reboot it: Nova writes its domain anew from the claims",
+    "domain-without-claim": "hard-reboot the instance: Nova writes its domain again from the claims",
+    "double-claim": "stop one of the instances and hard-reboot it: Nova writes its domain again from the claims",
     "device-without-vfio": "hard-reboot the instance; what bound the device to another driver on the host?",
     "domain-with-a-missing-device": "the card left the bus: power-cycle the host, then hard-reboot the instance",
     "stale-row": "restart nova-compute there; a stale row that is claimed needs its instance deleted first",
@@ -28,7 +28,7 @@ def require(good: object, cause: str, what: str, *, fix: str, file: str = "", li
     """Go on when `good` is true.
 
     Raises:
-        Rejected: it is not; `what` was found, `fix` mends it, in `file` of the host where that is known.
+        Rejected: it is not; `what` was found, `fix` says what to change, in `file` of the host where that is known.
     """
     if not good:
         raise Rejected(cause, what, fix=fix, file=file, line_number=line_number)
@@ -70,7 +70,7 @@ def require_attached(attached: Sequence[str], count: int, when: str) -> None:
         len(attached) == len(set(attached)) == count,
         "other-devices-in-the-domain",
         f"{when} its domain has {list(attached)}, its flavor asks for {count}",
-        fix="compare virsh dumpxml with Nova's pci_devices; a hard reboot writes the domain anew from the claims",
+        fix="compare virsh dumpxml with Nova's pci_devices; a hard reboot writes the domain again from the claims",
     )
 
 

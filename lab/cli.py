@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
         return command
 
-    up = add("up", _up, "make and start the lab; mends what a killed run left")
+    up = add("up", _up, "make and start the lab; repairs what a killed run left")
     up.add_argument("--declaration", type=Path, help=f"hosts and GPUs (default {DECLARATION.relative_to(REPOSITORY)})")
     up.add_argument("--release", help="TripleO dialect, instead of the declaration's")
     up.add_argument("--json", action="store_true", help="print how to reach the lab")

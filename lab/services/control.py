@@ -117,7 +117,7 @@ def _python(state: LabState, log_name: str, module: str, *arguments: str) -> sub
 
 
 def up(state: LabState, say: Callable[[str], None]) -> None:
-    """Make what is missing of a lab and start it; what a killed start left is mended.
+    """Make what is missing of a lab and start it; what a killed start left is repaired.
 
     Raises:
         LabError: a database cannot be made, or a service does not answer.
@@ -366,7 +366,7 @@ def _resident_mib(pid: int) -> float:
 
 
 def write_configuration(state: LabState) -> None:
-    """Write the services' base configuration anew."""
+    """Write the services' base configuration again."""
     configuration.write_all(state)
 
 

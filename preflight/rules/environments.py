@@ -42,7 +42,7 @@ RULES = (
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for bad in deployment.files.unreadable:
-        yield UNREADABLE.at(bad.location, "", bad.reason, "mend the syntax at this position")
+        yield UNREADABLE.at(bad.location, "", bad.reason, "correct the syntax at this position")
     yield from _duplicate_keys(deployment)
     yield from _parameters(deployment)
     yield from _hiera_keys(deployment)

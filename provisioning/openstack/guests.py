@@ -39,7 +39,7 @@ def _remove_a_stack_without_its_server(tenant: Any, name: str, progress: Progres
     """Heat calls a stack complete for ever, also when somebody deleted its instance."""
     found = find(tenant, name)
     if found is not None and find_server(tenant, name) is None:
-        progress.detail(f"{name}: the stack has lost its instance; it is made anew")
+        progress.detail(f"{name}: the stack has lost its instance; it is made again")
         delete_stack(tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
 
 

@@ -92,7 +92,7 @@ def _most(free: Mapping[str, int], is_enough: Callable[[int], bool]) -> int:
 
 
 class CardPool:
-    """The queue and the leases of one cloud; every operation looks at the file anew."""
+    """The queue and the leases of one cloud; every operation looks at the file again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -53,7 +53,7 @@ def refuse(run: Run, *, rehearsal: bool) -> None:
     if run.end is None or run.unreadable_lines:
         raise CannotCertify("the run was cut off, or lines of its records cannot be read", remedy="run it again")
     if run.outcome is Outcome.COULD_NOT_JUDGE:
-        raise CannotCertify("the run could not judge the cloud", remedy="see its report, mend that, run it again")
+        raise CannotCertify("the run could not judge the cloud", remedy="see its report, fix what it names, run it again")
 
 
 def content_of(

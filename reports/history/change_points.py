@@ -76,7 +76,7 @@ def change_points(
     resolution = resolution_of(values)
     found = list(_changes(y, 0, resolution, confidence, least_change))
     if not found and len(y) >= 2 * (MIN_BEFORE + MIN_AFTER):
-        # what was mended is hidden in the whole: most nights are as they were
+        # what was repaired is hidden in the whole: most nights are as they were
         third = len(y) // 3
         found = list(_changes(y[: 2 * third], 0, resolution, confidence, least_change))
         late = _changes(y[third:], third, resolution, confidence, least_change)

@@ -109,5 +109,5 @@ def test_nova_compute_sees_the_host_s_pci_devices(
         seen,
         "container-without-pci-sysfs",
         f"/sys/bus/pci/devices is empty inside the container {service.name}",
-        fix=f"mount /sys/bus/pci (or /sys) into the container {service.name} and start it anew",
+        fix=f"mount /sys/bus/pci (or /sys) into the container {service.name} and start it again",
     )

@@ -54,7 +54,7 @@ def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: 
             found.disk_gb > 0,
             "flavor-without-root-disk",
             f"{found.name} has no root disk: Nova refuses it to tenants who boot from an image",
-            fix="make it anew with --disk",
+            fix="make it again with --disk",
         )
 
 
@@ -88,7 +88,7 @@ def test_no_gpu_flavor_is_public_unless_meant(admin: Any, cloud: Cloud, environm
         not public,
         "flavor-public",
         f"every tenant can use {', '.join(public)}, and with it the cards",
-        fix="make it anew with --private, then openstack flavor set --project",
+        fix="make it again with --private, then openstack flavor set --project",
     )
 
 

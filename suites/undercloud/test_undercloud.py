@@ -67,7 +67,7 @@ def test_the_overcloud_is_deployed(undercloud: Host, cloud: Cloud, environment: 
         status is not None and status.endswith("_COMPLETE"),
         "overcloud-not-complete",
         f"the stack {cloud.deploy.stack} is {status or 'not there'}",
-        fix="openstack stack failures list overcloud, mend it, deploy again",
+        fix="openstack stack failures list overcloud, correct what it names, deploy again",
     )
 
 

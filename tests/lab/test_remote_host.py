@@ -117,7 +117,7 @@ def _known(endpoint: SshEndpoint, text: str) -> SshEndpoint:
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKqGPqJT0bWu1YqNTpv1eWwQ1hqE0C1Yq0o0m3Q0yqQX"
 WRONG: dict[str, tuple[Callable[[SshEndpoint], SshEndpoint], type[ConnectError], str]] = {
     "unknown": (lambda known: _known(known, ""), HostKeyError, "ssh-keyscan -p 2222"),
-    "changed": (lambda known: _known(known, f"[{known.address}]:2222 {OTHER_KEY}\n"), HostKeyError, "installed anew"),
+    "changed": (lambda known: _known(known, f"[{known.address}]:2222 {OTHER_KEY}\n"), HostKeyError, "installed again"),
     "user": (lambda known: known.model_copy(update={"user": "nobody-here"}), AuthenticationError, "user and key_file"),
 }
 

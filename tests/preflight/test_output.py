@@ -1,4 +1,4 @@
-"""What preflight writes: SARIF that code review takes, JUnit, and patches that apply and mend."""
+"""What preflight writes: SARIF that code review takes, JUnit, and patches that apply and fix."""
 
 from __future__ import annotations
 

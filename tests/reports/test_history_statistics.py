@@ -123,7 +123,7 @@ def test_a_step_is_a_step_with_its_size():
 
 
 def test_two_changes_are_two():
-    """Slower at one night, mended at another."""
+    """Slower at one night, repaired at another."""
     random = np.random.default_rng(6)
     levels = np.array([12.0] * 20 + [10.0] * 16 + [12.0] * 20)
 

@@ -36,7 +36,7 @@ def test_an_unknown_cloud_lists_the_known_ones(lab: WholeLab):
 
 
 def test_all_mistakes_of_a_cloud_file_are_told_at_once(lab: WholeLab):
-    """Each with its line: nobody mends one, runs, and meets the next."""
+    """All mistakes are named at once, each with its line."""
     file = lab.cloud(
         "mistakes", release="okata", tenant={"quota": {"cores": 1}}, gpus=[{"model": "P100", "product_id": 1528}]
     )

@@ -43,7 +43,7 @@ class Domains:
         return next((domain for domain in self.all() if domain.uuid == uuid), None)
 
     def define(self, instance, addresses, state):
-        """Write the definition anew."""
+        """Write the definition again."""
         self.definitions.mkdir(parents=True, exist_ok=True)
         self.states.mkdir(parents=True, exist_ok=True)
         self._set_state(instance.name, state)

@@ -183,7 +183,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         self.domains.set_state(instance.uuid, RUNNING)
 
     def reboot(self, context, instance, network_info, reboot_type, *args, **kwargs):
-        """A hard reboot makes the domain anew from what Nova has claimed, as libvirt's driver does."""
+        """A hard reboot makes the domain again from what Nova has claimed, as libvirt's driver does."""
         if reboot_type == "SOFT" and self.domains.find(instance.uuid).state == RUNNING:
             self.machines.reboot(instance.uuid)
             return
