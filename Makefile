@@ -23,6 +23,7 @@ test: setup lint types unit  ## check our own code: style, types, tests
 lint:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports --no-logo
 	shellcheck scripts/*.sh .ci/run
 
 types:
