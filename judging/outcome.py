@@ -16,6 +16,10 @@ class Outcome(StrEnum):
     COULD_NOT_JUDGE = "could not judge"
 
 
+EXIT_CODES = {Outcome.ACCEPTED: 0, Outcome.REJECTED: 1, Outcome.COULD_NOT_JUDGE: 69}
+"""What a run ends with; 70 if what it made could not be removed."""
+
+
 def outcome_of(checks: Iterable[CheckRecord]) -> Outcome:
     """A failure rejects; anything else that is not passed, or nothing at all, cannot be judged."""
     verdicts = {check.verdict for check in checks}

@@ -37,10 +37,25 @@ class Run:
 
     @property
     def outcome(self) -> Outcome:
-        """Never better than its checks, and a run without an end or with lost lines is not accepted."""
+        """Never better than its checks; a run that was cut off, lost lines or contradicts itself is not accepted."""
         found = outcome_of(self.checks)
-        cut_off = self.end is None or self.end.outcome is not Outcome.ACCEPTED or self.unreadable_lines > 0
-        return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and cut_off else found
+        is_whole = self.end is not None and self.end.outcome is Outcome.ACCEPTED and not self.unreadable_lines
+        is_doubtful = not is_whole or bool(self.contradictions)
+        return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and is_doubtful else found
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What its first line, last line and checks cannot say together; empty for a run as the suite writes it."""
+        if self.end is None:
+            return ()
+        end, found = self.end, outcome_of(self.checks)
+        is_accepted = end.outcome is Outcome.ACCEPTED
+        wrong = {
+            f"its end says {end.outcome}, its checks say {found}": is_accepted and found is not Outcome.ACCEPTED,
+            f"its end says {end.outcome}, its exit code is {end.exit_code}": is_accepted != (end.exit_code == 0),
+            f"it ended {end.ended}, before it started {self.header.started}": end.ended < self.header.started,
+        }
+        return tuple(what for what, is_so in wrong.items() if is_so)
 
     @property
     def simulated(self) -> bool:

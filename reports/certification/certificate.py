@@ -52,8 +52,27 @@ def refuse(run: Run, *, rehearsal: bool) -> None:
         raise CannotCertify("only a part of the suites was run", remedy="pytest suites/ --cloud NAME")
     if run.end is None or run.unreadable_lines:
         raise CannotCertify("the run was cut off, or lines of its records cannot be read", remedy="run it again")
+    if contradictions := (*run.contradictions, *altered_evidence(run)):
+        raise CannotCertify(
+            f"the records contradict themselves: {'; '.join(contradictions[:3])}",
+            remedy="they were changed, or the run was disturbed: run it again",
+        )
     if run.outcome is Outcome.COULD_NOT_JUDGE:
-        raise CannotCertify("the run could not judge the cloud", remedy="see its report, fix what it names, run it again")
+        raise CannotCertify(
+            "the run could not judge the cloud", remedy="see its report, fix what it names, run it again"
+        )
+
+
+def altered_evidence(run: Run) -> list[str]:
+    """Outputs whose hash is another one; only a whole output can be compared."""
+    return [
+        f"the output of {evidence.command[:80]!r} on {evidence.host} is not the one that was hashed"
+        for check in run.checks
+        for evidence in check.evidence
+        if evidence.sha256
+        and not evidence.truncated
+        and hashlib.sha256(evidence.output.encode(errors="replace")).hexdigest() != evidence.sha256
+    ]
 
 
 def content_of(
