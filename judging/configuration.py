@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from access.errors import ParseError, Rejected
+from access.errors import ParseError
 from access.host import Host
+from judging.causes import rejected
 from probes import nova_conf, nova_device_spec
 from probes.nova_conf import NovaConf
 from probes.pci_address import PciAddress
@@ -33,12 +34,9 @@ class Configuration:
             return nova_conf.parse(self.text)
         except ParseError as error:
             is_list = "alias is a list" in error.reason
-            raise Rejected(
+            raise rejected(
                 "aliases-as-one-list" if is_list else "nova-refuses-its-configuration",
                 f"{error}" + (": Nova says PciInvalidAlias" if is_list else ""),
-                fix="write one line `alias = {…}` for each alias; TripleO: a puppet-nova that writes several aliases"
-                if is_list
-                else "correct the line, where it came from, and restart the service",
                 file=self.path,
                 line_number=error.line_number,
             ) from error
@@ -53,7 +51,7 @@ def takes(spec: dict[str, Any], card: PciDevice) -> bool:
     try:
         return nova_device_spec.takes(spec, PciAddress(card.address), card.vendor_id, card.product_id)
     except ParseError as error:
-        raise Rejected("device-spec-refused", str(error), fix="ids are hexadecimal, up to ffff") from error
+        raise rejected("device-spec-refused", str(error)) from error
 
 
 def configuration(host: Host, path: str) -> Configuration:

@@ -21,17 +21,14 @@ OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8
 """What the slowest of equal cards over equal links has of the fastest: less is no chance. Sockets cost about a fifth."""
-FIXES = {
-    "link-trained-narrow": "reseat the card, clean its contacts, try another riser or slot; see LnkSta in lspci -vv of the host",
-    "link-low-generation-under-load": "look for a limit of the slot in the BIOS (link speed), for a riser of an older generation, "
-    "and for correctable errors of the link (dmesg, AER)",
-    "throttling": "cool the card or give it power: air flow, fans, power cables and limit (nvidia-smi -q -d PERFORMANCE,POWER)",
-    "slow-memory": "compare the card's memory clock with an equal one's (nvidia-smi -q -d CLOCK); look for ECC errors; swap the card",
-    "wrong-socket": "give the instance processors and memory of the card's socket: hw:numa_nodes, hw:pci_numa_affinity_policy; "
-    "see numa_node of the card on the host",
-    "slow-link": "read the link of the card under load on the host (lspci -vv), and whether the instance's memory is on its socket",
-}
-CAUSES = tuple(FIXES)
+CAUSES = (
+    "link-trained-narrow",
+    "link-low-generation-under-load",
+    "throttling",
+    "slow-memory",
+    "wrong-socket",
+    "slow-link",
+)
 """In the order in which they are named when several apply."""
 
 
@@ -53,11 +50,6 @@ class Finding:
 
     cause: str
     what: str
-
-    @property
-    def fix(self) -> str:
-        """What to change."""
-        return FIXES[self.cause]
 
 
 BandOf = Callable[[GpuModel, str], Band]

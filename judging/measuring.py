@@ -57,7 +57,6 @@ def models_of(devices: Sequence[Device], expected: Sequence[GpuModel]) -> list[G
         len(named) == len(devices) == len(expected) and sorted(m.model for m in named) == sorted(m.model for m in left),
         "cuda-sees-other-cards",
         f"CUDA sees {shown}, expected are {[model.name for model in expected]}",
-        fix="compare with lspci and nvidia-smi -L: is a card hidden (CUDA_VISIBLE_DEVICES) or refused by the driver?",
     )
     return named
 
@@ -110,9 +109,8 @@ def _models_of_names(names: Sequence[str], expected: Sequence[GpuModel]) -> list
     known = [model for model in found if model is not None]
     require(
         len(known) == len(names) == len(expected),
-        "cuda-sees-other-cards",
+        "cuda-sees-other-cards/matrix",
         f"the matrix is of {list(names)}, expected are {[model.name for model in expected]}",
-        fix="see cuda.device_query",
     )
     return known
 

@@ -18,12 +18,11 @@ NVLINK = re.compile(r"NV(\d+)")
 BETWEEN_SOCKETS = ("SYS", "SOC", "QPI")
 """How nvidia-smi topo names the way between processors, today and in older drivers."""
 NOT_EXPOSED = "the instance offers no P2P between these cards: copies go through the host"
-FIXES = {
-    "p2p-not-exposed": "expose peer access to the instance (x-nv-gpudirect-clique of QEMU's vfio-pci, cards below one switch), "
-    "or take the demand for it out of the cloud file",
-    "slow-between-cards": "are both cards at full speed alone, and on one socket (nvidia-smi topo -m)? With P2P: does ACS "
-    "redirect it to the root complex (lspci -vv, ACSCtl)?",
-}
+CAUSES = (
+    "p2p-not-exposed",
+    "slow-between-cards",
+)
+"""In the order in which they are named when several apply."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,6 @@ class PairFinding:
 
     cause: str
     what: str
-
-    @property
-    def fix(self) -> str:
-        """What to change."""
-        return FIXES[self.cause]
 
 
 def pairs_of(runs: Sequence[P2pTest], models: Sequence[GpuModel], topology: Topology | None) -> list[Pair]:
@@ -133,7 +127,7 @@ def unknown_bands(pairs: Sequence[Pair], band_of: BandOf) -> list[str]:
 def findings(pairs: Sequence[Pair], band_of: BandOf) -> list[PairFinding]:
     """Pairs out of their band; those that lack P2P which is asked for first."""
     found = [finding for pair in pairs if (finding := _finding(pair, band_of)) is not None]
-    return sorted(found, key=lambda finding: tuple(FIXES).index(finding.cause))
+    return sorted(found, key=lambda finding: CAUSES.index(finding.cause))
 
 
 def _finding(pair: Pair, band_of: BandOf) -> PairFinding | None:

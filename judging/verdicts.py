@@ -5,37 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from access.errors import NotVerified, Rejected
+from access.errors import NotVerified
+from judging.causes import rejected
 from judging.device_views import Disagreement
 from probes.openstack.pci_claims import PciClaim
 
-MEND = {
-    "card-stays-claimed": "restart nova-compute there: it frees the claims of instances that are gone; else hard-reboot the instance",
-    "domain-without-claim": "hard-reboot the instance: Nova writes its domain again from the claims",
-    "double-claim": "stop one of the instances and hard-reboot it: Nova writes its domain again from the claims",
-    "device-without-vfio": "hard-reboot the instance; what bound the device to another driver on the host?",
-    "domain-with-a-missing-device": "the card left the bus: power-cycle the host, then hard-reboot the instance",
-    "stale-row": "restart nova-compute there; a stale row that is claimed needs its instance deleted first",
-    "gpu-not-offered": "compare device_spec with lspci -nn, then restart nova-compute there",
-    "allocation-missing": "nova-manage placement heal_allocations",
-    "orphaned-allocation": "nova-manage placement audit --verbose --delete",
-    "placement-has-another-claim": "nova-manage placement heal_allocations; restart nova-compute there",
-}
-"""What to do about two sides that disagree, by the cause."""
 
+def require(
+    good: object, cause: str, what: str, *, file: str = "", line_number: int | None = None, **values: object
+) -> None:
+    """Reject the cloud unless `good`.
 
-def require(good: object, cause: str, what: str, *, fix: str, file: str = "", line_number: int | None = None) -> None:
-    """Go on when `good` is true.
+    `cause` is one of judging/causes, `values` fill the words in braces of its fix.
 
     Raises:
-        Rejected: it is not; `what` was found, `fix` says what to change, in `file` of the host where that is known.
+        Rejected: `what` was found, to be fixed in `file` of the host where that is known.
     """
     if not good:
-        raise Rejected(cause, what, fix=fix, file=file, line_number=line_number)
+        raise rejected(cause, what, file=file, line_number=line_number, **values)
 
 
 def require_agreement(found: Iterable[Disagreement]) -> None:
-    """Go on when sysfs, hypervisor, Nova and Placement tell the same.
+    """Reject the cloud unless sysfs, hypervisor, Nova and Placement tell the same.
 
     Raises:
         Rejected: they do not; the cause is that of the first disagreement.
@@ -43,11 +34,11 @@ def require_agreement(found: Iterable[Disagreement]) -> None:
     disagreements = list(found)
     for first in disagreements[:1]:
         told = "; ".join(map(str, disagreements))
-        raise Rejected(first.cause, told[:2000], fix=MEND[first.cause])
+        raise rejected(first.cause, told[:2000])
 
 
 def require_cards(shown: Sequence[str], count: int, when: str) -> None:
-    """Go on when an instance shows so many cards.
+    """Reject the cloud unless an instance shows so many cards.
 
     Raises:
         Rejected: it shows others; `shown` has their product ids.
@@ -56,12 +47,11 @@ def require_cards(shown: Sequence[str], count: int, when: str) -> None:
         len(shown) == count,
         "other-cards-than-requested",
         f"{when} the guest shows {list(shown)}, its flavor asks for {count}",
-        fix="compare the instance's PCI requests with its host's pci_devices; see nova-compute.log there",
     )
 
 
 def require_attached(attached: Sequence[str], count: int, when: str) -> None:
-    """Go on when an instance's domain has so many devices; `attached` has host and address of each.
+    """Reject the cloud unless an instance's domain has so many devices; `attached` has host and address of each.
 
     Raises:
         Rejected: it has another number.
@@ -70,12 +60,11 @@ def require_attached(attached: Sequence[str], count: int, when: str) -> None:
         len(attached) == len(set(attached)) == count,
         "other-devices-in-the-domain",
         f"{when} its domain has {list(attached)}, its flavor asks for {count}",
-        fix="compare virsh dumpxml with Nova's pci_devices; a hard reboot writes the domain again from the claims",
     )
 
 
 def require_unchanged(before: object, after: object, what: str, when: str) -> None:
-    """Go on when something of an instance is as it was.
+    """Reject the cloud unless something of an instance is as it was.
 
     Raises:
         Rejected: it is not.
@@ -84,37 +73,36 @@ def require_unchanged(before: object, after: object, what: str, when: str) -> No
         before == after,
         "instance-changed",
         f"{when} {what} is {after}, before it was {before}",
-        fix="see the instance's actions (openstack server event list) and nova-compute.log of its host",
     )
 
 
 def require_freed(claims: Iterable[PciClaim], server_id: str) -> None:
-    """Go on when Nova has no card claimed for an instance that is gone.
+    """Reject the cloud if Nova has a card claimed for an instance that is gone.
 
     Raises:
         Rejected: it has.
     """
     left = [f"{item.host} {item.address}" for item in claims if item.instance_id == server_id]
-    require(not left, "card-stays-claimed", f"Nova still has claimed for it: {left}", fix=MEND["card-stays-claimed"])
+    require(not left, "card-stays-claimed", f"Nova still has claimed for it: {left}")
 
 
 def require_not_shared(first: Sequence[str], second: Sequence[str]) -> None:
-    """Go on when two instances have no device in common; each has host and address of its devices.
+    """Reject the cloud if two instances have a device in common; each has host and address of its devices.
 
     Raises:
         Rejected: they share one.
     """
     shared = set(first) & set(second)
-    require(not shared, "double-claim", f"both have {shared}", fix=MEND["double-claim"])
+    require(not shared, "double-claim", f"both have {shared}")
 
 
-def require_refused(is_refused: bool, refusal: str, asked: str, *, cause: str, fix: str) -> None:
-    """Go on when a request was refused as it should be; `refusal` is "" when it was carried out.
+def require_refused(is_refused: bool, refusal: str, asked: str, *, cause: str) -> None:
+    """Reject the cloud unless a request was refused as it should be; `refusal` is "" when it was carried out.
 
     Raises:
         Rejected: it was carried out, or refused with other words.
     """
-    require(is_refused, cause, f"{asked} gave: {refusal or 'what was asked for'}; expected is a refusal", fix=fix)
+    require(is_refused, cause, f"{asked} gave: {refusal or 'what was asked for'}; expected is a refusal")
 
 
 class Finding(Protocol):
@@ -128,23 +116,19 @@ class Finding(Protocol):
     def what(self) -> str:
         """What was found."""
 
-    @property
-    def fix(self) -> str:
-        """What to change."""
-
 
 def require_none(found: Sequence[Finding]) -> None:
-    """Go on when nothing was found.
+    """Reject the cloud if anything was found.
 
     Raises:
         Rejected: something was; the first, which is the most telling, gives cause and fix.
     """
     if found:
-        raise Rejected(found[0].cause, "; ".join(finding.what for finding in found), fix=found[0].fix)
+        raise rejected(found[0].cause, "; ".join(finding.what for finding in found))
 
 
 def require_known(unknown: Sequence[str], *, remedy: str) -> None:
-    """Go on when nothing is `unknown`.
+    """Leave the check not verified if anything is `unknown`.
 
     Raises:
         NotVerified: something is: the check is neither passed nor failed.

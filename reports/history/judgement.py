@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from cloud_file.sections.history import SlowerThanPast
+from judging.causes import fix_of
 from judging.records import CheckRecord, Verdict
 from reports.history.database import Database
 from reports.history.loading import figures_of
@@ -18,6 +19,7 @@ from reports.history.trend import confidence_words
 from reports.run import Run
 
 CHECK = "history.slower_than_past"
+CAUSE = "slower_than_past"
 FACT = "Every card is as fast as in its own past."
 SOURCE = "this cloud's history, by the section history of the cloud file"
 SHOWN = 10
@@ -97,7 +99,7 @@ def _record(run: Run, host: str, compared: Sequence[Compared], limits: SlowerTha
         test=f"{CHECK}[{host}]",
         fact=FACT,
         message=text + more,
-        cause="slower_than_past" if slower else "",
+        cause=CAUSE if slower else "",
         fix=_fix(slower) if slower else "",
         source=SOURCE,
         rests_on=("cuda.bandwidth", "cuda.p2p", "host.gpu.link_width"),
@@ -110,10 +112,7 @@ def _record(run: Run, host: str, compared: Sequence[Compared], limits: SlowerTha
 
 def _fix(slower: Iterable[Compared]) -> str:
     cards = sorted({item.key.card or f"card {item.device}" for item in slower})
-    return (
-        f"`python -m reports trend` shows since when and what else changed then; look at link width and speed, "
-        f"temperature and throttle reasons of {', '.join(cards[:3])}; where slower is meant, set history.slower_than_past.since"
-    )
+    return fix_of(CAUSE, cards=", ".join(cards[:3]))
 
 
 def nights_missing(database: Database, run: Run, limits: SlowerThanPast) -> int:

@@ -20,11 +20,11 @@ ID_FIELDS = ("vendor_id", "product_id", "device_type")
 REQUIRED = {"product_id": "", "vendor_id": "", "device_type": "type-PCI"}
 
 
-def _require_aliases(configuration: Configuration, cloud: Cloud, fix: str, elsewhere: list[str]) -> None:
+def _require_aliases(configuration: Configuration, cloud: Cloud, change: str, elsewhere: list[str]) -> None:
     """Every alias of the cloud file is there and asks for the declared cards; near misses are named."""
     names = [str(entry.get("name")) for entry in configuration.conf.aliases]
     for alias in cloud.aliases:
-        _require_name(alias.name, names, configuration.path, fix, elsewhere)
+        _require_name(alias.name, names, configuration.path, change, elsewhere)
         gpu = cloud.gpu(alias.gpu)
         expected = {"vendor_id": gpu.vendor_id, "product_id": gpu.product_id, "device_type": gpu.device_type}
         for entry in configuration.conf.aliases:
@@ -35,25 +35,25 @@ def _require_aliases(configuration: Configuration, cloud: Cloud, fix: str, elsew
                 entry.get("name") != alias.name or not wrong,
                 "alias-asks-for-another-device",
                 f"alias {alias.name} has {wrong}, the cards are { {key: expected[key] for key in wrong} }",
-                fix=f"{fix}: ids in quotes, as lspci -nn shows them",
+                change=change,
                 file=configuration.path,
             )
 
 
-def _require_name(name: str, names: list[str], path: str, fix: str, elsewhere: list[str]) -> None:
+def _require_name(name: str, names: list[str], path: str, change: str, elsewhere: list[str]) -> None:
     spaced = next((known for known in names if known != name and known.strip() == name), None)
     require(
         spaced is None or name in names,
         "alias-name-with-white-space",
         f"the alias is called {spaced!r}: with the space it is another name than the flavor's {name!r}",
-        fix=f"{fix}: the name without white space",
+        change=change,
         file=path,
     )
     require(
         name in names or name not in elsewhere,
         "alias-in-a-file-that-nobody-reads",
         f"alias {name!r} stands in {NOVA_CONF} of the host; the service runs in a container and reads {path}",
-        fix=f"{fix}; what is edited on the host has no effect",
+        change=change,
         file=NOVA_CONF,
     )
     near = difflib.get_close_matches(name, [known for known in names if known != name], n=1)
@@ -62,7 +62,7 @@ def _require_name(name: str, names: list[str], path: str, fix: str, elsewhere: l
         name in names,
         "alias-missing",
         f"no alias {name!r} (there are: {', '.join(names) or 'none'}{hint})",
-        fix=fix,
+        change=change,
         file=path,
     )
 
@@ -83,9 +83,9 @@ def test_nova_api_knows_every_alias(
     cloud: Cloud,
 ) -> None:
     """Each alias of the flavors is in the nova.conf that nova-api reads, with the ids of the declared cards."""
-    fix = f"set {deployer.settings.aliases} for the controllers and {deployer.settings.how_to_apply}"
+    change = f"set {deployer.settings.aliases} for the controllers and {deployer.settings.how_to_apply}"
 
-    _require_aliases(api_configuration, cloud, fix, _names_on_the_host(controller, deployer))
+    _require_aliases(api_configuration, cloud, change, _names_on_the_host(controller, deployer))
 
 
 @pytest.mark.check("control_plane.alias.compute", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=MOVES)
@@ -97,8 +97,8 @@ def test_nova_compute_knows_every_alias(
     cloud: Cloud,
 ) -> None:
     """Each compute has the same aliases: without them resize, migration and evacuation fail."""
-    fix = f"set {deployer.settings.aliases} for the role {declared_compute.role}, too, and {deployer.settings.how_to_apply}"
+    change = f"set {deployer.settings.aliases} for the role {declared_compute.role}, too, and {deployer.settings.how_to_apply}"
     if deployer.settings.note_for_computes:
-        fix += f"; {deployer.settings.note_for_computes}"
+        change += f"; {deployer.settings.note_for_computes}"
 
-    _require_aliases(compute_configuration, cloud, fix, _names_on_the_host(compute, deployer))
+    _require_aliases(compute_configuration, cloud, change, _names_on_the_host(compute, deployer))

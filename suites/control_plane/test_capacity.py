@@ -53,12 +53,10 @@ def test_a_gpu_host_has_room_for_the_instance(
         with_cards,
         "cards-taken",
         f"{flavor.name} needs {wanted} cards on one host, free are {free}; {others}",
-        fix="delete or move an instance that has them, or add cards",
     )
     require(
         any(_has_room(admin, host, flavor) for host in with_cards),
         "gpu-hosts-full",
         f"{', '.join(with_cards)} have free cards, and neither {flavor.vcpus} VCPU nor {flavor.memory_mb} MB free beside "
         "them: instances without a card fill the hosts",
-        fix="keep flavors without cards off these hosts: an aggregate of their own, or [filter_scheduler] pci_weight_multiplier",
     )

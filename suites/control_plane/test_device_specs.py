@@ -40,15 +40,14 @@ def test_the_device_spec_matches_the_declared_cards(
     if not declared_compute.gpus:
         return
 
-    fix = f"set {deployer.settings.device_specs} for the role {declared_compute.role} to the ids of lspci -nn and {deployer.settings.how_to_apply}"
-    require(specs, "device-spec-missing", "no device is given to instances", fix=fix, file=path)
+    change = f"set {deployer.settings.device_specs} for the role {declared_compute.role} to the ids of lspci -nn and {deployer.settings.how_to_apply}"
+    require(specs, "device-spec-missing", "no device is given to instances", change=change, file=path)
     left = [card for card in cards if not any(takes(spec, card) for spec in specs)]
     by_id = [card for card in left if any(takes(_ids(spec), card) for spec in specs)]
     require(
         not by_id,
         "device-spec-leaves-a-card-out",
         f"{', '.join(card.address for card in by_id)} fit by id and not by address: {[dict(spec) for spec in specs]}",
-        fix="take the address out, or give every card's; was the list derived or overridden by another file?",
         file=path,
     )
     for card in left:
@@ -56,7 +55,7 @@ def test_the_device_spec_matches_the_declared_cards(
             False,
             "device-spec-for-another-device",
             f"the host has {NVIDIA_VENDOR_ID}:{card.product_id}, allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
-            fix=fix,
+            change=change,
             file=path,
         )
 
@@ -91,14 +90,12 @@ def test_the_device_spec_says_nothing_that_nova_refuses(
             not ("devname" in spec and "address" in spec),
             "device-spec-contradicts-itself",
             f"{spec} has devname and address",
-            fix="keep the address",
             file=compute_configuration.path,
         )
         require(
             "devname" not in spec or not _reports_in_placement(compute_configuration),
             "devname-in-device-spec",
             f"{spec} has a devname: with report_in_placement nova-compute refuses to start on it",
-            fix="name the device by vendor_id and product_id, or by address",
             file=compute_configuration.path,
         )
         unbound = [card.address for card in cards if card.driver != "vfio-pci" and takes(spec, card)]
@@ -106,7 +103,6 @@ def test_the_device_spec_says_nothing_that_nova_refuses(
             str(spec.get("managed", "yes")).lower() not in ("no", "false", "0") or not unbound,
             "unmanaged-device-not-bound",
             f"managed is {spec.get('managed')!r}, and {', '.join(unbound)} is not bound to vfio-pci",
-            fix="bind the cards at boot (vfio-pci.ids=…), or leave managed out",
             file=compute_configuration.path,
         )
 

@@ -32,7 +32,8 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
         not missing,
         "filter-missing",
         f"enabled_filters lacks {', '.join(sorted(missing))} (it has {', '.join(filters or ()) or 'no list of its own'})",
-        fix=f"add it to {deployer.settings.filters} and {deployer.settings.how_to_apply}",
+        parameter=deployer.settings.filters,
+        apply=deployer.settings.how_to_apply,
         file=api_configuration.path,
     )
 
@@ -59,7 +60,8 @@ def test_every_filter_exists_in_the_release(
         not unknown or own,
         "filter-unknown-to-the-release",
         f"{deployer.title} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
-        fix=f"remove it from {deployer.settings.filters} and {deployer.settings.how_to_apply}",
+        parameter=deployer.settings.filters,
+        apply=deployer.settings.how_to_apply,
         file=api_configuration.path,
     )
     schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]
@@ -67,5 +69,4 @@ def test_every_filter_exists_in_the_release(
         any(service.is_up for service in schedulers),
         "scheduler-down",
         f"no nova-scheduler reports ({len(schedulers)} are registered)",
-        fix="see nova-scheduler.log: a filter that cannot be imported ends it at its start",
     )

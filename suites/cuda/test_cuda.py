@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from recorder import Notes
 
-from access.errors import CommandError, Rejected
+from access.errors import CommandError
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
+from judging.causes import rejected
 from judging.copies import findings as copy_findings
 from judging.copies import refuse_impossible as refuse_impossible_copies
 from judging.copies import unknown_bands as unknown_copy_bands
@@ -49,14 +50,12 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
             model.compute_capability in (None, device.compute_capability),
             "other-compute-capability",
             f"device {device.index} has {device.compute_capability}, {model.name} has {model.compute_capability}",
-            fix="it is another model than declared: correct the cloud file or the server",
         )
         memory_gib = device.memory_bytes / GIB
         require(
             model.memory_gib is None or LEAST_MEMORY_SHARE * model.memory_gib <= memory_gib <= model.memory_gib,
             "other-memory-size",
             f"device {device.index} has {memory_gib:.1f} GiB, {model.name} has {model.memory_gib}",
-            fix="another variant of the model, or memory that was retired: see nvidia-smi -q -d ECC,PAGE_RETIREMENT",
         )
     unknown = sorted({f"{figure} of {m.model}" for m in models for figure in ("compute_capability", "memory_gib")
                       if getattr(m, figure) is None})  # fmt: skip
@@ -71,7 +70,7 @@ def _devices(guest: Host) -> tuple[device_query.Device, ...]:
         said = cuda_samples.failure_in(error.stdout + error.stderr)
         if said is None or not said.kind.startswith("cuda-"):
             raise
-        raise Rejected(said.kind, f"deviceQuery: {said.reason}", fix=said.remedy or "see dmesg") from error
+        raise rejected(said.kind, f"deviceQuery: {said.reason}", remedy=said.remedy or "see dmesg") from error
 
 
 @pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES, alone=True)

@@ -30,7 +30,6 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
             "other-cards-than-declared",
             f"{expected.count} x {expected.model} ({NVIDIA_VENDOR_ID}:{product}) declared, {len(found)} found at {found}; "
             f"other NVIDIA GPUs: {sorted(others) or 'none'}",
-            fix="seat and power the cards, or correct the host's gpus in the cloud file",
         )
 
 
@@ -52,7 +51,7 @@ def test_every_card_is_of_the_declared_device_type(
             declared.device_type == "type-VF" or not wrong,
             "card-of-another-device-type",
             f"{expected.model} is declared {declared.device_type}, sysfs says {wrong}",
-            fix=f"write {min(wrong.values(), default='')} in the cloud file and the alias; did new firmware switch SR-IOV on?",
+            kind=min(wrong.values(), default=""),
         )
 
 
@@ -64,9 +63,8 @@ def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: Declar
     dead = [card.address for card in cards if card.is_answering is False]
     require(
         not dead,
-        "card-fell-off-the-bus",
+        "card-fell-off-the-bus/host",
         f"the configuration space of {', '.join(dead)} reads 0xff",
-        fix="power-cycle the host (a warm reboot may not do); then see whether the card survives a reset",
     )
 
 
@@ -89,7 +87,6 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
         not own,
         "other-function-of-the-card-bound",
         found,
-        fix="bind every function of the card (audio, USB, UCSI) to vfio-pci as well: options vfio-pci ids=…, dracut -f",
     )
     found = "; ".join(
         f"{d.address} ({d.vendor_id}:{d.product_id}) in group {d.iommu_group} has {d.driver}" for d in strangers
@@ -98,7 +95,6 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
         not strangers,
         "group-shared-with-another-device",
         found,
-        fix="the ports above do not isolate (no ACS): move the card to another slot, or give all members away together",
     )
 
 
@@ -115,7 +111,6 @@ def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu
         not held,
         f"{min((str(driver) for driver in held.values()), default='')}-holds-a-card",
         f"bound: {held}",
-        fix="blacklist the driver in /etc/modprobe.d, rebuild the initramfs (dracut -f), reboot",
         file="/etc/modprobe.d",
     )
 
@@ -130,7 +125,6 @@ def test_every_link_has_its_full_width(gpu_host: Host, declared_gpu_host: Declar
         not narrow,
         "link-lost-lanes",
         "; ".join(narrow),
-        fix="reseat the card and its riser; see the slot's width and bifurcation in the BIOS",
     )
 
 
@@ -143,7 +137,6 @@ def test_interrupts_are_remapped(gpu_host: Host, declared_gpu_host: DeclaredHost
         not module_parameters.allows_unsafe_interrupts(gpu_host),
         "unsafe-interrupts-allowed",
         "vfio_iommu_type1 has allow_unsafe_interrupts: guests can forge interrupts of the host",
-        fix="remove allow_unsafe_interrupts from /etc/modprobe.d and the kernel arguments; switch remapping on in the BIOS",
         file="/etc/modprobe.d",
     )
     has_iommu = bool(log.iommu.remapping_units) or log.iommu.is_amd_vi
@@ -153,7 +146,6 @@ def test_interrupts_are_remapped(gpu_host: Host, declared_gpu_host: DeclaredHost
         log.iommu.interrupt_remapping or is_silent or not has_iommu,
         "no-interrupt-remapping",
         "the kernel found an IOMMU and enabled no interrupt remapping",
-        fix="switch interrupt remapping (x2APIC, VT-d features) on in the BIOS, or update it",
     )
 
 
@@ -168,5 +160,4 @@ def test_no_platform_reservation_keeps_a_card(gpu_host: Host, declared_gpu_host:
         not kept,
         "platform-keeps-the-card",
         "; ".join(kept[:4]),
-        fix="switch the server's shared memory feature for this slot off (HPE: conrep; others: update the BIOS)",
     )

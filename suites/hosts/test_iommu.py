@@ -38,7 +38,6 @@ def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: Declare
         found.iommu_table,
         "iommu-off-in-firmware",
         "no DMAR or IVRS among the ACPI tables, so the kernel knows of no IOMMU whatever its arguments are",
-        fix="switch VT-d (Intel) or AMD-Vi (AMD) on in the BIOS",
     )
 
 
@@ -52,7 +51,6 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
         "kernel-argument-missing",
         f"GRUB_CMDLINE_LINUX lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs did not "
         "reach this host",
-        fix="see /var/log/gpu-first-boot.log there, the host's role and which role has KernelArgs; deploy again",
         file="/etc/default/grub",
     )
 
@@ -64,34 +62,24 @@ def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_hos
     is_on = _turns_iommu_on(gpu_host, declared_gpu_host, entry.arguments)
     others = () if is_on else grub.read_other_entries(gpu_host, entry)
     elsewhere = [other.source for other in others if kernel_cmdline.turns_iommu_on(other.arguments, vendor)]
-    cause, fix = _why_not(entry.source, elsewhere)
+    cause = _why_not(entry.source, elsewhere)
 
     found_in = f"; {', '.join(elsewhere)} has it, and is not what this machine starts" if elsewhere else ""
     require(
         is_on,
         cause,
         f"{entry.source} lacks {IOMMU_ARGUMENTS[vendor]}, which /etc/default/grub has{found_in}",
-        fix=fix,
+        command=_generate(entry.source),
         file=entry.source,
     )
 
 
-def _why_not(source: str, elsewhere: list[str]) -> tuple[str, str]:
-    """Cause and fix of an argument that did not reach the boot entry, by where it stands instead."""
+def _why_not(source: str, elsewhere: list[str]) -> str:
+    """The cause of an argument that did not reach the boot entry, by where it stands instead."""
     entries = [file for file in elsewhere if LOADER in file]
-    if LOADER in source and entries:
-        return "argument-only-in-another-entry", "grubby --update-kernel=ALL --args=…, then reboot"
     if LOADER in source:
-        return (
-            "bls-entries-not-updated",
-            "grub2-mkconfig does not touch BLS entries: grubby --update-kernel=ALL --args=… (RHEL 9.3: --update-bls-cmdline)",
-        )
-    if elsewhere:
-        return (
-            "written-to-the-wrong-grub-cfg",
-            f"{_generate(source)}: the file of this firmware type; then reboot",
-        )
-    return "boot-configuration-not-generated", f"{_generate(source)}, then reboot"
+        return "argument-only-in-another-entry" if entries else "bls-entries-not-updated"
+    return "written-to-the-wrong-grub-cfg" if elsewhere else "boot-configuration-not-generated"
 
 
 def _generate(source: str) -> str:
@@ -105,7 +93,6 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
         _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
         f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the host runs since before its boot configuration was changed",
-        fix="reboot the host",
         file="/proc/cmdline",
     )
 
@@ -124,7 +111,6 @@ def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_ho
         not different,
         "changed-since-boot",
         f"{entry.source} and /proc/cmdline differ in {', '.join(sorted(different))}",
-        fix="reboot the host, or take the change back",
         file=entry.source,
     )
 
@@ -138,7 +124,6 @@ def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> 
         any(device.iommu_group is not None for device in devices),
         "no-iommu-groups",
         "firmware and kernel arguments offer an IOMMU, and yet no device is in a group",
-        fix="see the kernel's log: dmesg | grep -e DMAR -e AMD-Vi",
     )
 
 
@@ -152,6 +137,5 @@ def test_no_patch_pretends_isolation(gpu_host: Host, declared_gpu_host: Declared
         not override,
         "isolation-overridden",
         f"the kernel runs with {' '.join(override)}",
-        fix="remove it; seat cards of different tenants in slots whose ports have ACS, or give a whole group away",
         file="/etc/default/grub",
     )

@@ -27,7 +27,6 @@ def test_vfio_has_its_iommu_backend(gpu_host: Host, declared_gpu_host: DeclaredH
         "vfio_pci" not in modules or "vfio_iommu_type1" in modules,
         "vfio-without-its-iommu-backend",
         "vfio_pci is loaded, vfio_iommu_type1 is not: QEMU says 'No available IOMMU models'",
-        fix="add vfio_iommu_type1 to dracut's force_drivers beside vfio_pci, dracut -f, reboot (now: modprobe it)",
         file="/etc/dracut.conf.d",
     )
 
@@ -41,7 +40,6 @@ def test_dracut_is_asked_only_for_modules_that_exist(gpu_host: Host, declared_gp
         not found.missing,
         "initramfs-asked-for-a-missing-module",
         f"dracut shall pack {', '.join(found.missing)}, and the running kernel has no such module",
-        fix="take it out of add_drivers or force_drivers, dracut -f, look with lsinitrd",
         file="/etc/dracut.conf.d",
     )
 
@@ -55,7 +53,6 @@ def test_no_security_module_keeps_qemu_from_a_device(gpu_host: Host, declared_gp
         not denials,
         "security-module-denies-vfio",
         "; ".join(denial.line for denial in denials[-3:])[:1000],
-        fix="restorecon -R /dev/vfio, setsebool virt_use_vfio on (SELinux); allow /dev/vfio/* in libvirt's profile (AppArmor)",
     )
 
 
@@ -68,7 +65,6 @@ def test_every_card_came_back_from_its_resets(gpu_host: Host, declared_gpu_host:
         not lost,
         "card-lost-in-a-reset",
         f"{', '.join(lost)} did not come back after a reset (dmesg: not ready … giving up)",
-        fix="power-cycle the host; update the card's VBIOS and the BIOS; try another reset_method in sysfs",
     )
 
 
@@ -81,5 +77,4 @@ def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: De
         not killed,
         "instance-killed-for-memory",
         "; ".join(killed[-3:])[:1000],
-        fix="raise reserved_host_memory_mb (TripleO: NovaReservedHostMemory) or give the flavor less memory",
     )

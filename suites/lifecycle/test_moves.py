@@ -6,7 +6,6 @@ import pytest
 
 from access.errors import ProvisioningError
 from judging.verdicts import (
-    MEND,
     require,
     require_agreement,
     require_attached,
@@ -20,7 +19,6 @@ from provisioning.scenario.scenario import Scenario
 
 RESIZE = "https://docs.openstack.org/nova/latest/contributor/resize-and-cold-migrate.html"
 SHELVE = "https://docs.openstack.org/api-guide/compute/server_concepts.html"
-NO_CARD = "two instances have one card now: see nova-scheduler.log and pci_devices of that host"
 ENDS = {"confirm": "confirm_server_resize", "revert": "revert_server_resize"}
 
 
@@ -60,7 +58,6 @@ def test_a_resize_changes_the_cards_and_leaves_none_behind(
         len(after.claimed) == kept or scenario.views.hidden.get("claims"),
         "card-stays-claimed",
         f"after the {end} Nova has claimed {after.claimed}: a card stays claimed",
-        fix=MEND["card-stays-claimed"],
     )
     require_agreement(after.disagreements)
 
@@ -82,7 +79,6 @@ def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: C
         during.host != before.host,
         "not-migrated",
         f"it stayed on {before.host}",
-        fix="see openstack server event list; [DEFAULT] allow_resize_to_same_host lets a migration end where it began",
     )
     require_agreement(during.disagreements)
     require_unchanged(during.host if end == "confirm" else before.host, after.host, "its host", f"after the {end}")
@@ -91,7 +87,6 @@ def test_a_cold_migration_takes_as_many_cards_along(scenario: Scenario, cards: C
         len(after.claimed) == count or scenario.views.hidden.get("claims"),
         "card-stays-claimed",
         f"after the {end} Nova has claimed {after.claimed}: a card stays claimed",
-        fix=MEND["card-stays-claimed"],
     )
     require_agreement(after.disagreements)
 
@@ -110,7 +105,7 @@ def test_a_migration_without_a_free_card_elsewhere_is_refused(scenario: Scenario
         refusal = str(error)
 
     after = scenario.state(servers[0])
-    require(refusal, "moved-without-a-free-card", f"with every card taken it was migrated to {after.host}", fix=NO_CARD)
+    require(refusal, "moved-without-a-free-card", f"with every card taken it was migrated to {after.host}")
     require_unchanged(("ACTIVE", before.attached), (after.status, after.attached), "its status and cards", "refused")
     require_agreement(after.disagreements)
 
@@ -159,7 +154,6 @@ def test_a_shelved_instance_frees_its_cards_and_gets_some_again(scenario: Scenar
         not offloaded.claimed and not offloaded.attached,
         "card-stays-claimed",
         f"shelved and offloaded it has claimed {offloaded.claimed}, attached {offloaded.attached}",
-        fix=MEND["card-stays-claimed"],
     )
     require_cards(report.gpus, count, "unshelved")
     require_agreement(after.disagreements)
@@ -190,7 +184,6 @@ def test_an_instance_stays_shelved_while_no_card_is_free(scenario: Scenario, car
         refused == "SHELVED_OFFLOADED",
         "unshelved-without-a-free-card",
         f"without a free card it became {refused}",
-        fix=NO_CARD,
     )
     require_attached(after.attached, 1, "unshelved with a card free again")
     require_agreement(after.disagreements)
@@ -230,7 +223,6 @@ def test_a_live_migration_is_refused_and_the_guest_goes_on(scenario: Scenario, c
         refusal,
         "moved-alive-with-a-card",
         f"it moved to {after.host}: a whole card has no state that could move along",
-        fix="take live_migratable out of alias and device_spec unless card and driver support it",
     )
     require_unchanged(
         ("ACTIVE", before.host, before.attached), (after.status, after.host, after.attached), "its state", "refused"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from judging.verdicts import MEND, require, require_agreement, require_cards, require_freed, require_unchanged
+from judging.verdicts import require, require_agreement, require_cards, require_freed, require_unchanged
 from probes.guest_console import REBOOT_ONCE, USER_DATA
 from provisioning.scenario.cards import Cards
 from provisioning.scenario.scenario import Scenario
@@ -26,7 +26,6 @@ def _require_claims_kept(before: InstanceState, now: InstanceState, when: str) -
         now.claimed == before.claimed,
         "claim-lost",
         f"{when} Nova has claimed {now.claimed} for it, before {before.claimed}: another instance may get the card",
-        fix=MEND["domain-without-claim"],
     )
 
 

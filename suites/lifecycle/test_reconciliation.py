@@ -90,6 +90,5 @@ def test_every_claimed_card_is_still_one_that_its_host_gives(
             "device-spec-removed-while-in-use",
             f"{declared.name}: no entry takes "
             + ", ".join(f"{claim.address} (instance {claim.instance_id})" for claim in lost),
-            fix="put the entry back, restart nova-compute, delete or move the instances, and only then remove it",
             file=deployer.service("nova-compute").nova_conf,
         )

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 
 import pytest
 from preflight_fixtures import Preflight
 from recorder import Notes
 
+from access.errors import Rejected
 from access.host import CommandOutput
 from judging.verdicts import require
-from preflight.finding import Severity
+from preflight.finding import Finding, Severity
 from preflight.rules import MODULES
 from provisioning.before_deploy import in_one_line
 
 CODES = "docs/preflight.md"
+
+
+def _require_no_finding(found: Sequence[Finding], lines: str) -> None:
+    """Reject the deployment if anything was found: the first finding has cause and fix, `lines` tell all of them."""
+    for first in found[:1]:
+        location = first.location
+        raise Rejected(first.code, lines, fix=first.instead, file=str(location.path), line_number=location.line)
 
 
 def _name(module: ModuleType) -> str:
@@ -38,17 +47,7 @@ def test_files_hold_no_mistake(group: ModuleType, preflight: Preflight, notes: N
     )
     notes.found = lines or "no finding"
 
-    errors = [finding for finding in found if finding.severity is Severity.ERROR]
-
-    first = errors[0] if errors else None
-    require(
-        first is None,
-        first.code if first else "",
-        lines,
-        fix=first.instead if first else "",
-        file=str(first.location.path) if first else "",
-        line_number=first.location.line if first else None,
-    )
+    _require_no_finding([finding for finding in found if finding.severity is Severity.ERROR], lines)
 
 
 @pytest.mark.check("preflight.files", rests_on=tuple(f"preflight.{_name(module)}" for module in MODULES), source=CODES)
@@ -57,9 +56,7 @@ def test_a_deploy_may_start(preflight: Preflight, notes: Notes) -> None:
     errors = [finding for finding in preflight.findings if finding.severity is Severity.ERROR]
     notes.command(CommandOutput("", f"read {len(preflight.files)} files", 0, "", "", preflight.seconds))
 
-    require(
-        not errors, "deploy-stopped", f"{len(errors)} errors in the files", fix="correct what the checks above name"
-    )
+    require(not errors, "deploy-stopped", f"{len(errors)} errors in the files")
 
 
 @pytest.mark.check("preflight.shellcheck", source="https://www.shellcheck.net/wiki/")
@@ -69,11 +66,4 @@ def test_scripts_are_shell(preflight: Preflight, notes: Notes) -> None:
     notes.command(CommandOutput("", f"shellcheck over {len(preflight.files)} files", 0, "", "", preflight.seconds))
     lines = "\n".join(in_one_line(finding) for finding in found)
 
-    require(
-        not found,
-        found[0].code if found else "",
-        lines,
-        fix=found[0].instead if found else "",
-        file=str(found[0].location.path) if found else "",
-        line_number=found[0].location.line if found else None,
-    )
+    _require_no_finding(found, lines)

@@ -26,7 +26,6 @@ def test_the_next_tenant_reads_nothing_of_the_last_one(traces: Traces) -> None:
         not traces.found_by_next,
         "memory-not-erased",
         f"{traces.found_by_next} words of the last instance's pattern are still in the memory of {traces.card}",
-        fix="the card is not reset between instances: see reset_method of the device on the host; or one_time_use",
     )
 
 
@@ -40,7 +39,6 @@ def test_the_next_tenant_finds_default_settings(traces: Traces) -> None:
         "settings-not-reset",
         f"the next instance finds power limit, compute and ECC mode {traces.settings_next}, before they were "
         f"{traces.settings_before}: {traces.card} was not reset",
-        fix="see reset_method of the device on the host and the kernel's log of the last delete",
     )
 
 
@@ -52,5 +50,4 @@ def test_the_cards_firmware_is_the_same_for_the_next_tenant(traces: Traces) -> N
         traces.vbios_next == traces.vbios_before,
         "firmware-changed",
         f"the VBIOS was {traces.vbios_before}, now it is {traces.vbios_next}",
-        fix="take the card out of service and flash the vendor's VBIOS from the host",
     )

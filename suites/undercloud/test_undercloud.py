@@ -31,7 +31,6 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
         not wrong,
         "node-not-available",
         f"not ready in Ironic: {wrong}",
-        fix="openstack overcloud node import, introspect, provide",
     )
 
 
@@ -48,7 +47,6 @@ def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
         any("puppet-modules" in name for name in found),
         "puppet-nova-not-uploaded",
         "no puppet module in Swift: the packaged one writes no alias on computes",
-        fix="upload-puppet-modules -d DIRECTORY, then deploy again",
     )
 
 
@@ -61,13 +59,11 @@ def test_the_overcloud_is_deployed(undercloud: Host, cloud: Cloud, environment: 
         "deploy" not in environment.failures,
         "deploy-failed",
         environment.failures.get("deploy", ""),
-        fix="openstack stack failures list overcloud",
     )
     require(
         status is not None and status.endswith("_COMPLETE"),
         "overcloud-not-complete",
         f"the stack {cloud.deploy.stack} is {status or 'not there'}",
-        fix="openstack stack failures list overcloud, correct what it names, deploy again",
     )
 
 
@@ -82,6 +78,5 @@ def test_every_environment_file_is_one_that_the_deploy_reads(undercloud: Host, c
         not ignored,
         "environment-file-ignored",
         f"{', '.join(ignored)} in {folder} is never read",
-        fix="rename it to end in .yaml and deploy again",
         file=f"{folder}/{ignored[0]}" if ignored else "",
     )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.errors import MeasurementError
-from judging.copies import FIXES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
+from judging.causes import fix_of
+from judging.copies import CAUSES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
 
@@ -59,7 +60,7 @@ def test_lost_lanes() -> None:
     assert [finding.cause for finding in found] == ["link-trained-narrow"] * 2
     assert "device 0 h2d: 6.1, 6.1, 6.0 GB/s (spread 2 %)" in found[0].what
     assert "generation 3 x8" in found[0].what
-    assert "riser" in found[0].fix
+    assert "riser" in fix_of(found[0].cause)
 
 
 def test_a_low_generation_under_load() -> None:
@@ -147,4 +148,4 @@ def test_spread() -> None:
 
 
 def test_every_cause_has_a_fix() -> None:
-    assert all(len(fix) > 20 for fix in FIXES.values())
+    assert all(len(fix_of(cause)) > 20 for cause in CAUSES)

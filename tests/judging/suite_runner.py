@@ -1,0 +1,23 @@
+"""Runs a suite that a test wrote, with the acceptance's plugins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OPTIONS = ("-p", "no:cacheprovider", "-c", str(REPOSITORY / "pytest.ini"), "--rootdir", str(REPOSITORY))
+
+
+def run_checks(directory: Path, source: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run a suite with the acceptance's plugins; its exit code and the records of its checks."""
+    suite = directory / "test_made.py"
+    suite.write_text(source, encoding="utf-8")
+    plugins = [word for name in ("cloud_fixtures", "record_fixtures") for word in ("-p", name)]
+    command = [sys.executable, "-m", "pytest", str(suite), *OPTIONS, *plugins, "--run-dir", str(directory / "run")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    lines = [json.loads(line) for line in (directory / "run/records.jsonl").read_text(encoding="utf-8").splitlines()]
+    return done.returncode, [line for line in lines if line["kind"] == "check"]
