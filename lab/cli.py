@@ -21,6 +21,7 @@ from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware.declaration import check_declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
+from lab.services.status import status
 from lab.state import SSH_PORT, LabState
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
@@ -140,7 +141,7 @@ def _down(paths: LabPaths, _: argparse.Namespace) -> int:
 
 def _status(paths: LabPaths, _: argparse.Namespace) -> int:
     state = lab_state.load(paths)
-    services = control.status(state)
+    services = status(state)
     for service in services:
         verdict = service.detail or "ok"
         print(f"{service.name:28} {service.host:14} {service.resident_mib:7.1f} MiB  {verdict:30} {service.log}")

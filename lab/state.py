@@ -23,7 +23,6 @@ from lab.paths import REPOSITORY, LabPaths
 SSH_PORT = 2222
 FIRST_NETWORK, LAST_NETWORK = 100, 250
 KEYSTONE_PORT = 5000
-PORTS = {"keystone": KEYSTONE_PORT, "placement": 8778, "glance": 9292, "neutron": 9696, "nova": 8774, "heat": 8004}
 SECRET_NAMES = ("admin", "service", "heat_domain_admin", "undercloud")
 RELEASES = REPOSITORY / "lab" / "undercloud" / "releases"
 
@@ -68,9 +67,14 @@ class LabState:
         """The host that the control plane runs on."""
         return self.hosts("Controller")[0]
 
-    def url(self, service: str) -> str:
-        """Where a service answers, e.g. http://127.100.0.10:5000"""
-        return f"http://{self.host_addresses[self.controller]}:{PORTS[service]}"
+    def api_url(self, port: int) -> str:
+        """Where the controller answers on a port, e.g. http://127.100.0.10:9292."""
+        return f"http://{self.host_addresses[self.controller]}:{port}"
+
+    @property
+    def identity_url(self) -> str:
+        """Where Keystone answers, without a version."""
+        return self.api_url(KEYSTONE_PORT)
 
     def secret(self, name: str) -> str:
         """A password of this lab."""
