@@ -28,10 +28,10 @@ def make_cache(cache: Path) -> None:
     """Make the folder, of the user's own group also where the checkout's folder hands its group down (set-group-ID).
 
     An ordinary user's machines know the user's own group only: a change of a file of another one ends in EOVERFLOW. So
-    a cache that has such files is made anew.
+    a cache that has such files is made again.
     """
     if os.getuid() != 0 and cache.exists() and cache.stat().st_gid != os.getgid():
-        print("making the cache anew: its files are of another group than yours", file=sys.stderr)
+        print("making the cache again: its files are of another group than yours", file=sys.stderr)
         shutil.rmtree(cache)
     if not cache.exists():
         cache.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What one lab is: its network, its secrets, its release. Made once, read by every part."""
+"""What one lab is: its network, its secrets, its release. Made once, read by every part of the lab."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class LabState:
 
     @property
     def release(self) -> str:
-        """TripleO dialect, e.g. "ocata"."""
+        """TripleO release, e.g. "ocata"."""
         return str(self.declaration["release"])
 
     @cached_property
     def release_data(self) -> dict[str, Any]:
-        """The dialect's data file."""
+        """The data file of the TripleO release."""
         return dict(yaml.safe_load((RELEASES / f"{self.release}.yaml").read_text()))
 
     @cached_property
@@ -82,7 +82,7 @@ class LabState:
 
     @property
     def marker(self) -> str:
-        """Stands in the command line of every process of this lab."""
+        """Part of the command line of every process of this lab."""
         return self.paths.sockets.name
 
     def connection(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def create(paths: LabPaths, declaration: dict[str, Any]) -> LabState:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read, completely or not at all."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
@@ -160,7 +160,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _free_network(paths: LabPaths) -> str:
-    """Claim the first loopback network that no lab has and nobody listens on."""
+    """Claim the first loopback network that no lab has and no process listens on."""
     claims = Path(tempfile.gettempdir()) / f"gpulab-networks-{os.getuid()}"
     claims.mkdir(mode=0o700, exist_ok=True)
     # Without the lock two labs could both find a claim stale, and the slower one would take the faster one's network.
@@ -175,7 +175,7 @@ def _free_network(paths: LabPaths) -> str:
 
 
 def _is_claimed(file: Path, paths: LabPaths) -> bool:
-    """Whether another lab has a network; a claim of a lab that is gone does not count."""
+    """Whether another lab has a network; a claim of a deleted lab does not count."""
     try:
         owner = Path(file.read_text())
     except OSError:

@@ -19,7 +19,7 @@ def config_files(state: LabState, service: str) -> list[Path]:
     files = [state.paths.etc / f"{service}.conf"]
     if own.exists():
         files.append(own)
-        translation = state.paths.etc / f"{service}-dialect.conf"
+        translation = state.paths.etc / f"{service}-translation.conf"
         write(state, translation.name, _translate(state, own))
         files.append(translation)
     return files

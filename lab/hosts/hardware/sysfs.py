@@ -50,7 +50,7 @@ class Function:
 
 
 def build(root: Path, machine: dict[str, Any], functions: list[Function]) -> None:
-    """Make /sys anew below `root`. The directory itself stays: a running machine has it mounted."""
+    """Make /sys again below `root`. The directory itself stays: a running machine has it mounted."""
     for old in root.iterdir():
         shutil.rmtree(old)
     for name in (
