@@ -63,7 +63,7 @@ def _show(state: LabState, service: str | None, running: bool) -> None:
 
 
 def started(state: LabState, service: str) -> float | None:
-    """When a service was started, in seconds since the epoch; None when it does not run."""
+    """When a service was started, in seconds since the epoch; None if it does not run."""
     pid = processes.running(state).get(service)
     if pid is None:
         return None
