@@ -20,6 +20,7 @@ from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware.declaration import check_declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
+from lab.services.status import status
 from lab.state import SSH_PORT, LabState
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     paths.home.mkdir(parents=True, exist_ok=True)
     try:
         with (paths.home / f".{paths.name}.lock").open("w") as lock:
-            if options.run in CHANGING:  # two processes that start one lab must not meet in the middle
+            if options.run in CHANGING:  # two processes must not start one lab at the same time
                 fcntl.flock(lock, fcntl.LOCK_EX)
             return int(options.run(paths, options))
     except (LabError, MachineError) as error:
@@ -51,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
         return command
 
-    up = add("up", _up, "make and start the lab; repairs what a killed run left")
+    up = add("up", _up, "make and start the lab, also after a run that was killed")
     up.add_argument("--declaration", type=Path, help=f"hosts and GPUs (default {DECLARATION.relative_to(REPOSITORY)})")
-    up.add_argument("--release", help="TripleO dialect, instead of the declaration's")
+    up.add_argument("--release", help="TripleO release, instead of the declaration's")
     up.add_argument("--json", action="store_true", help="print how to reach the lab")
     add("down", _down, "stop every process; the state stays")
     add("status", _status, "what runs, what is wrong, where its log is")
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     logs = add("logs", _logs, "print the log of a service")
     logs.add_argument("service")
-    add("reset", _reset, "back to the state before any deploy")
+    add("reset", _reset, "return to the state before any deploy")
     destroy = add("destroy", _destroy, "stop the lab and delete all of it")
     destroy.add_argument("--all", action="store_true", help="every lab of this checkout")
     restart = add("restart", _restart, "restart services on the configuration that is there now")
@@ -87,7 +88,7 @@ def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
         state = lab_state.load(paths)
         if options.release and options.release != state.release:
             raise LabError(
-                f"lab {paths.name} speaks {state.release}; destroy it first, or name another: --name {options.release}"
+                f"lab {paths.name} has release {state.release}; destroy it first, or name another: --name {options.release}"
             )
         return state
     declaration = yaml.safe_load((options.declaration or DECLARATION).read_text())
@@ -107,7 +108,7 @@ def _down(paths: LabPaths, _: argparse.Namespace) -> int:
 
 def _status(paths: LabPaths, _: argparse.Namespace) -> int:
     state = lab_state.load(paths)
-    services = control.status(state)
+    services = status(state)
     for service in services:
         verdict = service.detail or "ok"
         print(f"{service.name:28} {service.host:14} {service.resident_mib:7.1f} MiB  {verdict:30} {service.log}")

@@ -46,8 +46,10 @@ class LabPaths:
 
     @property
     def schemas(self) -> Path:
-        """Empty databases as the pinned releases make them."""
-        sources = (REPOSITORY / "requirements" / "lab.txt", REPOSITORY / "lab" / "services" / "schema.py")
+        """Empty databases as the pinned releases make them; the name changes with everything that decides them."""
+        services = REPOSITORY / "lab" / "services"
+        code = [services / "schema.py", services / "databases.py", *sorted((services / "projects").glob("*.py"))]
+        sources = (REPOSITORY / "requirements" / "lab.txt", *code)
         key = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
         return self.cache / "schemas" / key
 

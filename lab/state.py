@@ -1,4 +1,4 @@
-"""What one lab is: its network, its secrets, its release. Made once, read by every part."""
+"""What one lab is: its network, its secrets, its release. Made once, read by every part of the lab."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from lab.paths import REPOSITORY, LabPaths
 SSH_PORT = 2222
 FIRST_NETWORK, LAST_NETWORK = 100, 250
 KEYSTONE_PORT = 5000
-PORTS = {"keystone": KEYSTONE_PORT, "placement": 8778, "glance": 9292, "neutron": 9696, "nova": 8774, "heat": 8004}
 SECRET_NAMES = ("admin", "service", "heat_domain_admin", "undercloud")
 RELEASES = REPOSITORY / "lab" / "undercloud" / "releases"
 
@@ -40,12 +39,12 @@ class LabState:
 
     @property
     def release(self) -> str:
-        """TripleO dialect, e.g. "ocata"."""
+        """TripleO release, e.g. "ocata"."""
         return str(self.declaration["release"])
 
     @cached_property
     def release_data(self) -> dict[str, Any]:
-        """The dialect's data file."""
+        """The data file of the TripleO release."""
         return dict(yaml.safe_load((RELEASES / f"{self.release}.yaml").read_text()))
 
     @cached_property
@@ -68,9 +67,14 @@ class LabState:
         """The host that the control plane runs on."""
         return self.hosts("Controller")[0]
 
-    def url(self, service: str) -> str:
-        """Where a service answers, e.g. http://127.100.0.10:5000"""
-        return f"http://{self.host_addresses[self.controller]}:{PORTS[service]}"
+    def api_url(self, port: int) -> str:
+        """Where the controller answers on a port, e.g. http://127.100.0.10:9292."""
+        return f"http://{self.host_addresses[self.controller]}:{port}"
+
+    @property
+    def identity_url(self) -> str:
+        """Where Keystone answers, without a version."""
+        return self.api_url(KEYSTONE_PORT)
 
     def secret(self, name: str) -> str:
         """A password of this lab."""
@@ -78,7 +82,7 @@ class LabState:
 
     @property
     def marker(self) -> str:
-        """Stands in the command line of every process of this lab."""
+        """Part of the command line of every process of this lab."""
         return self.paths.sockets.name
 
     def connection(self) -> dict[str, Any]:
@@ -147,7 +151,7 @@ def create(paths: LabPaths, declaration: dict[str, Any]) -> LabState:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read, completely or not at all."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
@@ -156,7 +160,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _free_network(paths: LabPaths) -> str:
-    """Claim the first loopback network that no lab has and nobody listens on."""
+    """Claim the first loopback network that no lab has and no process listens on."""
     claims = Path(tempfile.gettempdir()) / f"gpulab-networks-{os.getuid()}"
     claims.mkdir(mode=0o700, exist_ok=True)
     # Without the lock two labs could both find a claim stale, and the slower one would take the faster one's network.
@@ -171,7 +175,7 @@ def _free_network(paths: LabPaths) -> str:
 
 
 def _is_claimed(file: Path, paths: LabPaths) -> bool:
-    """Whether another lab has a network; a claim of a lab that is gone does not count."""
+    """Whether another lab has a network; a claim of a deleted lab does not count."""
     try:
         owner = Path(file.read_text())
     except OSError:

@@ -1,6 +1,6 @@
 """virt-customize of the emulated undercloud: really runs the commands, in a machine made from the image.
 
-As in life they run under the kernel of libguestfs' appliance, not the image's.
+As in reality, they run under the kernel of libguestfs' appliance, not the image's.
 """
 
 from __future__ import annotations

@@ -9,18 +9,7 @@ import sqlite3
 import sys
 
 from lab.paths import LabPaths
-
-FILES = {
-    "nova": "nova_cell1",
-    "nova_api": "nova_api",
-    "nova_cell0": "nova_cell0",
-    "placement": "placement",
-    "neutron": "neutron",
-    "keystone": "keystone",
-    "glance": "glance",
-    "heat": "heat",
-}
-"""Databases as TripleO names them."""
+from lab.services.registry import services
 
 
 def mysql(arguments: list[str]) -> int:
@@ -34,9 +23,10 @@ def mysql(arguments: list[str]) -> int:
     if os.environ["LAB_USER"] != "root":
         user = os.environ["LAB_USER"]
         return _error(f"ERROR 1045 (28000): Access denied for user '{user}'@'localhost' (using password: NO)")
-    if options.database not in FILES:
+    files = {name: file for service in services() for name, file in service.databases.items()}
+    if options.database not in files:
         return _error(f"ERROR 1049 (42000): Unknown database '{options.database}'")
-    file = LabPaths.of(os.environ["LAB_NAME"]).databases / f"{FILES[options.database]}.db"
+    file = LabPaths.of(os.environ["LAB_NAME"]).databases / f"{files[options.database]}.db"
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=60)) as connection, connection:
             _print(connection.execute(options.execute.strip().rstrip(";")), not options.skip_column_names)

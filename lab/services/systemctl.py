@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.paths import LabPaths
-from lab.services import control
+from lab.services import control, processes
 from lab.state import LabState, load
 
 UNIT_PREFIXES = ("openstack-", "tripleo_")
@@ -45,7 +45,7 @@ def _unit(state: LabState, command: str, unit: str) -> int:
             return 1
         return 0
     running = (
-        service in control.processes(state) if service else not unit.startswith(("openstack-nova", "tripleo_nova"))
+        service in processes.running(state) if service else not unit.startswith(("openstack-nova", "tripleo_nova"))
     )
     if command == "show":
         _show(state, service, running)
@@ -63,8 +63,8 @@ def _show(state: LabState, service: str | None, running: bool) -> None:
 
 
 def started(state: LabState, service: str) -> float | None:
-    """When a service was started, in seconds since the epoch; None when it does not run."""
-    pid = control.processes(state).get(service)
+    """When a service was started, in seconds since the epoch; None if it does not run."""
+    pid = processes.running(state).get(service)
     if pid is None:
         return None
     ticks = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])

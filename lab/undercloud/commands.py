@@ -32,7 +32,7 @@ def openstack(arguments: list[str]) -> int:
     """`openstack …` on the undercloud: TripleO's commands here, the overcloud's by the real client."""
     state = load(LabPaths.of(os.environ["LAB_NAME"]))
     url = os.environ.get("OS_AUTH_URL", "")
-    if url.startswith(state.url("keystone")):
+    if url.startswith(state.identity_url):
         from openstackclient import shell
 
         return int(shell.main(arguments) or 0)

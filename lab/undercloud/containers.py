@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from lab.hosts.layout import MachineDir
 from lab.paths import LabPaths
-from lab.services import control
+from lab.services import processes
 from lab.services.systemctl import started
 from lab.state import LabState, load
 
@@ -77,7 +77,7 @@ def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, 
     name, command = words[0], words[1:]
     if name not in containers:
         return _missing(engine, name)
-    if containers[name] not in control.processes(state):
+    if containers[name] not in processes.running(state):
         print("Error: container is not running", file=sys.stderr)
         return 125
     role = "compute" if name == "nova_compute" else name.removeprefix("nova_")

@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.hosts.daemon.client import MachinesClient
 from lab.hosts.layout import MachineDir
 from lab.services import control
-from lab.services.configuration import host_nova_conf
+from lab.services.nova_conf import host_nova_conf
 from lab.state import LabState, write_private
 from lab.undercloud import artifacts, environments, puppet
 from lab.undercloud.nodes import Node, Registry
@@ -93,7 +93,7 @@ class Deploy:
         self._overcloudrc()
         self._status(f"{verb}_COMPLETE")
         self._event(f"overcloud]: {verb}_COMPLETE  Stack {verb} completed successfully")
-        url = self.state.url("keystone")
+        url = self.state.identity_url
         print(f"\n Stack overcloud {verb}_COMPLETE \n\nOvercloud Endpoint: {url}/v3\nOvercloud Deployed")
         return 0
 
@@ -252,7 +252,7 @@ class Deploy:
             "OS_TENANT_NAME": "admin",
             "OS_USER_DOMAIN_NAME": "Default",
             "OS_PROJECT_DOMAIN_NAME": "Default",
-            "OS_AUTH_URL": self.state.url("keystone") + "/v3",
+            "OS_AUTH_URL": self.state.identity_url + "/v3",
             "OS_IDENTITY_API_VERSION": "3",
             "OS_REGION_NAME": "RegionOne",
             "NOVA_VERSION": "1.1",

@@ -129,7 +129,7 @@ def slow(gpu_host: GpuHost, healthy: tuple[int, str, Run]) -> tuple[int, str, Ru
 
 
 def test_a_machine_in_good_order_is_accepted(healthy: tuple[int, str, Run]) -> None:
-    """Only checks of driver and CUDA are there: the others are left out, not skipped."""
+    """A healthy machine is accepted, with the checks of driver and CUDA alone; others are left out, not skipped."""
     code, output, run = healthy
 
     assert code == 0, output
@@ -140,6 +140,7 @@ def test_a_machine_in_good_order_is_accepted(healthy: tuple[int, str, Run]) -> N
 
 
 def test_a_card_with_half_of_its_lanes_is_rejected_with_the_cause(slow: tuple[int, str, Run]) -> None:
+    """A card on half of its lanes ends in a rejection that names the link as the cause."""
     code, output, run = slow
     failed = {check.id: check for check in run.checks if check.verdict is Verdict.FAILED}
 
@@ -154,6 +155,7 @@ def test_a_card_with_half_of_its_lanes_is_rejected_with_the_cause(slow: tuple[in
 def test_measurements_name_what_the_same_model_reaches_on_bare_metal(
     healthy: tuple[int, str, Run], slow: tuple[int, str, Run]
 ) -> None:
+    """Each measurement carries what the same model reaches on bare metal."""
     bare, measured = ([item for check in run.checks for item in check.measurements] for _, _, run in (healthy, slow))
     expected = statistics.median(item.value for item in bare if item.metric == "bandwidth.h2d")
     h2d = {item.device: item for item in measured if item.metric == "bandwidth.h2d"}
@@ -175,6 +177,7 @@ def test_measurements_name_what_the_same_model_reaches_on_bare_metal(
     ids=["throttled", "one noisy sample", "idle link at generation 1", "generation 2"],
 )
 def test_causes_by_what_the_tools_show(gpu_host: GpuHost, state: dict[str, Any], causes: set[str]) -> None:
+    """Each state of a card leads to the causes that belong to it."""
     p100 = gpu_models()["P100-PCIE-16GB"]
     with gpu_host.card(0, **state), contextlib.closing(gpu_host.connect()) as host:
         cards = measured_cards(host, [p100, p100])
@@ -185,7 +188,7 @@ def test_causes_by_what_the_tools_show(gpu_host: GpuHost, state: dict[str, Any],
 
 
 def test_nvbandwidth_gives_the_same_metrics(gpu_host: GpuHost) -> None:
-    """As on a machine whose CUDA has no bandwidthTest any more."""
+    """Without bandwidthTest, nvbandwidth gives the same metrics."""
     gpu_host.sh(f"{EPEL} && yum install -y nvbandwidth")
     with contextlib.closing(gpu_host.connect()) as host:
         by_bandwidth_test = copy_bandwidth.read(host, 2)

@@ -32,7 +32,7 @@ def remote(endpoint: SshEndpoint) -> RemoteHost:
 
 
 def test_both_streams_and_the_exit_code_come_whole(remote: RemoteHost) -> None:
-    """However much there is, and however it ends."""
+    """Standard output, errors and exit code arrive complete, whatever their size."""
     output = remote.run("seq 200000; seq 100000 >&2; exit 3")
 
     assert output.exit_code == 3
@@ -41,12 +41,12 @@ def test_both_streams_and_the_exit_code_come_whole(remote: RemoteHost) -> None:
 
 
 def test_what_is_printed_last_is_never_lost(remote: RemoteHost) -> None:
-    """Output that comes together with the end belongs to the command."""
+    """Output that arrives together with the end of the command is kept."""
     assert {remote.run("echo said").stdout for _ in range(100)} == {"said\n"}
 
 
-def test_a_lost_connection_is_told_at_once_and_made_anew(remote: RemoteHost) -> None:
-    """It is no time-out, and the next command works."""
+def test_a_lost_connection_is_told_at_once_and_made_again(remote: RemoteHost) -> None:
+    """A lost connection is reported at once, not as a time-out, and the next command connects again."""
     with pytest.raises(CommandError, match="the connection was lost") as caught:
         remote.run("echo before; kill -9 $PPID; sleep 60", timeout_s=50)
 
@@ -55,7 +55,7 @@ def test_a_lost_connection_is_told_at_once_and_made_anew(remote: RemoteHost) -> 
 
 
 def test_a_command_that_does_not_end_is_left(remote: RemoteHost) -> None:
-    """With what it had said."""
+    """A command that exceeds its time limit is abandoned, and the error has its output so far."""
     with pytest.raises(CommandTimeout, match="still running") as caught:
         remote.run("echo begun; sleep 60", timeout_s=0.3)
 
@@ -63,12 +63,12 @@ def test_a_command_that_does_not_end_is_left(remote: RemoteHost) -> None:
 
 
 def test_a_command_ended_by_a_signal_did_not_succeed(remote: RemoteHost) -> None:
-    """There is no exit code then."""
+    """A command that was ended by a signal counts as failed."""
     assert remote.run("kill -9 $$").exit_code != 0
 
 
 def test_lines_are_told_as_they_come(remote: RemoteHost) -> None:
-    """Long steps show their progress."""
+    """Lines of output are passed on while the command runs."""
     lines: list[str] = []
 
     remote.run("echo one; echo two >&2; printf three", on_line=lines.append)
@@ -102,7 +102,7 @@ def test_a_login_without_a_shell_is_told_with_its_words(remote: RemoteHost, mach
 
 
 def test_a_secret_goes_by_standard_input(remote: RemoteHost) -> None:
-    """Nobody reads it in a list of processes."""
+    """A secret is sent by standard input and is in no list of processes."""
     output = remote.run('read -r word; ps -ef | grep -c "$word"; echo ${#word}', stdin="s3cr3t-word\n")
 
     assert output.stdout.split()[-1] == "11"
@@ -124,7 +124,7 @@ WRONG: dict[str, tuple[Callable[[SshEndpoint], SshEndpoint], type[ConnectError],
 
 @pytest.mark.parametrize("case", WRONG)
 def test_who_cannot_be_trusted_or_refuses_is_told_with_what_to_do(endpoint: SshEndpoint, case: str) -> None:
-    """An unknown or changed host key, a user that is not there: three causes, three remedies."""
+    """Unknown host key, changed host key and refused user are three errors, each with what to do."""
     change, error, remedy = WRONG[case]
 
     with pytest.raises(error) as caught:

@@ -29,6 +29,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def test_the_cache_is_of_the_users_own_group(shared: Path):
+    """A new cache has the user's own group, not that of its folder."""
     assert _made(shared / "other").st_gid == shared.stat().st_gid
 
     make_cache(shared / ".lab" / "cache")
@@ -39,7 +40,8 @@ def test_the_cache_is_of_the_users_own_group(shared: Path):
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root's machines know every group")
-def test_a_cache_of_another_group_is_made_anew(shared: Path):
+def test_a_cache_of_another_group_is_made_again(shared: Path):
+    """A cache of another group is deleted and created again."""
     _made(shared / "cache")
     _made(shared / "cache" / "userland")
 
@@ -49,6 +51,7 @@ def test_a_cache_of_another_group_is_made_anew(shared: Path):
 
 
 def test_machines_have_copies_of_the_checkouts_layers(compute: str, machines: Machines):
+    """Machines use copies of the checkout's layers."""
     layers = MachineDir(machines.state.paths, compute).usr_layers()
 
     assert len(layers) > 1

@@ -20,7 +20,7 @@ def _network_of(home: Path) -> str:
 
 
 def test_labs_made_at_the_same_moment_get_different_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where claims of labs that are gone lie around, which everybody may take over."""
+    """Labs that are created at the same moment get different networks, also among stale claims."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     claims = tmp_path / f"gpulab-networks-{os.getuid()}"
     claims.mkdir()

@@ -79,7 +79,7 @@ class MachinesClient:
         return dict(self._ask("reboot", name=name))
 
     def pause(self, name: str) -> dict[str, Any]:
-        """Stop its processors: no program of it runs, nobody can log in."""
+        """Stop its processors: none of its programs runs, and logins wait."""
         return dict(self._ask("pause", name=name))
 
     def unpause(self, name: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class MachinesClient:
         return dict(self._ask("unpause", name=name))
 
     def destroy(self, name: str) -> None:
-        """Switch it off and delete its directory. Absent is fine."""
+        """Switch it off and delete its directory. Does nothing if it is absent."""
         self._ask("destroy", name=name)
 
     def console(self, name: str) -> str:

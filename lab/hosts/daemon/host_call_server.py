@@ -42,7 +42,7 @@ def serve(requests: socket.socket) -> None:
             _function(tool)
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a call's process: its pipe tells its end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for a call's process: its pipe shows its end
     while True:
         data, descriptors, _, _ = socket.recv_fds(requests, REQUEST_LIMIT_BYTES, DESCRIPTORS)
         if not data:

@@ -23,7 +23,7 @@ class Sshd:
     command: list[str]
     environment: dict[str, str]
     log: Path
-    """The log that sshd appends to; it must exist."""
+    """The log that sshd appends to; made if it is missing."""
 
 
 class SshFront:

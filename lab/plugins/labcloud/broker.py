@@ -1,7 +1,7 @@
 """A message broker for one lab: standard library only, one unix socket, JSON lines.
 
 Delivery follows what oslo.messaging's RPC expects: a topic goes to one listener in turn, a topic with a server to
-that server, a fanout to all. A message nobody listens to yet waits, as on a durable queue; a fanout does not.
+that server, a fanout to all. A message without a listener waits, as on a durable queue; a fanout does not.
 """
 
 from __future__ import annotations

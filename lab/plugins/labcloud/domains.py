@@ -63,7 +63,7 @@ class Domains:
             (self.states / f"{domain.name}.json").unlink(missing_ok=True)
 
     def holder_of(self, address, besides):
-        """The domain, other than that of the instance `besides`, which has a device open; None when nobody has."""
+        """The domain, other than that of the instance `besides`, which has a device open; None if there is none."""
         holders = [domain for domain in self.all() if address in domain.addresses and domain.state in HOLDING]
         return next((domain for domain in holders if domain.uuid != besides), None)
 

@@ -141,7 +141,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     def destroy(
         self, context, instance, network_info, block_device_info=None, destroy_disks=True, destroy_secrets=True
     ):
-        """The domain goes with its devices; the disk only when nobody moves the instance back."""
+        """The domain goes with its devices; the disk only if the instance will not be moved back."""
         ours = self._is_ours(instance.uuid)
         if not ours and faults.keeps_evacuated(self.paths):
             return
@@ -183,7 +183,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         self.domains.set_state(instance.uuid, RUNNING)
 
     def reboot(self, context, instance, network_info, reboot_type, *args, **kwargs):
-        """A hard reboot makes the domain again from what Nova has claimed, as libvirt's driver does."""
+        """A hard reboot defines the domain again from what Nova has claimed, as libvirt's driver does."""
         if reboot_type == "SOFT" and self.domains.find(instance.uuid).state == RUNNING:
             self.machines.reboot(instance.uuid)
             return

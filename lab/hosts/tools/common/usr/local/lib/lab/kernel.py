@@ -88,7 +88,7 @@ def _store(modules):
 
 
 def load(name):
-    """Make a module and what it uses loaded. The newest stands first, as in life."""
+    """Make a module and what it uses loaded. The newest is first, as in real kernels."""
     name = name.replace("-", "_")
     modules = loaded()
     if name in modules:

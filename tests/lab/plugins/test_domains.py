@@ -18,6 +18,7 @@ def instance(number: int) -> SimpleNamespace:
 
 
 def test_domains_are_read_while_others_come_and_go(tmp_path: Path) -> None:
+    """A reader never sees part of a domain's files while others write and remove domains."""
     domains = Domains(SimpleNamespace(path=lambda name: tmp_path / name.lstrip("/")))
 
     def come_and_go(number: int) -> None:

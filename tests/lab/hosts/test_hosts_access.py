@@ -50,6 +50,7 @@ def answer(ssh: paramiko.SSHClient, command: str, pty: bool = False) -> str:
 
 
 def test_commands_sudo_and_terminal(ssh: paramiko.SSHClient) -> None:
+    """SSH runs commands in the user's home, gives root by sudo, and opens a terminal."""
     assert answer(ssh, "whoami; pwd; hostname").split() == ["heat-admin", "/home/heat-admin", "compute-0"]
     assert answer(ssh, "sudo id -u").strip() == "0"
     assert answer(ssh, "cat /etc/shadow 2>&1").strip() == "cat: /etc/shadow: Permission denied"
@@ -59,6 +60,7 @@ def test_commands_sudo_and_terminal(ssh: paramiko.SSHClient) -> None:
 def test_files_travel_by_sftp_and_scp(
     machines: Machines, ssh: paramiko.SSHClient, known_hosts: str, tmp_path: Any
 ) -> None:
+    """Files can be copied with sftp and scp."""
     data = os.urandom(300_000)
     (tmp_path / "here").write_bytes(data)
     with ssh.open_sftp() as sftp:
@@ -80,6 +82,7 @@ def test_files_travel_by_sftp_and_scp(
 
 
 def test_testinfra_asks_a_machine(machines: Machines, compute: str, known_hosts: str, tmp_path: Any) -> None:
+    """Testinfra works with a machine over SSH."""
     import testinfra
 
     config = tmp_path / "ssh_config"
@@ -96,9 +99,10 @@ def test_testinfra_asks_a_machine(machines: Machines, compute: str, known_hosts:
     assert host.user("heat-admin").uid == 1000
 
 
-def test_reboot_drops_the_connection_and_the_clock_starts_anew(
+def test_reboot_drops_the_connection_and_the_clock_starts_again(
     machines: Machines, compute: str, ssh: paramiko.SSHClient
 ) -> None:
+    """A reboot ends open connections, and uptime starts again at zero."""
     before = machines.client.state(compute)["boot_id"]
 
     ssh.exec_command("sudo reboot")
@@ -113,6 +117,7 @@ def test_reboot_drops_the_connection_and_the_clock_starts_anew(
 
 
 def test_a_killed_init_is_started_again(machines: Machines, host: Host) -> None:
+    """A machine whose init was killed boots again."""
     name = host()
     before = machines.client.state(name)
 
@@ -127,6 +132,7 @@ def test_a_killed_init_is_started_again(machines: Machines, host: Host) -> None:
 
 
 def test_a_killed_daemon_takes_its_machines_up_again(machines: Machines, host: Host) -> None:
+    """A new daemon runs the machines that a killed one had."""
     name = host()
 
     machines.daemon.kill()
@@ -138,6 +144,7 @@ def test_a_killed_daemon_takes_its_machines_up_again(machines: Machines, host: H
 
 
 def test_a_machine_that_is_off_answers_nobody(machines: Machines, host: Host) -> None:
+    """A machine that is off runs no command."""
     name = host()
 
     state = machines.client.shutdown(name)
@@ -148,6 +155,7 @@ def test_a_machine_that_is_off_answers_nobody(machines: Machines, host: Host) ->
 
 
 def test_destroyed_is_gone(machines: Machines, host: Host) -> None:
+    """A destroyed machine leaves no process, directory, socket or mount."""
     name = host()
     pid = machines.client.state(name)["pid"]
 

@@ -11,6 +11,7 @@ P100 = {"model": "P100-PCIE-16GB", "address": "0000:04:00.0", "numa_node": 0}
 
 
 def test_ids_names_and_bridges(machines: Machines, compute: str) -> None:
+    """lspci shows ids, names and bridges of the declared cards."""
     text = machines.sh(compute, "lspci -nn")
 
     assert (
@@ -20,7 +21,7 @@ def test_ids_names_and_bridges(machines: Machines, compute: str) -> None:
 
 
 def test_verbose_output_has_every_line_of_a_real_p100(machines: Machines, compute: str) -> None:
-    """Addresses, sizes and who drives it may differ, the capabilities may not."""
+    """lspci -vv has the capabilities of a real P100; addresses, sizes and driver may differ."""
     real = corpus("lspci/p100-pcie-host-a.txt")
     own = {"NUMA", "Region", "Interrupt:", "Address:", "Kernel", "Control:", "Subsystem:", "Latency:", "Status:"}
     # newer pciutils write these another way: (ok) is gone, compliance presets and 10-bit tags are new
@@ -37,6 +38,7 @@ def test_verbose_output_has_every_line_of_a_real_p100(machines: Machines, comput
 
 
 def test_other_users_see_no_capabilities(machines: Machines, compute: str) -> None:
+    """lspci shows capabilities to root only."""
     text = machines.sh(compute, "lspci -vv -s 04:00.0", user="heat-admin")
 
     assert "Capabilities: <access denied>" in text
@@ -44,6 +46,7 @@ def test_other_users_see_no_capabilities(machines: Machines, compute: str) -> No
 
 
 def test_degraded_link_is_shown_as_downgraded(machines: Machines, host: Callable[..., str]) -> None:
+    """lspci marks a link below the card's capability as downgraded."""
     name = host(gpus=[{**P100, "link": {"generation": 1, "width": 8}}])
 
     text = machines.sh(name, "lspci -vv -s 04:00.0; cat /sys/bus/pci/devices/0000:04:00.0/current_link_speed")
@@ -53,6 +56,7 @@ def test_degraded_link_is_shown_as_downgraded(machines: Machines, host: Callable
 
 
 def test_every_function_has_a_group_only_with_the_iommu(machines: Machines, host: Callable[..., str]) -> None:
+    """Functions have IOMMU groups only while the IOMMU is on."""
     name = host()
     count = "ls -d /sys/bus/pci/devices/*/iommu_group 2>/dev/null | wc -l"
 
@@ -64,6 +68,7 @@ def test_every_function_has_a_group_only_with_the_iommu(machines: Machines, host
 
 
 def test_companions_and_missing_acs_share_the_group(machines: Machines, host: Callable[..., str]) -> None:
+    """A card shares its group with its audio function and, without ACS, with the bridge above it."""
     audio = {
         "address": "0000:04:00.1",
         "vendor_id": "10de",

@@ -10,6 +10,7 @@ Host = Callable[..., str]
 
 
 def test_libvirt_names_firmware_and_kernel_apart(machines: Machines, host: Host) -> None:
+    """virt-host-validate distinguishes an IOMMU missing in the firmware from one off in the kernel."""
     no_table = machines.sh(
         host(firmware={"type": "bios", "iommu": False, "secure_boot": False}), "virt-host-validate qemu"
     )
@@ -25,6 +26,7 @@ def test_libvirt_names_firmware_and_kernel_apart(machines: Machines, host: Host)
 
 
 def test_libvirt_shows_driver_node_and_group(machines: Machines, compute: str) -> None:
+    """virsh nodedev-dumpxml shows driver, NUMA node and IOMMU group."""
     text = machines.sh(compute, "virsh nodedev-list --cap pci; virsh nodedev-dumpxml pci_0000_84_00_0")
 
     assert "pci_0000_04_00_0" in text
@@ -34,6 +36,7 @@ def test_libvirt_shows_driver_node_and_group(machines: Machines, compute: str) -
 
 
 def test_secure_boot_is_what_the_firmware_says(machines: Machines, host: Host) -> None:
+    """mokutil shows the secure boot state that was declared."""
     bios = machines.client.run(host(), ["mokutil", "--sb-state"])
     uefi = host(firmware={"type": "uefi", "iommu": True, "secure_boot": True})
 
@@ -43,7 +46,7 @@ def test_secure_boot_is_what_the_firmware_says(machines: Machines, host: Host) -
 
 
 def test_boot_time_is_the_machines_own(machines: Machines, host: Host) -> None:
-    """What changed since the last boot is judged by it."""
+    """Boot time and uptime are those of the machine, not of the computer below."""
     name = host()
     machines.client.reboot(name)
 
@@ -54,6 +57,7 @@ def test_boot_time_is_the_machines_own(machines: Machines, host: Host) -> None:
 
 
 def test_reserved_memory_and_interrupt_remapping_stand_in_the_log(machines: Machines, host: Host) -> None:
+    """The kernel's log shows reserved regions and interrupt remapping as declared."""
     gpu = {"model": "P100-PCIE-16GB", "address": "0000:04:00.0", "numa_node": 0, "rmrr": True}
     firmware = {"type": "bios", "iommu": True, "secure_boot": False, "interrupt_remapping": False}
 

@@ -20,6 +20,7 @@ Host = Callable[..., str]
 
 
 def test_an_edited_default_changes_nothing_before_mkconfig_and_reboot(machines: Machines, host: Host) -> None:
+    """/etc/default/grub has an effect only after grub2-mkconfig and a reboot."""
     name = host()
 
     machines.sh(name, ADD)
@@ -34,6 +35,7 @@ def test_an_edited_default_changes_nothing_before_mkconfig_and_reboot(machines: 
 
 
 def test_uefi_reads_its_own_file_and_not_the_bios_one(machines: Machines, host: Host) -> None:
+    """A UEFI machine boots from the file on its EFI partition."""
     name = host(firmware=UEFI)
 
     machines.sh(name, f"{ADD} && grub2-mkconfig -o /boot/grub2/grub.cfg")
@@ -47,6 +49,7 @@ def test_uefi_reads_its_own_file_and_not_the_bios_one(machines: Machines, host: 
 
 
 def test_since_rhel_9_3_mkconfig_leaves_bls_entries_alone(machines: Machines, host: Host) -> None:
+    """In RHEL 9 grub2-mkconfig does not change boot loader entries without its option."""
     name = host(os=RHEL_9, firmware=UEFI)
 
     machines.sh(name, f"{ADD} && grub2-mkconfig -o /boot/grub2/grub.cfg")
@@ -60,6 +63,7 @@ def test_since_rhel_9_3_mkconfig_leaves_bls_entries_alone(machines: Machines, ho
 
 
 def test_rhel_8_keeps_arguments_in_grubenv(machines: Machines, host: Host) -> None:
+    """RHEL 8 reads kernel arguments from grubenv."""
     name = host(os=RHEL_8)
 
     machines.sh(name, f"{ADD} && grub2-mkconfig -o /boot/grub2/grub.cfg")
@@ -70,6 +74,7 @@ def test_rhel_8_keeps_arguments_in_grubenv(machines: Machines, host: Host) -> No
 
 
 def test_grubby_changes_what_boots(machines: Machines, host: Host) -> None:
+    """Arguments set with grubby are on the command line after a reboot, in each release of RHEL."""
     for system in (RHEL_7, RHEL_8, RHEL_9):
         name = host(os=system)
 
@@ -82,6 +87,7 @@ def test_grubby_changes_what_boots(machines: Machines, host: Host) -> None:
 
 
 def test_argument_without_firmware_gives_no_groups(machines: Machines, host: Host) -> None:
+    """intel_iommu=on gives no IOMMU groups where the firmware has the IOMMU off."""
     name = host(firmware={"type": "bios", "iommu": False, "secure_boot": False})
 
     machines.reboot_with(name, "intel_iommu=on")
@@ -92,6 +98,7 @@ def test_argument_without_firmware_gives_no_groups(machines: Machines, host: Hos
 
 
 def test_amd_has_its_iommu_without_argument(machines: Machines, host: Host) -> None:
+    """An AMD host has IOMMU groups without any kernel argument."""
     name = host(cpu=EPYC)
 
     text = machines.sh(name, "ls /sys/firmware/acpi/tables; dmesg; lspci -nn")
@@ -103,6 +110,7 @@ def test_amd_has_its_iommu_without_argument(machines: Machines, host: Host) -> N
 
 
 def test_nouveau_needs_a_blacklist_in_initramfs_and_root(machines: Machines, host: Host) -> None:
+    """nouveau stays away only if it is blacklisted in the initramfs and on the root file system."""
     name = host()
     machines.sh(name, "rm /etc/modprobe.d/blacklist-nouveau.conf && dracut -f")
     machines.client.reboot(name)
@@ -119,6 +127,7 @@ def test_nouveau_needs_a_blacklist_in_initramfs_and_root(machines: Machines, hos
 
 
 def test_vfio_takes_the_cards_only_when_something_loads_it(machines: Machines, host: Host) -> None:
+    """vfio-pci binds the cards only if a configuration loads the module."""
     name = host()
     machines.sh(name, "echo 'options vfio-pci ids=10de:15f8' > /etc/modprobe.d/vfio.conf")
     machines.client.reboot(name)
@@ -134,6 +143,7 @@ def test_vfio_takes_the_cards_only_when_something_loads_it(machines: Machines, h
 
 
 def test_dracut_names_a_module_that_the_kernel_does_not_have(machines: Machines, host: Host) -> None:
+    """dracut reports a module that the kernel does not have."""
     name = host()
     machines.sh(name, "echo 'add_drivers+=\" vfio_pci vfio_nonsense \"' > /etc/dracut.conf.d/vfio.conf")
 
@@ -144,6 +154,7 @@ def test_dracut_names_a_module_that_the_kernel_does_not_have(machines: Machines,
 
 
 def test_modprobe_and_modinfo_know_the_kernels_modules(machines: Machines, compute: str) -> None:
+    """modinfo and modprobe read the indexes of the real depmod."""
     assert "depends:        vfio,vfio_virqfd,irqbypass" in machines.sh(compute, "modinfo vfio-pci")
 
     absent = machines.client.run(compute, ["modprobe", "nvidia_nonsense_x".replace("nvidia_", "")])
@@ -153,6 +164,7 @@ def test_modprobe_and_modinfo_know_the_kernels_modules(machines: Machines, compu
 
 
 def test_reboot_is_a_new_boot_of_the_same_machine(machines: Machines, host: Host) -> None:
+    """A reboot changes the boot id and keeps the disk."""
     name = host()
     machines.sh(name, "touch /tmp/gone /root/kept")
     before = machines.client.state(name)
@@ -165,6 +177,7 @@ def test_reboot_is_a_new_boot_of_the_same_machine(machines: Machines, host: Host
 
 
 def test_a_machine_without_its_boot_loaders_file_says_so(machines: Machines, host: Host) -> None:
+    """Booting without the boot loader's file fails with the name of the file."""
     name = host()
     machines.sh(name, "rm /boot/grub2/grub.cfg")
 
@@ -178,6 +191,7 @@ def test_a_machine_without_its_boot_loaders_file_says_so(machines: Machines, hos
 
 
 def test_processors_follow_the_declaration(machines: Machines, compute: str) -> None:
+    """nproc and /proc/cpuinfo show the declared processors, uname the declared kernel."""
     assert machines.sh(compute, "nproc; grep -c ^processor /proc/cpuinfo; uname -r").split() == [
         "56",
         "56",
@@ -186,6 +200,7 @@ def test_processors_follow_the_declaration(machines: Machines, compute: str) -> 
 
 
 def test_the_console_says_why_a_machine_does_not_come_back(machines: Machines, host: Host) -> None:
+    """A reboot that fails writes its reason to the console."""
     name = host()
     machines.client.run(name, ["/bin/bash", "-c", "rm /boot/vmlinuz-*; reboot"])
 

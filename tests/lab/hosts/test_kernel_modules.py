@@ -27,6 +27,7 @@ def paths(tmp_path: Path) -> LabPaths:
 
 
 def test_labs_that_start_at_the_same_time_share_one_copy(paths: LabPaths, tmp_path: Path) -> None:
+    """Labs that start at once end with one copy of the modules in the cache."""
     trees = [tmp_path / f"usr-{number}" for number in range(LABS)]
     with ProcessPoolExecutor(LABS, mp_context=multiprocessing.get_context("fork")) as pool:
         for done in [pool.submit(kernel_modules.install, paths, RELEASE, tree) for tree in trees]:

@@ -122,7 +122,7 @@ print(found)
 
 
 def test_an_image_is_a_true_qcow2(machines: Machines, image: Path) -> None:
-    """Glance inspects what is uploaded, and refuses what only pretends; this asks its own inspector."""
+    """Glance's own inspector accepts the image as qcow2."""
     python = machines.paths.openstack_env / "bin" / "python"
     if not python.exists():
         pytest.skip("the lab's environment is not there yet: make accept, or python -m lab up")
@@ -133,7 +133,7 @@ def test_an_image_is_a_true_qcow2(machines: Machines, image: Path) -> None:
 
 
 def test_the_driver_needs_the_running_kernels_headers(make_guest: Callable[..., Guest]) -> None:
-    """An update brings a newer kernel's headers; the module is for the running one."""
+    """Headers of a newer kernel do not build a module for the running one."""
     guest = make_guest()
 
     said = guest.sh(f"yum update -y kernel; yum install -y kernel-devel gcc; {REPOSITORY}; {CUDA}")
@@ -145,6 +145,7 @@ def test_the_driver_needs_the_running_kernels_headers(make_guest: Callable[..., 
 
 
 def test_the_driver_needs_a_compiler(make_guest: Callable[..., Guest]) -> None:
+    """Without a compiler the driver's module cannot be built."""
     guest = make_guest()
 
     said = guest.sh(f"yum install -y kernel-devel-$(uname -r); {REPOSITORY}; {CUDA}")
@@ -154,6 +155,7 @@ def test_the_driver_needs_a_compiler(make_guest: Callable[..., Guest]) -> None:
 
 
 def test_secure_boot_refuses_the_unsigned_module(make_guest: Callable[..., Guest]) -> None:
+    """With secure boot the kernel does not load the unsigned module."""
     guest = make_guest(firmware={"type": "uefi", "iommu": False, "secure_boot": True})
 
     guest.sh(f"{HEADERS} && {REPOSITORY} && {CUDA}")
@@ -162,6 +164,7 @@ def test_secure_boot_refuses_the_unsigned_module(make_guest: Callable[..., Guest
 
 
 def test_a_repository_signed_with_another_key_is_refused(make_guest: Callable[..., Guest]) -> None:
+    """Packages of a repository whose signing key is unknown are not installed."""
     guest = make_guest()
     guest.sh(f'{REPOSITORY}; sed -i \'s/"key": "7fa2af80"/"key": "d42d0685"/\' /usr/local/lib/lab/repositories.json')
 
@@ -182,6 +185,7 @@ def test_a_repository_signed_with_another_key_is_refused(make_guest: Callable[..
 def test_a_driver_that_does_not_know_the_card_says_so(
     make_guest: Callable[..., Guest], package: str, words: str
 ) -> None:
+    """A driver that does not support the card says why in the kernel's log."""
     guest = make_guest()
 
     guest.sh(f"{HEADERS} && {REPOSITORY} && yum install -y {package}")
@@ -192,7 +196,7 @@ def test_a_driver_that_does_not_know_the_card_says_so(
 
 
 def test_driver_tools_and_samples_agree(cuda_guest: Guest) -> None:
-    """One declared machine feeds them all."""
+    """Driver, tools and samples show the same card."""
     addresses = re.findall(r"^(\S+) 3D", cuda_guest.sh("lspci"), re.M)
 
     assert len(addresses) == 2
@@ -210,6 +214,7 @@ def test_driver_tools_and_samples_agree(cuda_guest: Guest) -> None:
 
 
 def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
+    """The suite's probes parse the output of the CUDA samples."""
     folder = f"{SAMPLES}/1_Utilities"
 
     query = device_query.parse(cuda_guest.sh(f"{folder}/deviceQuery/deviceQuery"))
@@ -223,6 +228,7 @@ def test_the_probes_read_what_the_samples_print(cuda_guest: Guest) -> None:
 
 
 def test_reads_between_peers_are_measured_when_asked_for(cuda_guest: Guest) -> None:
+    """The p2p sample measures reads as well as writes if its option is given."""
     program = f"{SAMPLES}/1_Utilities/p2pBandwidthLatencyTest/p2pBandwidthLatencyTest"
     with cuda_guest.state(machine={"p2p_exposed": True}, host_numa_node=1):
         peers = p2p_bandwidth.parse(cuda_guest.sh(f"{program} --p2p_read"))
@@ -236,6 +242,7 @@ def test_reads_between_peers_are_measured_when_asked_for(cuda_guest: Guest) -> N
 
 
 def test_a_narrow_link_halves_the_copies_over_it_and_nothing_else(cuda_guest: Guest) -> None:
+    """A link of half the width halves copies between host and card, not those inside the card."""
     full = cuda_guest.bandwidth()
     with cuda_guest.state(link={"generation": 3, "width": 8}):
         half = cuda_guest.bandwidth()
@@ -250,6 +257,7 @@ def test_a_narrow_link_halves_the_copies_over_it_and_nothing_else(cuda_guest: Gu
 
 
 def test_memory_on_the_other_socket_slows_the_copies_of_that_card(cuda_guest: Guest) -> None:
+    """Copies from memory of the other socket are slower."""
     with cuda_guest.state(machine={"cpu_numa_node": 0}):
         near, far = cuda_guest.bandwidth("--device=0"), cuda_guest.bandwidth("--device=1")
 
@@ -257,6 +265,7 @@ def test_memory_on_the_other_socket_slows_the_copies_of_that_card(cuda_guest: Gu
 
 
 def test_an_outlier_is_one_sample_only(cuda_guest: Guest) -> None:
+    """An outlier lowers one of several measurements."""
     with cuda_guest.state(outlier=0.7):
         first, second = cuda_guest.bandwidth(), cuda_guest.bandwidth()
 
@@ -264,6 +273,7 @@ def test_an_outlier_is_one_sample_only(cuda_guest: Guest) -> None:
 
 
 def test_peer_access_must_be_exposed_to_a_guest(cuda_guest: Guest) -> None:
+    """Cards of a guest reach each other only if the host exposes it and ACS does not redirect the traffic."""
     one_root = {"p2p_exposed": True}
     with cuda_guest.state(machine=one_root, host_numa_node=1):
         exposed = cuda_guest.sh("nvidia-smi topo -p2p r")
@@ -278,6 +288,7 @@ def test_peer_access_must_be_exposed_to_a_guest(cuda_guest: Guest) -> None:
 
 
 def test_the_states_of_a_bad_card_show_in_its_sensors(cuda_guest: Guest) -> None:
+    """Throttling, ECC errors and retired pages appear in nvidia-smi."""
     with cuda_guest.state(throttle="thermal", ecc_uncorrected=3, retired_double_bit=61, retirement_pending=True):
         report = cuda_guest.sh("nvidia-smi -q -i 0")
     with cuda_guest.state(sensors_fail=True):
@@ -290,6 +301,7 @@ def test_the_states_of_a_bad_card_show_in_its_sensors(cuda_guest: Guest) -> None
 
 
 def test_gpu_burn_says_faulty_and_exits_with_zero(cuda_guest: Guest) -> None:
+    """gpu_burn reports a faulty card in its text, not in its exit code."""
     cuda_guest.sh(
         "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; yum install -y gpu-burn"
     )
@@ -301,6 +313,7 @@ def test_gpu_burn_says_faulty_and_exits_with_zero(cuda_guest: Guest) -> None:
 
 
 def test_nvbandwidth_measures_the_same_quantities(cuda_guest: Guest) -> None:
+    """nvbandwidth and bandwidthTest measure the same bandwidths."""
     cuda_guest.sh(
         "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; yum install -y nvbandwidth"
     )
@@ -313,6 +326,7 @@ def test_nvbandwidth_measures_the_same_quantities(cuda_guest: Guest) -> None:
 
 
 def test_an_updated_library_does_not_fit_the_loaded_module(cuda_guest: Guest) -> None:
+    """After an update of the library alone, nvidia-smi reports a version mismatch."""
     state = "/var/lib/nvidia/driver.json"
     cuda_guest.sh(f'cp {state} /root/before.json; sed -i \'s/"library": "384.183"/"library": "396.82"/\' {state}')
 
@@ -323,6 +337,7 @@ def test_an_updated_library_does_not_fit_the_loaded_module(cuda_guest: Guest) ->
 
 
 def test_a_card_that_fell_off_the_bus_logs_no_xid(cuda_guest: Guest) -> None:
+    """A card that fell off the bus leaves no Xid in the log."""
     with cuda_guest.state(off_bus=True):
         cuda_guest.reload()
         code, said = cuda_guest.run("nvidia-smi")
@@ -335,6 +350,7 @@ def test_a_card_that_fell_off_the_bus_logs_no_xid(cuda_guest: Guest) -> None:
 
 
 def test_a_bar_without_address_space_keeps_that_card_out(cuda_guest: Guest) -> None:
+    """The driver leaves out a card whose BAR has no address space."""
     with cuda_guest.state(bar_unassigned=True):
         cuda_guest.reload()
         query = cuda_guest.sh(f"{SAMPLES}/1_Utilities/deviceQuery/deviceQuery")
@@ -349,11 +365,12 @@ def test_a_bar_without_address_space_keeps_that_card_out(cuda_guest: Guest) -> N
     "options", ["--mode=range --start=1000 --end=3000 --increment=1000", "--mode=shmoo --csv", "--memory=pageable"]
 )
 def test_the_bandwidth_tests_other_modes_pass(cuda_guest: Guest, options: str) -> None:
+    """bandwidthTest accepts its other options."""
     assert "Result = PASS" in cuda_guest.sh(f"{SAMPLES}/1_Utilities/bandwidthTest/bandwidthTest {options}")
 
 
 def test_cloud_init_carries_out_the_instances_data(make_guest: Callable[..., Guest]) -> None:
-    """The real cloud-init: keys, host name, script; and host keys on the console, to be learned from there."""
+    """The real cloud-init applies keys, host name and script, and prints the host keys on the console."""
     import base64
 
     script = "#!/bin/bash\necho script ran on $(hostname) > /var/lib/ran\n"
@@ -377,7 +394,7 @@ def test_cloud_init_carries_out_the_instances_data(make_guest: Callable[..., Gue
 def test_virt_customize_runs_under_the_appliances_kernel(
     machines: Machines, compute: str, image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The steps really run, in the image; `uname -r` there is another kernel's, and a failing step changes nothing."""
+    """Programs that virt-customize runs see the kernel of its appliance."""
     variables = {"LAB_NAME": machines.paths.name, "LAB_MACHINE": compute, "LAB_CWD": "/root"}
     for name, value in {**variables, "GPU_LAB_HOME": str(machines.paths.home)}.items():
         monkeypatch.setenv(name, value)
@@ -430,6 +447,7 @@ def test_virt_customize_runs_under_the_appliances_kernel(
 def test_every_vendors_image_takes_a_driver(
     machines: Machines, compute: str, tmp_path: Path, name: str, request: pytest.FixtureRequest
 ) -> None:
+    """The driver can be installed in the image of each vendor."""
     base_images.make(machines.paths, tmp_path / name, name)
     guest = f"vendor-{len(name)}-{name[5:8].strip('-s')}"
     request.addfinalizer(lambda: machines.client.destroy(guest))
