@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
+from preflight.deployment import ALIAS_HIERA_KEYS, Deployment
+from preflight.entries import PciEntry
 from preflight.finding import Finding, Location, Replacement
 from preflight.yaml_source import Node
 from probes.references import NVIDIA_VENDOR_ID
