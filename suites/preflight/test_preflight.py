@@ -57,7 +57,7 @@ def test_a_deploy_may_start(preflight: Preflight, notes: Notes) -> None:
     errors = [finding for finding in preflight.findings if finding.severity is Severity.ERROR]
     notes.command(CommandOutput("", f"read {len(preflight.files)} files", 0, "", "", preflight.seconds))
 
-    require(not errors, "deploy-stopped", f"{len(errors)} errors in the files", fix="mend what the checks above name")
+    require(not errors, "deploy-stopped", f"{len(errors)} errors in the files", fix="fix what the checks above name")
 
 
 @pytest.mark.check("preflight.shellcheck", source="https://www.shellcheck.net/wiki/")
