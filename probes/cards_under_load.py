@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError, ToolMissing
 from access.host import Host, output_of
-from probes import bandwidth_sample, nvbandwidth
+from probes import bandwidth_sample, nvbandwidth_run
 from probes.cuda_samples import IN_BUS_ORDER, path_of
 from probes.nvidia_smi import query
 from probes.pci_address import PciAddress
@@ -17,7 +17,7 @@ INTERVAL_S = 0.4
 TIMEOUT_S = 300.0
 LOADS = {
     bandwidth_sample.TOOL: "--device=all --htod --mode=range --start=256000000 --end=512000000 --increment=256000000",
-    nvbandwidth.TOOL: "-t host_to_device_memcpy_ce",
+    nvbandwidth_run.TOOL: "-t host_to_device_memcpy_ce",
 }
 """What keeps the links busy, in the order of preference; repeated until all samples are taken."""
 WATCH = (

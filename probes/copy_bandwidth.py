@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from access.errors import ParseError, ToolMissing
 from access.host import Host
-from probes import bandwidth_sample, nvbandwidth
+from probes import bandwidth_sample, nvbandwidth, nvbandwidth_run
 from probes.cuda_samples import path_of, run_sample
+from probes.nvbandwidth_run import NvBandwidth
 
 BEYOND_CACHES_BYTES = 256_000_000
 """Two buffers of this size fit no L2 cache: B200, the largest, has 126 MB."""
@@ -54,7 +55,7 @@ def _by_bandwidth_test(host: Host, device: int, path: str) -> dict[str, float]:
     return figures
 
 
-def from_nvbandwidth(run: nvbandwidth.NvBandwidth, devices: int) -> CopyBandwidth:
+def from_nvbandwidth(run: NvBandwidth, devices: int) -> CopyBandwidth:
     """The same quantities from a run of nvbandwidth.
 
     Raises:
@@ -64,9 +65,9 @@ def from_nvbandwidth(run: nvbandwidth.NvBandwidth, devices: int) -> CopyBandwidt
     figures = []
     for values in zip(*columns, strict=True):
         if None in values:
-            raise ParseError(nvbandwidth.TOOL, "a device without figure", line=str(values))
+            raise ParseError(nvbandwidth_run.TOOL, "a device without figure", line=str(values))
         h2d, d2h, local = (float(value or 0) for value in values)
         figures.append({"h2d": h2d, "d2h": d2h, "d2d": local * READ_AND_WRITTEN})
     if len(figures) != devices:
-        raise ParseError(nvbandwidth.TOOL, f"figures of {len(figures)} devices, {devices} were asked for")
-    return CopyBandwidth(nvbandwidth.TOOL, tuple(figures))
+        raise ParseError(nvbandwidth_run.TOOL, f"figures of {len(figures)} devices, {devices} were asked for")
+    return CopyBandwidth(nvbandwidth_run.TOOL, tuple(figures))

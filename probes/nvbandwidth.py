@@ -5,27 +5,34 @@ https://github.com/NVIDIA/nvbandwidth
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from access.errors import ParseError, ToolFailure
 from access.host import Host
 from probes.cuda_samples import run_sample
+from probes.nvbandwidth_json import parse_json
+from probes.nvbandwidth_run import (
+    DESCRIPTION,
+    TOOL,
+    Device,
+    Matrix,
+    NvBandwidth,
+    Unit,
+    cuda_version,
+    refuse_other_sum,
+    unit_of,
+)
 from probes.pci_address import PciAddress
-from probes.reading import bounded, number_of, transcript_of
+from probes.reading import number_of, transcript_of
 
-TOOL = "nvbandwidth"
 NEEDED = ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce")
 CLOSING_NOTE = "NOTE: The reported results"
 CLOSING_NOTE_SINCE = (0, 6)
 """From this version on the last lines are a note: without them the answer is cut off."""
 ROUNDING = 0.006
 """Text gives two decimals: each cell, and the sum, is off by half of the last one."""
-ROUNDING_JSON = 1e-5
-"""JSON gives six digits."""
 
 VERSION = re.compile(r"nvbandwidth Version: v?(\S+)")
 CUDA = re.compile(r"CUDA (Runtime|Driver) Version(?: \(API\))?: ([0-9]{4,6}|[0-9]{1,2}\.[0-9]{1,2} \([0-9]{4,6}\))")
@@ -35,7 +42,6 @@ HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 PROCESS = re.compile(r"Process [0-9 ]+\(.*\): device ([0-9]{1,3}): (.+?)(?: \(([0-9a-f:.]+)\))?")
 RUNNING = re.compile(r"Running ([a-z0-9_]+)\.")
 WAIVED = re.compile(r"Waived:\s?(.*)")
-DESCRIPTION = re.compile(r".*\((GB/s|ns)\)")
 HEADER = re.compile(r"[0-9]{1,3}(?:\s+[0-9]{1,3})*")
 SUM = re.compile(r"SUM ([a-z0-9_]+) (\S+)")
 PASSED_OVER = re.compile(
@@ -45,61 +51,6 @@ PASSED_OVER = re.compile(
 FAILED = re.compile(
     r"\[?(?:CUDA|NVML)_ERROR|\[CUDA_|ERROR:|Error|Failed|.*\berror\b.*|.*Invalid value when checking", re.I
 )
-
-Unit = Literal["GB/s", "ns"]
-
-
-@dataclass(frozen=True)
-class Device:
-    """One GPU as nvbandwidth names it."""
-
-    index: int
-    name: str
-    address: PciAddress | None
-    """None in versions that print none."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """One table of figures."""
-
-    name: str
-    """Name of the test case, e.g. host_to_device_memcpy_ce; a test that prints several has them as _read1, _total…"""
-    unit: Unit
-    """GB/s is 10^9 bytes in a second."""
-    cells: tuple[tuple[float | None, ...], ...]
-    """Row by row; a test between host and GPUs has one row, with a column for each GPU. None if N/A is printed."""
-    total: float
-    """What the tool calls SUM."""
-
-
-@dataclass(frozen=True)
-class NvBandwidth:
-    """One run."""
-
-    version: str | None
-    """Of nvbandwidth, e.g. "0.6"; None if the run does not print it."""
-    cuda_runtime_version: str | None
-    """E.g. "12.4"."""
-    driver_version: str | None
-    devices: tuple[Device, ...]
-    """Empty in JSON, and where the version prints none."""
-    matrices: dict[str, Matrix]
-    """By name."""
-    waived: tuple[str, ...]
-    """Tests that this machine cannot run, e.g. copies between GPUs where there is one; "" where no name is printed."""
-
-    def per_device(self, name: str) -> tuple[float | None, ...]:
-        """Figures of a test between host and GPUs, in the order of the GPUs.
-
-        Raises:
-            ParseError: the test did not run, or is one between GPUs.
-        """
-        matrix = self.matrices.get(name)
-        if matrix is None or len(matrix.cells) != 1:
-            reason = "no such test in the answer" if matrix is None else "not a test with a figure for each GPU"
-            raise ParseError(TOOL, reason, line=name)
-        return matrix.cells[0]
 
 
 def parse(text: str) -> NvBandwidth:
@@ -142,7 +93,7 @@ def parse_text(text: str) -> NvBandwidth:
         if not line or PASSED_OVER.fullmatch(line) or _names_the_host(line, lines[number : number + 1]):
             continue
         if description := DESCRIPTION.fullmatch(line):
-            _add_matrix(run, _unit(description[1]), numbered, line, number)
+            _add_matrix(run, unit_of(description[1]), numbered, line, number)
         elif not (_begins_or_waives(run, line, number) or _tells_versions(run, line, number)):
             failed = FAILED.match(line)
             if failed:
@@ -164,7 +115,7 @@ def _tells_versions(run: _Run, line: str, number: int) -> bool:
         run.version = match[1]
     elif match := CUDA.fullmatch(line):
         if match[1] == "Runtime":
-            run.runtime = _cuda_version(match[2])
+            run.runtime = cuda_version(match[2])
     elif match := DRIVER.fullmatch(line):
         run.driver = match[1]
     elif match := DEVICE.fullmatch(line) or PROCESS.fullmatch(line):
@@ -172,12 +123,6 @@ def _tells_versions(run: _Run, line: str, number: int) -> bool:
     else:
         return False
     return True
-
-
-def _cuda_version(text: str) -> str:
-    """12040 and "12.4 (12040)" both mean 12.4."""
-    digits = int(text.split("(")[-1].rstrip(")"))
-    return f"{digits // 1000}.{digits % 1000 // 10}"
 
 
 def _begins_or_waives(run: _Run, line: str, number: int) -> bool:
@@ -195,10 +140,6 @@ def _begins_or_waives(run: _Run, line: str, number: int) -> bool:
 def _none_running(run: _Run, line: str, number: int | None = None) -> None:
     if run.running is not None:
         raise ParseError(TOOL, f"no figures of {run.running}", line=line, line_number=number)
-
-
-def _unit(text: str) -> Unit:
-    return "ns" if text == "ns" else "GB/s"
 
 
 def _add_matrix(run: _Run, unit: Unit, numbered: Iterator[tuple[int, str]], title: str, title_number: int) -> None:
@@ -234,7 +175,7 @@ def _add_sum(run: _Run, unit: Unit, cells: tuple[tuple[float | None, ...], ...],
     known = run.running or next((test for test in _several(run) if name.startswith(test)), None)
     if known is None or not name.startswith(known) or name in run.matrices:
         raise ParseError(TOOL, "a sum of another test than the one that runs", line=line, line_number=number)
-    _fits(name, cells, total, ROUNDING * (1 + sum(len(row) for row in cells)), line, number)
+    refuse_other_sum(name, cells, total, ROUNDING * (1 + sum(len(row) for row in cells)), line, number)
     run.matrices[name] = Matrix(name, unit, cells, total)
     run.running = None
 
@@ -243,19 +184,6 @@ def _several(run: _Run) -> list[str]:
     """Tests that may print one more matrix: those whose last one is named for a part."""
     last = next(reversed(run.matrices), "")
     return [last.rsplit("_", 1)[0]] if re.search(r"_(?:read|write)[12]$", last) else []
-
-
-def _fits(
-    name: str,
-    cells: tuple[tuple[float | None, ...], ...],
-    total: float,
-    tolerance: float,
-    line: str,
-    number: int | None,
-) -> None:
-    added = sum(cell or 0.0 for row in cells for cell in row)
-    if abs(added - total) > tolerance:
-        raise ParseError(TOOL, f"the cells of {name} add up to {added:.2f}", line=line, line_number=number)
 
 
 def _complete(run: _Run, lines: list[str]) -> None:
@@ -272,95 +200,6 @@ def _known_devices(run: _Run, lines: list[str]) -> None:
     indexes = [device.index for device in run.devices]
     if "Process" not in "".join(line[:7] for line in lines) and indexes != list(range(len(indexes))):
         raise ParseError(TOOL, f"devices {indexes}: one is missing or there twice", line=lines[-1])
-
-
-def parse_json(text: str) -> NvBandwidth:
-    """Read a run as JSON.
-
-    Raises:
-        ToolFailure: it holds an error, or a test that failed.
-        ParseError: no JSON, another shape, or a sum that is not the one of its cells.
-    """
-    root = _load(text)
-    if "error" in root:
-        raise ToolFailure(TOOL, "failed", "the tool reports an error", line=str(root["error"]))
-    tests = root.get("testcases")
-    if not isinstance(tests, list) or not tests:
-        raise ParseError(TOOL, "no testcases in the answer", line=text[:200])
-    matrices: dict[str, Matrix] = {}
-    waived: list[str] = []
-    for test in tests:
-        name = str(test.get("name", "")) if isinstance(test, dict) else ""
-        if not name or name in matrices or name in waived:
-            raise ParseError(TOOL, "a testcase without name, or twice", line=str(test))
-        if test.get("status") == "Waived":
-            waived.append(name)
-        else:
-            matrices[name] = _json_matrix(name, test)
-    runtime = root.get("CUDA Runtime Version")
-    version = _text(root, "version") or _text(root, "git_version")
-    return NvBandwidth(
-        version.removeprefix("v") if version else None,
-        _json_cuda(runtime),
-        _text(root, "Driver Version"),
-        (),
-        matrices,
-        tuple(waived),
-    )
-
-
-def _load(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(bounded(TOOL, text).strip("\ufeff"))
-    except ValueError as error:
-        at = getattr(error, "pos", 0)
-        raise ParseError(TOOL, f"no JSON: {error}"[:200], line=text[max(0, at - 80) : at + 80]) from error
-    except RecursionError as error:
-        raise ParseError(TOOL, "JSON that is nested too deep", line=text[:80]) from error
-    root = data.get("nvbandwidth") if isinstance(data, dict) else None
-    if not isinstance(root, dict):
-        raise ParseError(TOOL, "no object nvbandwidth in the answer", line=text[:200])
-    return root
-
-
-def _text(root: dict[str, Any], key: str) -> str | None:
-    value = root.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ParseError(TOOL, f"{key} is no text", line=repr(value))
-    return value or None
-
-
-def _json_cuda(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = str(value)
-    if not re.fullmatch(r"[0-9]{4,6}|[0-9]{1,2}\.[0-9]{1,2} \([0-9]{4,6}\)", text):
-        raise ParseError(TOOL, "CUDA Runtime Version is no version", line=text)
-    return _cuda_version(text)
-
-
-def _json_matrix(name: str, test: dict[str, Any]) -> Matrix:
-    if test.get("status") != "Passed":
-        raise ToolFailure(TOOL, "test-failed", f"{name} has status {test.get('status')}", line=str(test))
-    rows, description = test.get("bandwidth_matrix"), test.get("bandwidth_description")
-    total: Any = test.get("sum")
-    unit = DESCRIPTION.fullmatch(description.strip()) if isinstance(description, str) else None
-    if not isinstance(rows, list) or not rows or unit is None or not _is_figure(total):
-        raise ParseError(TOOL, f"{name} without matrix, description or sum", line=str(test))
-    cells = tuple(tuple(_json_cell(cell) for cell in row) if isinstance(row, list) else () for row in rows)
-    if not cells[0] or any(len(row) != len(cells[0]) for row in cells):
-        raise ParseError(TOOL, f"the matrix of {name} is not rectangular", line=str(rows))
-    largest = max((abs(cell or 0.0) for row in cells for cell in row), default=0.0)
-    _fits(name, cells, float(total), ROUNDING_JSON * largest * len(cells) * len(cells[0]) + 1e-9, str(test), None)
-    return Matrix(name, _unit(unit[1]), cells, float(total))
-
-
-def _is_figure(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
-
-
-def _json_cell(cell: Any) -> float | None:
-    return None if cell == "N/A" else number_of(TOOL, str(cell), repr(cell), 0)
 
 
 def read(host: Host, tests: tuple[str, ...] = NEEDED, *, timeout_s: float = 600.0) -> NvBandwidth:

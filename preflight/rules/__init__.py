@@ -1,4 +1,7 @@
-"""The rules, one file per concern. Each has `RULES` and `check(deployment)`."""
+"""The rules, one file per concern, each with `RULES` and `check(deployment)`; a long one hands a part to a second file.
+
+MODULES are the checks of the suite `preflight`: their names are ids in the records.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,12 @@ from types import ModuleType
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Rule
 from preflight.rules import (
-    alias_scope,
     capacity,
     commands,
     declared_hosts,
     deploy_files,
     driver_and_toolkit,
-    driver_installation,
     environments,
-    heat_resources,
     heat_templates,
     host_setup,
     image_and_cuda,
@@ -35,7 +35,6 @@ MODULES: tuple[ModuleType, ...] = (
     environments,
     deploy_files,
     passthrough,
-    alias_scope,
     pci_entries,
     nova_options,
     declared_hosts,
@@ -43,13 +42,11 @@ MODULES: tuple[ModuleType, ...] = (
     kernel_arguments,
     host_setup,
     heat_templates,
-    heat_resources,
     commands,
     script_files,
     script_order,
     image_and_cuda,
     driver_and_toolkit,
-    driver_installation,
     capacity,
     security,
     security_of_files,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, PciEntry
+from preflight.deployment import Deployment
+from preflight.entries import PciEntry
 from preflight.finding import Finding
 
 ALIAS_NOT_ON_COMPUTES = rule("GP204")

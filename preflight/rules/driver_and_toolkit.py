@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Location
+from preflight.rules import driver_installation
 from preflight.shell_source import Script
 from probes.references import NVIDIA_VENDOR_ID
 from probes.references.architectures import architectures
@@ -30,6 +31,7 @@ RULES = (
     CUDA_AND_CARD,
     DRIVER_AND_CARD,
     DRIVER_AND_CUDA,
+    *driver_installation.RULES,
 )
 
 ABOUT_NVIDIA = re.compile(r"nvidia|cuda", re.I)
@@ -77,6 +79,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         lines = tuple(deployment.files.texts[cloud.path].splitlines())
         yield from _module(Script(cloud.path, lines), cards)
         yield from _versions(Script(cloud.path, lines), cards)
+    yield from driver_installation.check(deployment)
 
 
 def cards_of(deployment: Deployment) -> dict[str, str]:

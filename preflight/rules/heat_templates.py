@@ -11,6 +11,7 @@ from preflight.deployment import Deployment
 from preflight.finding import Finding
 from preflight.heat import definitions, is_jinja_text, is_of_a_tenant, resources, types_of
 from preflight.releases import RELEASES, load_data
+from preflight.rules import heat_resources
 from preflight.yaml_source import Node
 
 UNKNOWN_FUNCTION = rule("GP504")
@@ -32,6 +33,7 @@ RULES = (
     NO_SIGNAL,
     UNUSED_PARAMETER,
     NO_OUTPUT,
+    *heat_resources.RULES,
 )
 PSEUDO_PARAMETERS = {"OS::stack_name", "OS::stack_id", "OS::project_id"}
 BASE_ATTRIBUTES = {"show"}
@@ -69,6 +71,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                 f"relative paths start at the template's own directory; {path.parent} has no {path.name}",
                 "add the file, or correct the name",
             )
+    yield from heat_resources.check(deployment)
 
 
 @cache

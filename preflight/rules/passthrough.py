@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import ALIAS_HIERA_KEYS, Deployment, PciEntry
+from preflight.deployment import ALIAS_HIERA_KEYS, Deployment
+from preflight.entries import PciEntry
 from preflight.finding import Finding, Location, Replacement
+from preflight.rules import alias_scope
 from preflight.yaml_source import Node
 from probes.references import NVIDIA_VENDOR_ID
 from probes.references.products import gpu_ids, is_listed_completely, nvidia_products
@@ -35,6 +37,7 @@ RULES = (
     DEVNAME_FOR_GPU,
     NO_GPU_FLAVOR,
     MALFORMED_REQUEST,
+    *alias_scope.RULES,
 )
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
 NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
@@ -48,6 +51,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _alias_fields(deployment)
     yield from _twins(deployment)
     yield from _flavors(deployment)
+    yield from alias_scope.check(deployment)
 
 
 def _ids(entry: PciEntry) -> Iterator[Finding]:

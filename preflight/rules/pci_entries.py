@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
-from preflight.deployment import Deployment, PciEntry
+from preflight.deployment import Deployment
+from preflight.entries import PciEntry
 from preflight.finding import Finding
 from preflight.releases import RELEASES
 from preflight.spelling import nearest

@@ -74,7 +74,7 @@ def _two_paths(script: Script) -> Iterator[Finding]:
                     script.location(index, column),
                     word,
                     f"line {first[head]} has it as ~/{head}",
-                    f"~/{word} in both locations",
+                    f"~/{word} in both places",
                 )
                 first.pop(head)
 

@@ -1,0 +1,81 @@
+"""What files say about devices, roles and flavors, as written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from preflight.finding import Location
+from preflight.yaml_source import Node, YamlError, compose
+from probes.references import NVIDIA_VENDOR_ID
+
+
+@dataclass(frozen=True)
+class PciEntry:
+    """One whitelist entry or alias, as written."""
+
+    node: Node
+    fields: dict[str, Node]
+    role: str | None
+    """Role that it is set for; None for all."""
+    hiera_key: str | None = None
+    is_list_in_text: bool = False
+    """Whether it is one of several in one JSON text."""
+
+    def text(self, key: str) -> str | None:
+        """A field as written; None if absent."""
+        node = self.fields.get(key)
+        return node.text if node is not None and node.is_scalar else None
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether the entry names NVIDIA's vendor id."""
+        return (self.text("vendor_id") or "").lower().removeprefix("0x") == NVIDIA_VENDOR_ID
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of a roles file."""
+
+    name: Node
+    services: frozenset[str]
+    hostname_format: str
+    """As the roles file has it, e.g. %stackname%-computegpu-%index%; TripleO's own default otherwise."""
+
+
+@dataclass(frozen=True)
+class FlavorUse:
+    """A flavor that asks for devices by alias."""
+
+    location: Location
+    name: str
+    request: str
+    """Value of the extra spec pci_passthrough:alias, e.g. "a1:2"."""
+    ram_mb: int | None = None
+
+    @property
+    def aliases(self) -> list[tuple[str, str]]:
+        """Alias name and count as written, for each part of the request."""
+        parts = [part.strip().partition(":") for part in self.request.split(",") if part.strip()]
+        return [(name, count or "1") for name, _, count in parts]
+
+
+def _entries(value: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    for node in value.elements() or [value]:
+        if node.is_mapping:
+            yield PciEntry(node, {key.text: data for key, data in node.items()}, role, hiera_key)
+        elif node.is_scalar and node.text.lstrip().startswith(("{", "[")):
+            yield from _entries_of_json(node, role, hiera_key)
+
+
+def _entries_of_json(node: Node, role: str | None, hiera_key: str | None) -> Iterator[PciEntry]:
+    """Entries written as JSON inside a string, as nova.conf has them: JSON is YAML, too."""
+    try:
+        root = compose(node.path, node.text)
+    except YamlError:
+        return
+    for entry in (root.elements() or [root]) if root else ():
+        if entry.is_mapping:
+            fields = {key.text: dataclasses.replace(data, origin=node.location) for key, data in entry.items()}
+            yield PciEntry(node, fields, role, hiera_key, is_list_in_text=root is not None and root.is_list)
