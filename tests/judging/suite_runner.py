@@ -14,10 +14,17 @@ OPTIONS = ("-p", "no:cacheprovider", "-c", str(REPOSITORY / "pytest.ini"), "--ro
 
 def run_checks(directory: Path, source: str) -> tuple[int, list[dict[str, Any]]]:
     """Run a suite with the acceptance's plugins; its exit code and the records of its checks."""
+    code, lines = run_suite(directory, source)
+    return code, [line for line in lines if line["kind"] == "check"]
+
+
+def run_suite(directory: Path, source: str, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run a suite with the acceptance's plugins; its exit code and all lines of its records."""
     suite = directory / "test_made.py"
     suite.write_text(source, encoding="utf-8")
     plugins = [word for name in ("cloud_fixtures", "record_fixtures") for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", str(suite), *OPTIONS, *plugins, "--run-dir", str(directory / "run")]
+    command += options
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
     lines = [json.loads(line) for line in (directory / "run/records.jsonl").read_text(encoding="utf-8").splitlines()]
-    return done.returncode, [line for line in lines if line["kind"] == "check"]
+    return done.returncode, lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def usual(metric: str, card: str, repetition: int) -> float:
 
 def check(identity: str, place: str = "", verdict: Verdict = Verdict.PASSED, **more: Any) -> CheckRecord:
     """One record with evidence."""
-    evidence = (Evidence(place or "undercloud", "true", 0, "fine", 0.1, "0" * 64),)
+    evidence = (Evidence(place or "undercloud", "true", 0, "fine", 0.1, sha256(b"fine").hexdigest()),)
     base = CheckRecord(
         identity, place, verdict, f"suites/test_it.py::{identity}[{place}]", "A fact.", evidence=evidence
     )

@@ -196,6 +196,19 @@ def test_junk_is_no_attestation(copied, key, junk):
     assert verified(copied, key) == 1
 
 
+def ended(**changes):
+    """A good run whose last line was changed."""
+    run = good_run()
+    return replace(run, end=replace(run.end, **changes))
+
+
+def altered(run):
+    """The run with one changed output in its evidence."""
+    first, *rest = run.checks
+    evidence = (replace(first.evidence[0], output="better"), *first.evidence[1:])
+    return replace(run, checks=(replace(first, evidence=evidence), *rest))
+
+
 @pytest.mark.parametrize(
     ("run", "options", "words"),
     [
@@ -205,8 +218,23 @@ def test_junk_is_no_attestation(copied, key, junk):
         (replace(good_run(), end=None), [], "cut off"),
         (made_run(more=[check("cuda.p2p", verdict=Verdict.ERROR)]), [], "could not judge"),
         (made_run(more=[check("cuda.p2p", simulated=True)]), [], "simulated hardware"),
+        (ended(exit_code=1), [], "its exit code is 1"),
+        (ended(exit_code=70), [], "its exit code is 70"),
+        (ended(ended="2026-01-01T00:00:00.000+00:00"), [], "before it started"),
+        (altered(good_run()), [], "is not the one that was hashed"),
     ],
-    ids=["simulated", "real rehearsal", "part", "cut off", "not judged", "one simulated record"],
+    ids=[
+        "simulated",
+        "real rehearsal",
+        "part",
+        "cut off",
+        "not judged",
+        "one simulated record",
+        "pytest failed",
+        "not cleaned up",
+        "ended before it started",
+        "altered evidence",
+    ],
 )
 def test_what_is_no_ground_is_never_certified(run, options, words, key, tmp_path, capsys):
     """Nothing is written, and the reason is said."""
