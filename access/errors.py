@@ -1,9 +1,9 @@
-"""Every error of the suite, in one tree.
+"""Every error that a host, an API or a cloud file can cause, in one tree.
 
 ::
 
     AcceptanceError
-    ├── InputError                 what the user gave cannot be used (exit code 64)
+    ├── InputError                 an option, a file or a variable cannot be used
     │   └── CloudFileError         a cloud file, all of its mistakes at once
     ├── MeasurementError           we could not look: says nothing about the cloud
     │   ├── ConnectError           no session to a host or an API
@@ -15,15 +15,20 @@
     │   │   └── ToolMissing
     │   └── ParseError             an answer that cannot be read
     │       └── ToolFailure        an answer in which the tool itself says that it failed
-    └── ProvisioningError          the cloud refused or failed what we asked of it
-        ├── DeployError
-        ├── StackError
-        ├── WaitTimeout
-        └── LedgerError
+    ├── ProvisioningError          the cloud refused or failed what we asked of it
+    │   ├── DeployError
+    │   ├── StackError
+    │   ├── WaitTimeout
+    │   └── LedgerError
+    └── Rejected                   the cloud is wrong: cause, finding and fix
 
-A `MeasurementError` in a check becomes the verdict *error*; a `ProvisioningError` is a
-finding about the cloud. Foreign exceptions (paramiko, openstacksdk) are translated where
-they enter, so that no caller has to know them.
+    Blocked                        what a check rests on is not there
+    NotVerified                    there is no evidence either way
+
+A `MeasurementError` in a check becomes the verdict *error*; a `ProvisioningError` and `Rejected` are findings about the
+cloud. `InputError` ends pytest with exit code 4 and a command of this project with 64. Rooms above add errors of their own
+below these: `InstanceRefused`, `HistoryUnavailable`, `CannotCertify`, `ProvisioningFailed`. Foreign exceptions (paramiko,
+openstacksdk) are translated where they enter, so that no caller has to know them.
 """
 
 from __future__ import annotations
