@@ -87,3 +87,13 @@ def test_an_unmarked_test_that_passes_needs_no_record(tmp_path: Path) -> None:
 
     assert code == 0
     assert [record["id"] for record in records if record["kind"] == "check"] == ["made.passing"]
+
+
+def test_what_cannot_be_removed_is_explained_by_the_check_that_failed(tmp_path: Path) -> None:
+    """A card that stays claimed is found by the check, and then by its test's end: one cause, not two."""
+    both = TEARDOWN.format(error='ProvisioningError("not everything is gone")') + '    assert False, "still claimed"\n'
+
+    _, records = run_suite(tmp_path, PASSING + both)
+
+    [left] = [record for record in records if record.get("id") == "run.teardown"]
+    assert left["rests_on"] == ["made.second"]
