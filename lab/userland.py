@@ -16,11 +16,41 @@ from pathlib import Path
 SUITE = "bookworm"
 LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 PACKAGES = (
-    "base-files", "base-passwd", "bash", "bsdutils", "ca-certificates", "cloud-init", "coreutils", "curl", "debianutils",
-    "diffutils", "file", "findutils", "gawk", "grep", "gzip", "hostname", "iproute2", "kmod", "less", "libc-bin",
-    "openssh-client", "openssh-server", "openssl", "passwd", "patch", "pciutils", "procps", "python3", "sed", "sudo",
-    "tar", "util-linux", "wget", "xz-utils",
-)  # fmt: skip
+    "base-files",
+    "base-passwd",
+    "bash",
+    "bsdutils",
+    "ca-certificates",
+    "cloud-init",
+    "coreutils",
+    "curl",
+    "debianutils",
+    "diffutils",
+    "file",
+    "findutils",
+    "gawk",
+    "grep",
+    "gzip",
+    "hostname",
+    "iproute2",
+    "kmod",
+    "less",
+    "libc-bin",
+    "openssh-client",
+    "openssh-server",
+    "openssl",
+    "passwd",
+    "patch",
+    "pciutils",
+    "procps",
+    "python3",
+    "sed",
+    "sudo",
+    "tar",
+    "util-linux",
+    "wget",
+    "xz-utils",
+)
 
 
 def build_userland(target: Path) -> None:

@@ -23,12 +23,49 @@ from lab.paths import LabPaths
 
 APPLIANCE_KERNEL = "3.10.0-957.el7.x86_64"
 WITH_VALUE = {
-    "-a", "--add", "--run-command", "--run", "--install", "--uninstall", "--upload", "--copy-in", "--mkdir", "--write",
-    "--delete", "--hostname", "--root-password", "--timezone", "--firstboot", "--firstboot-command", "--append-line", "--chmod",
-    "--sm-credentials", "--sm-attach", "--password", "--ssh-inject", "--format", "--touch", "--truncate", "--link", "--smp", "-m",
+    "-a",
+    "--add",
+    "--run-command",
+    "--run",
+    "--install",
+    "--uninstall",
+    "--upload",
+    "--copy-in",
+    "--mkdir",
+    "--write",
+    "--delete",
+    "--hostname",
+    "--root-password",
+    "--timezone",
+    "--firstboot",
+    "--firstboot-command",
+    "--append-line",
+    "--chmod",
+    "--sm-credentials",
+    "--sm-attach",
+    "--password",
+    "--ssh-inject",
+    "--format",
+    "--touch",
+    "--truncate",
+    "--link",
+    "--smp",
+    "-m",
     "--memsize",
-}  # fmt: skip
-FLAGS = {"--update", "--selinux-relabel", "--no-selinux-relabel", "--sm-register", "--sm-unregister", "-v", "-x", "-q", "--quiet", "--network", "--no-network"}  # fmt: skip
+}
+FLAGS = {
+    "--update",
+    "--selinux-relabel",
+    "--no-selinux-relabel",
+    "--sm-register",
+    "--sm-unregister",
+    "-v",
+    "-x",
+    "-q",
+    "--quiet",
+    "--network",
+    "--no-network",
+}
 Step = tuple[str, str]
 Carrier = Callable[[MachinesClient, MachineDir, str], None]
 
@@ -81,9 +118,15 @@ def _customize(image: Path, steps: list[Step]) -> None:
     name = f"appliance-{os.getpid()}"
     description = guest_image.describe(image)
     declaration = {
-        "kind": "guest", "uuid": name, "hostname": "localhost", "host": os.environ["LAB_MACHINE"], "vcpus": 1,
-        "memory_mb": 512, "gpus": [], "appliance_kernel": APPLIANCE_KERNEL,
-    }  # fmt: skip
+        "kind": "guest",
+        "uuid": name,
+        "hostname": "localhost",
+        "host": os.environ["LAB_MACHINE"],
+        "vcpus": 1,
+        "memory_mb": 512,
+        "gpus": [],
+        "appliance_kernel": APPLIANCE_KERNEL,
+    }
     print("[   0.0] Examining the guest ...", flush=True)
     try:
         with tempfile.TemporaryDirectory(dir=paths.state) as readable:

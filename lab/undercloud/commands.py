@@ -65,11 +65,15 @@ def _node_list(state: LabState, arguments: list[str]) -> int:
     options = _listing("baremetal node list").parse_args(arguments)
     rows = [
         {
-            "UUID": node.uuid, "Name": node.name, "Instance UUID": node.instance, "Power State": node.power_state,
-            "Provisioning State": node.provision_state, "Maintenance": node.maintenance,
+            "UUID": node.uuid,
+            "Name": node.name,
+            "Instance UUID": node.instance,
+            "Power State": node.power_state,
+            "Provisioning State": node.provision_state,
+            "Maintenance": node.maintenance,
         }
         for node in Registry(state).load()
-    ]  # fmt: skip
+    ]
     columns = ["UUID", "Name", "Instance UUID", "Power State", "Provisioning State", "Maintenance"]
     output.show_list(columns, rows, options.format, options.column)
     return 0
@@ -80,8 +84,15 @@ def _node_show(state: LabState, arguments: list[str]) -> int:
     parser.add_argument("node")
     options = parser.parse_args(arguments)
     node = Registry(state).find(options.node)
-    row = {"uuid": node.uuid, "name": node.name, "driver": node.driver, "power_state": node.power_state,
-           "provision_state": node.provision_state, "maintenance": node.maintenance, "properties": node.properties}  # fmt: skip
+    row = {
+        "uuid": node.uuid,
+        "name": node.name,
+        "driver": node.driver,
+        "power_state": node.power_state,
+        "provision_state": node.provision_state,
+        "maintenance": node.maintenance,
+        "properties": node.properties,
+    }
     output.show_one(row, options.format, options.column)
     return 0
 

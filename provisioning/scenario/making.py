@@ -156,9 +156,13 @@ class Making(InstanceStates):
         name = self.new_name("server-image")
         with translated(f"make the image {name}"):
             made = self.tenant.image.create_image(
-                name=name, disk_format="raw", container_format="bare", data=bytes(1 << 20), validate_checksum=False,
+                name=name,
+                disk_format="raw",
+                container_format="bare",
+                data=bytes(1 << 20),
+                validate_checksum=False,
                 **properties,
-            )  # fmt: skip
+            )
         return str(made.id)
 
     def aggregate(self, hosts: list[str], metadata: Mapping[str, str]) -> None:

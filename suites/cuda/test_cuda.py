@@ -57,8 +57,14 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
             "other-memory-size",
             f"device {device.index} has {memory_gib:.1f} GiB, {model.name} has {model.memory_gib}",
         )
-    unknown = sorted({f"{figure} of {m.model}" for m in models for figure in ("compute_capability", "memory_gib")
-                      if getattr(m, figure) is None})  # fmt: skip
+    unknown = sorted(
+        {
+            f"{figure} of {m.model}"
+            for m in models
+            for figure in ("compute_capability", "memory_gib")
+            if getattr(m, figure) is None
+        }
+    )
     require_known(unknown, remedy="add the figure with its source to probes/references/models")
 
 
