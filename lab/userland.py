@@ -104,7 +104,10 @@ def _mmdebstrap(archive: Path) -> None:
 
 
 def compile_python(root: Path, *folders: Path) -> None:
-    """Compile Python modules, as Debian's maintainer scripts would: otherwise each start of a tool compiles them again."""
+    """Compile Python modules, as Debian's maintainer scripts would.
+
+    Otherwise each start of a tool compiles them again.
+    """
     python = command_of(root, "python3.11", "-m", "compileall", "-q", "-s", str(root), "-p", "/")
     # some files are examples of bad syntax: compileall says so and goes on
     subprocess.run([*python, *folders], check=False, env={**os.environ, "PYTHONHOME": str(root / "usr")})

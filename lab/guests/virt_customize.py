@@ -258,7 +258,10 @@ def _ssh_inject(client: MachinesClient, guest: MachineDir, value: str) -> None:
     if kind not in ("string", "file"):
         raise LabError("virt-customize: ssh-inject needs USER:string:KEY or USER:file:PATH")
     key = _outside(rest).read_text().strip() if kind == "file" else rest
-    script = 'd=$(eval echo "~$1")/.ssh; mkdir -p -m 700 "$d"; cat >> "$d/authorized_keys"; chmod 600 "$d/authorized_keys"; chown -R "$1": "$d"'
+    script = (
+        'd=$(eval echo "~$1")/.ssh; mkdir -p -m 700 "$d"; cat >> "$d/authorized_keys"; '
+        'chmod 600 "$d/authorized_keys"; chown -R "$1": "$d"'
+    )
     _run(client, guest.name, ["/bin/sh", "-c", script, "sh", user], f"key of {user}", f"{key}\n".encode())
 
 

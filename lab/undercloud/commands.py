@@ -261,7 +261,8 @@ def upload_puppet_modules(arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         url = f"http://{state.host_addresses[undercloud.name]}:8080/v1/{artifacts.CONTAINER}/{artifacts.TARBALL}"
         (folder / "puppet-modules-url.yaml").write_text(
-            f"# Heat environment to deploy artifacts via Swift Temp URL(s)\nparameter_defaults:\n    DeployArtifactURLs:\n    - '{url}'\n"
+            f"# Heat environment to deploy artifacts via Swift Temp URL(s)\n"
+            f"parameter_defaults:\n    DeployArtifactURLs:\n    - '{url}'\n"
         )
         print(
             f"Creating tarball with {', '.join(names)}\nUploading file to swift: {artifacts.TARBALL}\nUpload complete."

@@ -175,7 +175,10 @@ class Making(InstanceStates):
             self.admin.compute.set_aggregate_metadata(made, **metadata)
 
     def port_with_profile(self, profile: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-        """Make a port with a binding profile as the tenant's user; returns the refusal ("" if none) and what is stored."""
+        """Make a port with a binding profile as the tenant's user.
+
+        Returns the refusal ("" if none) and what is stored.
+        """
         name = self.new_name("port")
         try:
             made = self.tenant.network.create_port(

@@ -34,7 +34,10 @@ from probes import cuda_samples, device_query
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
-"""ECC takes a sixteenth of GDDR memory, the driver a part of the rest: 15102 MiB of a T4's 16384, 22518 of an L4's 24576."""
+"""ECC takes a sixteenth of GDDR memory, the driver a part of the rest.
+
+15102 MiB of a T4's 16384, 22518 of an L4's 24576.
+"""
 GIB = 2**30
 SAY_IT = "set thresholds in the cloud file, with the reason, or add an observation to probes/references"
 

@@ -321,7 +321,8 @@ def test_gpu_burn_says_faulty_and_exits_with_zero(cuda_guest: Guest) -> None:
 def test_nvbandwidth_measures_the_same_quantities(cuda_guest: Guest) -> None:
     """nvbandwidth and bandwidthTest measure the same bandwidths."""
     cuda_guest.sh(
-        "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; yum install -y nvbandwidth"
+        "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; "
+        "yum install -y nvbandwidth"
     )
 
     cases = {case["name"]: case for case in json.loads(cuda_guest.sh("nvbandwidth -j"))["nvbandwidth"]["testcases"]}
