@@ -1,7 +1,7 @@
 """A command's answer begins behind a marker of ours: what a login prints before it belongs to nobody's answer.
 
-Banners in ~/.bashrc, a message of the day on stdout and complaints of a login shell or of sudo come before the marker. An
-answer without the marker is none: the login gave no shell, or sudo no root.
+Banners in ~/.bashrc, a message of the day on stdout and complaints of a login shell or of sudo come before the marker.
+An answer without the marker is none: the login gave no shell, or sudo no root.
 """
 
 from __future__ import annotations

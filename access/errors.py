@@ -26,9 +26,9 @@
     NotVerified                    there is no evidence either way
 
 A `MeasurementError` in a check becomes the verdict *error*; a `ProvisioningError` and `Rejected` are findings about the
-cloud. `InputError` ends pytest with exit code 4 and a command of this project with 64. Rooms above add errors of their own
-below these: `InstanceRefused`, `HistoryUnavailable`, `CannotCertify`, `ProvisioningFailed`. Foreign exceptions (paramiko,
-openstacksdk) are translated where they enter, so that no caller has to know them.
+cloud. `InputError` ends pytest with exit code 4 and a command of this project with 64. Rooms above add errors of their
+own below these: `InstanceRefused`, `HistoryUnavailable`, `CannotCertify`, `ProvisioningFailed`. Foreign exceptions
+(paramiko, openstacksdk) are translated where they enter, so that no caller has to know them.
 """
 
 from __future__ import annotations

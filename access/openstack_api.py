@@ -72,8 +72,8 @@ def translated(what: str) -> Iterator[None]:
 
     Raises:
         AuthenticationError: the cloud refuses the credentials or the role.
-        ConnectError: no answer, or one that says nothing about what was asked: an API that fails to read, a proxy without
-            its backend, a rate limit. The cloud could not be judged.
+        ConnectError: no answer, or one that says nothing about what was asked: an API that fails to read, a proxy
+            without its backend, a rate limit. The cloud could not be judged.
         ProvisioningError: the cloud refused or failed what was asked of it.
     """
     try:

@@ -56,7 +56,10 @@ class Cloud(Section):
     thresholds: Thresholds = Field(default_factory=dict)
     """By metric (docs/gpus.md): figures that differ from the reference data, with the reason."""
     bare_metal: str | None = None
-    """A run of kind host on the same models, for the ratio: a run's directory or records, its id, or its cloud's name."""
+    """A run of kind host on the same models, for the ratio.
+
+    A run's directory or records, its id, or its cloud's name.
+    """
     history: History = Field(default_factory=History)
     runs_directory: ExpandedPath | None = None
     lab_declaration: str | None = None

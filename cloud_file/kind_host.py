@@ -9,8 +9,17 @@ from probes.references import NVIDIA_VENDOR_ID, gpu_models
 
 KIND = "host"
 OF_A_CLOUD = (
-    "undercloud", "openstack", "release", "aliases", "deploy", "image", "flavors", "tenant", "networks", "guests",
-)  # fmt: skip
+    "undercloud",
+    "openstack",
+    "release",
+    "aliases",
+    "deploy",
+    "image",
+    "flavors",
+    "tenant",
+    "networks",
+    "guests",
+)
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

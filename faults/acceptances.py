@@ -97,7 +97,10 @@ def _wait(child: int, limit_s: float) -> int:
 
 
 def _told(run: Path) -> dict[str, Any]:
-    """Records and root causes of a run; the diagnosis is made twice, since the same records must give the same words."""
+    """Records and root causes of a run.
+
+    The diagnosis is made twice, since the same records must give the same words.
+    """
     from dataclasses import asdict
 
     from access.errors import InputError

@@ -18,13 +18,16 @@ TARGET = REPOSITORY / "docs" / "symptoms.md"
 SCORE = REPOSITORY / "docs" / "score.md"
 SCORE_HEAD = """# The score
 
-Each fault of the catalogue is put into a lab (`make faults`), the acceptance runs, and what it says is judged: found, its root
-cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. Seconds are
+Each fault of the catalogue is put into a lab (`make faults`), the acceptance runs, and what it says is judged: found, \
+its root
+cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. \
+Seconds are
 those of injection, acceptance and repair on two processors that three labs shared. Made by `python -m faults describe`.
 """
 HEAD = """# Symptoms
 
-What is seen when GPU passthrough does not work, what causes it, which check of this suite finds it, and what to do. Made by
+What is seen when GPU passthrough does not work, what causes it, which check of this suite finds it, and what to do. \
+Made by
 `python -m faults describe` from `faults/catalogue`; each entry is put into a lab and found by `make faults`.
 """
 

@@ -26,8 +26,8 @@ from lab.state import LabState
 def run(paths: LabPaths, faults: list[Fault], cloud_file: Path, jobs: int = 1) -> Iterator[Score]:
     """Judge faults in the labs that they ask for, in `jobs` labs at a time.
 
-    A lab of a variant is made for its faults and destroyed after them. A fault whose healthy lab is not accepted counts as
-    not injected.
+    A lab of a variant is made for its faults and destroyed after them. A fault whose healthy lab is not accepted counts
+    as not injected.
     """
     batches: queue.Queue[tuple[str | None, list[Fault]]] = queue.Queue()
     for batch in _batches(faults, jobs):

@@ -67,6 +67,14 @@ def _unmeasured_cards(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[
 def _record(cloud: Cloud, check: str, place: str, message: str) -> CheckRecord:
     fact = "Everything that was declared was looked at."
     return CheckRecord(
-        id=check, place=place, verdict=Verdict.NOT_VERIFIED, test=f"{check}[{place}]", fact=fact, message=message,
-        source=CLOUD_FILE, simulated=cloud.kind == "lab", expected=fact, found=message,
-    )  # fmt: skip
+        id=check,
+        place=place,
+        verdict=Verdict.NOT_VERIFIED,
+        test=f"{check}[{place}]",
+        fact=fact,
+        message=message,
+        source=CLOUD_FILE,
+        simulated=cloud.kind == "lab",
+        expected=fact,
+        found=message,
+    )

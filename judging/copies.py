@@ -20,7 +20,10 @@ RUNS = 3
 OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8
-"""What the slowest of equal cards over equal links has of the fastest: less is no chance. Sockets cost about a fifth."""
+"""What the slowest of equal cards over equal links has of the fastest.
+
+Less is no chance. Sockets cost about a fifth.
+"""
 CAUSES = (
     "link-trained-narrow",
     "link-low-generation-under-load",
@@ -124,7 +127,8 @@ def _uneven(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard]) -
     best = max(_equal(card, cards), key=lambda other: _median(other, direction))
     return Finding(
         _cause(card, direction, cards),
-        f"{_figures(card, direction)}, the equal card {best.device} has {_median(best, direction):.1f}{_link(card, direction)}",
+        f"{_figures(card, direction)}, "
+        f"the equal card {best.device} has {_median(best, direction):.1f}{_link(card, direction)}",
     )
 
 

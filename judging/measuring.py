@@ -147,13 +147,11 @@ def card_measurements(
 ) -> list[Measurement]:
     """Every run of every card and direction."""
     return [
-        _measurement(
-            f"bandwidth.{direction}", value, host, str(card.device), number, bands, card.model, bare_metal
-        )
+        _measurement(f"bandwidth.{direction}", value, host, str(card.device), number, bands, card.model, bare_metal)
         for card in cards
         for direction in DIRECTIONS
         for number, value in enumerate(card.gb_per_s[direction], start=1)
-    ]  # fmt: skip
+    ]
 
 
 def _measurement(
@@ -161,9 +159,17 @@ def _measurement(
 ) -> Measurement:
     accepted = bands.of_card(model, metric)
     return Measurement(
-        metric, value, "GB/s", host, device, repetition, accepted.minimum, accepted.maximum, accepted.source,
+        metric,
+        value,
+        "GB/s",
+        host,
+        device,
+        repetition,
+        accepted.minimum,
+        accepted.maximum,
+        accepted.source,
         bare_metal=bare.median(metric, model.model),
-    )  # fmt: skip
+    )
 
 
 def pair_measurements(host: str, pairs: Iterable[Pair], bands: Bands, bare: BareMetal) -> list[Measurement]:
@@ -174,9 +180,17 @@ def pair_measurements(host: str, pairs: Iterable[Pair], bands: Bands, bare: Bare
             accepted, metric = bands.of_pair(pair, kind), f"{kind}.{pair.way}"
             made += [
                 Measurement(
-                    metric, value, unit, host, pair.name, number, accepted.minimum, accepted.maximum, accepted.source,
+                    metric,
+                    value,
+                    unit,
+                    host,
+                    pair.name,
+                    number,
+                    accepted.minimum,
+                    accepted.maximum,
+                    accepted.source,
                     bare_metal=bare.median(metric, pair.model.model),
                 )
                 for number, value in enumerate(values, start=1)
-            ]  # fmt: skip
+            ]
     return made

@@ -108,7 +108,8 @@ def refuse_impossible(pairs: Sequence[Pair], band_of: BandOf) -> None:
         ceiling = band_of(pair, "bandwidth").ceiling
         if ceiling is not None and max(pair.gb_per_s) > ceiling * MEASURING_TOLERANCE:
             raise MeasurementError(
-                f"{pair.name}: {max(pair.gb_per_s):.1f} GB/s over {pair.way}, which can carry {ceiling:.1f}: this is no measurement"
+                f"{pair.name}: {max(pair.gb_per_s):.1f} GB/s over {pair.way}, which can carry {ceiling:.1f}: "
+                "this is no measurement"
             )
 
 

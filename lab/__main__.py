@@ -27,7 +27,10 @@ def main() -> int:
 
 
 def _without_fault(arguments: list[str]) -> list[str] | None:
-    """`[--name NAME] fault …` without the word `fault`, the older name of `python -m faults`; None for other commands."""
+    """`[--name NAME] fault …` without the word `fault`; None for other commands.
+
+    It is the older name of `python -m faults`.
+    """
     is_separate = arguments[:1] == ["--name"]
     before = 2 if is_separate else 1 if arguments and arguments[0].startswith("--name=") else 0
     if arguments[before : before + 1] != ["fault"]:

@@ -88,7 +88,8 @@ def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
         state = lab_state.load(paths)
         if options.release and options.release != state.release:
             raise LabError(
-                f"lab {paths.name} has release {state.release}; destroy it first, or name another: --name {options.release}"
+                f"lab {paths.name} has release {state.release}; "
+                f"destroy it first, or name another: --name {options.release}"
             )
         return state
     declaration = yaml.safe_load((options.declaration or DECLARATION).read_text())

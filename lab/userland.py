@@ -16,11 +16,41 @@ from pathlib import Path
 SUITE = "bookworm"
 LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 PACKAGES = (
-    "base-files", "base-passwd", "bash", "bsdutils", "ca-certificates", "cloud-init", "coreutils", "curl", "debianutils",
-    "diffutils", "file", "findutils", "gawk", "grep", "gzip", "hostname", "iproute2", "kmod", "less", "libc-bin",
-    "openssh-client", "openssh-server", "openssl", "passwd", "patch", "pciutils", "procps", "python3", "sed", "sudo",
-    "tar", "util-linux", "wget", "xz-utils",
-)  # fmt: skip
+    "base-files",
+    "base-passwd",
+    "bash",
+    "bsdutils",
+    "ca-certificates",
+    "cloud-init",
+    "coreutils",
+    "curl",
+    "debianutils",
+    "diffutils",
+    "file",
+    "findutils",
+    "gawk",
+    "grep",
+    "gzip",
+    "hostname",
+    "iproute2",
+    "kmod",
+    "less",
+    "libc-bin",
+    "openssh-client",
+    "openssh-server",
+    "openssl",
+    "passwd",
+    "patch",
+    "pciutils",
+    "procps",
+    "python3",
+    "sed",
+    "sudo",
+    "tar",
+    "util-linux",
+    "wget",
+    "xz-utils",
+)
 
 
 def build_userland(target: Path) -> None:
@@ -74,7 +104,10 @@ def _mmdebstrap(archive: Path) -> None:
 
 
 def compile_python(root: Path, *folders: Path) -> None:
-    """Compile Python modules, as Debian's maintainer scripts would: otherwise each start of a tool compiles them again."""
+    """Compile Python modules, as Debian's maintainer scripts would.
+
+    Otherwise each start of a tool compiles them again.
+    """
     python = command_of(root, "python3.11", "-m", "compileall", "-q", "-s", str(root), "-p", "/")
     # some files are examples of bad syntax: compileall says so and goes on
     subprocess.run([*python, *folders], check=False, env={**os.environ, "PYTHONHOME": str(root / "usr")})

@@ -52,4 +52,7 @@ def stop_on_mistakes(cloud: Cloud, progress: Progress) -> None:
 def in_one_line(finding: Finding) -> str:
     """A finding as one line of a log."""
     place = finding.location
-    return f"{place.path}:{place.line}:{place.column}: {finding.severity} {finding.code} {finding.why}; instead: {finding.instead}"
+    return (
+        f"{place.path}:{place.line}:{place.column}: {finding.severity} {finding.code} {finding.why}; "
+        f"instead: {finding.instead}"
+    )

@@ -45,8 +45,10 @@ def junit(run: Run) -> bytes:
     """The file's bytes."""
     cases = [_case(run, check) for check in run.checks]
     cases.append(_outcome(run))
-    counts = {name: sum(case.find(tag) is not None for case in cases) for name, tag in
-              (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))}  # fmt: skip
+    counts = {
+        name: sum(case.find(tag) is not None for case in cases)
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+    }
     about = {
         "name": clean(f"acceptance of {run.header.cloud}", MESSAGE_LIMIT_CHARS),
         "tests": str(len(cases)),
@@ -66,10 +68,13 @@ def junit(run: Run) -> bytes:
 def _properties(run: Run) -> ET.Element:
     element = ET.Element("properties")
     values = {
-        "run": run.header.id, "cloud": run.header.cloud, "suite_version": run.header.suite_version,
-        "hardware": "SIMULATED HARDWARE" if run.header.simulated else "real", "outcome": str(run.outcome),
+        "run": run.header.id,
+        "cloud": run.header.cloud,
+        "suite_version": run.header.suite_version,
+        "hardware": "SIMULATED HARDWARE" if run.header.simulated else "real",
+        "outcome": str(run.outcome),
         "whole": "yes" if run.header.whole else "no: a part of the suites",
-    }  # fmt: skip
+    }
     for name, value in values.items():
         ET.SubElement(element, "property", name=name, value=clean(value, MESSAGE_LIMIT_CHARS))
     return element
@@ -82,8 +87,12 @@ def _case(run: Run, check: CheckRecord) -> ET.Element:
     if check.verdict is not Verdict.PASSED:
         message = " ".join(f"{check.verdict}: {check.message or check.cause}".split())
         text = "\n".join(_lines(check))
-        ET.SubElement(case, _ELEMENTS[check.verdict], message=clean(message, MESSAGE_LIMIT_CHARS),
-                      type=clean(check.cause or str(check.verdict), MESSAGE_LIMIT_CHARS)).text = clean(text)  # fmt: skip
+        ET.SubElement(
+            case,
+            _ELEMENTS[check.verdict],
+            message=clean(message, MESSAGE_LIMIT_CHARS),
+            type=clean(check.cause or str(check.verdict), MESSAGE_LIMIT_CHARS),
+        ).text = clean(text)
     return case
 
 
@@ -114,6 +123,10 @@ def _outcome(run: Run) -> ET.Element:
     rejected = run.outcome is Outcome.REJECTED
     told = f"exit code {code}" if run.end else "cut off: no end is recorded"
     causes = [line for cause in diagnose(run.checks) for line in cause.lines()]
-    ET.SubElement(case, "failure" if rejected else "error", message=clean(f"{run.outcome} ({told})", MESSAGE_LIMIT_CHARS),
-                  type=str(run.outcome)).text = clean("\n".join(causes))  # fmt: skip
+    ET.SubElement(
+        case,
+        "failure" if rejected else "error",
+        message=clean(f"{run.outcome} ({told})", MESSAGE_LIMIT_CHARS),
+        type=str(run.outcome),
+    ).text = clean("\n".join(causes))
     return case

@@ -19,7 +19,10 @@ COLUMNS = (*TEXTS, *FIGURES, "repetition")
 SERIES = ["metric", "unit", "minimum", "maximum", "source", "direction"]
 """Figures that may be compared: of one metric, with one accepted band (another GPU model has another band)."""
 OUTLIER_Z = 3.5
-"""Modified z-score above which a value is an outlier: B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993."""
+"""Modified z-score above which a value is an outlier.
+
+B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993.
+"""
 FALSE_ALARMS = 0.05
 """How many outliers may be seen by chance in one series of equal devices."""
 LEAST_DEVICES_FOR_OUTLIERS = 5
@@ -67,7 +70,10 @@ def per_device(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def outlier_limit(devices: int) -> float:
-    """The score above which one of so many devices is an outlier: among thousands of equal ones 3.5 happens by chance."""
+    """The score above which one of so many devices is an outlier.
+
+    Among thousands of equal ones 3.5 happens by chance.
+    """
     return max(OUTLIER_Z, NormalDist().inv_cdf(1 - FALSE_ALARMS / (2 * devices)))
 
 

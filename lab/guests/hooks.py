@@ -19,9 +19,11 @@ ssh_genkeytypes: [ed25519]
 preserve_hostname: false
 network: {config: disabled}
 users: [default]
-cloud_init_modules: [seed_random, bootcmd, write-files, set_hostname, update_hostname, update_etc_hosts, users-groups, ssh]
+cloud_init_modules: [seed_random, bootcmd, write-files, set_hostname, update_hostname, \
+update_etc_hosts, users-groups, ssh]
 cloud_config_modules: [set-passwords, runcmd]
-cloud_final_modules: [scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, ssh-authkey-fingerprints, keys-to-console, final-message]
+cloud_final_modules: [scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, \
+ssh-authkey-fingerprints, keys-to-console, final-message]
 system_info:
   distro: rhel
   default_user:

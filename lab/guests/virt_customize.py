@@ -23,12 +23,49 @@ from lab.paths import LabPaths
 
 APPLIANCE_KERNEL = "3.10.0-957.el7.x86_64"
 WITH_VALUE = {
-    "-a", "--add", "--run-command", "--run", "--install", "--uninstall", "--upload", "--copy-in", "--mkdir", "--write",
-    "--delete", "--hostname", "--root-password", "--timezone", "--firstboot", "--firstboot-command", "--append-line", "--chmod",
-    "--sm-credentials", "--sm-attach", "--password", "--ssh-inject", "--format", "--touch", "--truncate", "--link", "--smp", "-m",
+    "-a",
+    "--add",
+    "--run-command",
+    "--run",
+    "--install",
+    "--uninstall",
+    "--upload",
+    "--copy-in",
+    "--mkdir",
+    "--write",
+    "--delete",
+    "--hostname",
+    "--root-password",
+    "--timezone",
+    "--firstboot",
+    "--firstboot-command",
+    "--append-line",
+    "--chmod",
+    "--sm-credentials",
+    "--sm-attach",
+    "--password",
+    "--ssh-inject",
+    "--format",
+    "--touch",
+    "--truncate",
+    "--link",
+    "--smp",
+    "-m",
     "--memsize",
-}  # fmt: skip
-FLAGS = {"--update", "--selinux-relabel", "--no-selinux-relabel", "--sm-register", "--sm-unregister", "-v", "-x", "-q", "--quiet", "--network", "--no-network"}  # fmt: skip
+}
+FLAGS = {
+    "--update",
+    "--selinux-relabel",
+    "--no-selinux-relabel",
+    "--sm-register",
+    "--sm-unregister",
+    "-v",
+    "-x",
+    "-q",
+    "--quiet",
+    "--network",
+    "--no-network",
+}
 Step = tuple[str, str]
 Carrier = Callable[[MachinesClient, MachineDir, str], None]
 
@@ -81,9 +118,15 @@ def _customize(image: Path, steps: list[Step]) -> None:
     name = f"appliance-{os.getpid()}"
     description = guest_image.describe(image)
     declaration = {
-        "kind": "guest", "uuid": name, "hostname": "localhost", "host": os.environ["LAB_MACHINE"], "vcpus": 1,
-        "memory_mb": 512, "gpus": [], "appliance_kernel": APPLIANCE_KERNEL,
-    }  # fmt: skip
+        "kind": "guest",
+        "uuid": name,
+        "hostname": "localhost",
+        "host": os.environ["LAB_MACHINE"],
+        "vcpus": 1,
+        "memory_mb": 512,
+        "gpus": [],
+        "appliance_kernel": APPLIANCE_KERNEL,
+    }
     print("[   0.0] Examining the guest ...", flush=True)
     try:
         with tempfile.TemporaryDirectory(dir=paths.state) as readable:
@@ -215,7 +258,10 @@ def _ssh_inject(client: MachinesClient, guest: MachineDir, value: str) -> None:
     if kind not in ("string", "file"):
         raise LabError("virt-customize: ssh-inject needs USER:string:KEY or USER:file:PATH")
     key = _outside(rest).read_text().strip() if kind == "file" else rest
-    script = 'd=$(eval echo "~$1")/.ssh; mkdir -p -m 700 "$d"; cat >> "$d/authorized_keys"; chmod 600 "$d/authorized_keys"; chown -R "$1": "$d"'
+    script = (
+        'd=$(eval echo "~$1")/.ssh; mkdir -p -m 700 "$d"; cat >> "$d/authorized_keys"; '
+        'chmod 600 "$d/authorized_keys"; chown -R "$1": "$d"'
+    )
     _run(client, guest.name, ["/bin/sh", "-c", script, "sh", user], f"key of {user}", f"{key}\n".encode())
 
 

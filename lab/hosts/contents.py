@@ -35,7 +35,10 @@ RELEASE_FILES = {
     "rhel": ("Red Hat Enterprise Linux Server release {version} (Maipo)", "rhel", "Red Hat Enterprise Linux Server"),
     "centos": ("CentOS Linux release {version} (Core)", "centos", "CentOS Linux"),
 }
-PAM = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\npassword sufficient pam_permit.so\n"
+PAM = (
+    "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\n"
+    "session sufficient pam_permit.so\npassword sufficient pam_permit.so\n"
+)
 SSHD = """Port {port}
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile .ssh/authorized_keys
@@ -50,7 +53,10 @@ MaxSessions 100
 PrintMotd no
 SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 """
-GROUPS = "root:x:0:\nsudo:x:27:\nwheel:x:10:\nadm:x:4:\nsystemd-journal:x:190:\nssl-cert:x:109:\nnogroup:x:65534:\nnova:x:162:\n"
+GROUPS = (
+    "root:x:0:\nsudo:x:27:\nwheel:x:10:\nadm:x:4:\nsystemd-journal:x:190:\nssl-cert:x:109:\n"
+    "nogroup:x:65534:\nnova:x:162:\n"
+)
 FIRST_UID = 1000
 ROOT_ARGUMENTS = "root=/dev/mapper/rhel-root ro"
 BLS_INLINE_SINCE = 9
@@ -118,10 +124,16 @@ def _identity(directory: MachineDir, machine: dict[str, Any]) -> None:
     name = machine["name"]
     files = {
         "/etc/hostname": f"{name}\n",
-        "/etc/hosts": f"127.0.0.1 localhost localhost.localdomain\n{machine['addresses'][0] if machine['addresses'] else '127.0.0.1'} {name}\n",
+        "/etc/hosts": (
+            "127.0.0.1 localhost localhost.localdomain\n"
+            f"{machine['addresses'][0] if machine['addresses'] else '127.0.0.1'} {name}\n"
+        ),
         "/etc/redhat-release": line.format(version=version) + "\n",
         "/etc/system-release": line.format(version=version) + "\n",
-        "/etc/os-release": f'NAME="{long}"\nID="{short}"\nVERSION_ID="{version}"\nPRETTY_NAME="{line.format(version=version)}"\nID_LIKE="fedora"\n',
+        "/etc/os-release": (
+            f'NAME="{long}"\nID="{short}"\nVERSION_ID="{version}"\n'
+            f'PRETTY_NAME="{line.format(version=version)}"\nID_LIKE="fedora"\n'
+        ),
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
         "/etc/resolv.conf": "",
         "/etc/fstab": "",
@@ -190,7 +202,10 @@ def _authorize(home: Path, key: str) -> None:
     (folder / "authorized_keys").chmod(0o600)
 
 
-FIRST_START = '[ -f /etc/.homes ] && while read -r uid home; do chown -R "$uid:$uid" "$home"; done </etc/.homes; rm -f /etc/.homes'
+FIRST_START = (
+    '[ -f /etc/.homes ] && while read -r uid home; do chown -R "$uid:$uid" "$home"; done </etc/.homes; '
+    "rm -f /etc/.homes"
+)
 """Run as root of the new machine: only there do the users' ids exist."""
 
 

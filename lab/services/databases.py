@@ -1,4 +1,7 @@
-"""The files of the services' databases. Empty schemas are the same for every lab, so later labs copy the first one's."""
+"""The files of the services' databases.
+
+Empty schemas are the same for every lab, so later labs copy the first one's.
+"""
 
 from __future__ import annotations
 

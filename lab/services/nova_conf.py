@@ -14,7 +14,10 @@ LEGACY_FILTERS = "labcloud.legacy_filters"
 
 
 def config_files(state: LabState, service: str) -> list[Path]:
-    """Files that a Nova service reads, the later ones win: the lab's, the host's own, the translation of the release's option names."""
+    """Files that a Nova service reads, the later ones win.
+
+    The lab's, the host's own, the translation of the release's option names.
+    """
     own = host_nova_conf(state, service)
     files = [state.paths.etc / f"{service}.conf"]
     if own.exists():

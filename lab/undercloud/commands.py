@@ -65,11 +65,15 @@ def _node_list(state: LabState, arguments: list[str]) -> int:
     options = _listing("baremetal node list").parse_args(arguments)
     rows = [
         {
-            "UUID": node.uuid, "Name": node.name, "Instance UUID": node.instance, "Power State": node.power_state,
-            "Provisioning State": node.provision_state, "Maintenance": node.maintenance,
+            "UUID": node.uuid,
+            "Name": node.name,
+            "Instance UUID": node.instance,
+            "Power State": node.power_state,
+            "Provisioning State": node.provision_state,
+            "Maintenance": node.maintenance,
         }
         for node in Registry(state).load()
-    ]  # fmt: skip
+    ]
     columns = ["UUID", "Name", "Instance UUID", "Power State", "Provisioning State", "Maintenance"]
     output.show_list(columns, rows, options.format, options.column)
     return 0
@@ -80,8 +84,15 @@ def _node_show(state: LabState, arguments: list[str]) -> int:
     parser.add_argument("node")
     options = parser.parse_args(arguments)
     node = Registry(state).find(options.node)
-    row = {"uuid": node.uuid, "name": node.name, "driver": node.driver, "power_state": node.power_state,
-           "provision_state": node.provision_state, "maintenance": node.maintenance, "properties": node.properties}  # fmt: skip
+    row = {
+        "uuid": node.uuid,
+        "name": node.name,
+        "driver": node.driver,
+        "power_state": node.power_state,
+        "provision_state": node.provision_state,
+        "maintenance": node.maintenance,
+        "properties": node.properties,
+    }
     output.show_one(row, options.format, options.column)
     return 0
 
@@ -250,7 +261,8 @@ def upload_puppet_modules(arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         url = f"http://{state.host_addresses[undercloud.name]}:8080/v1/{artifacts.CONTAINER}/{artifacts.TARBALL}"
         (folder / "puppet-modules-url.yaml").write_text(
-            f"# Heat environment to deploy artifacts via Swift Temp URL(s)\nparameter_defaults:\n    DeployArtifactURLs:\n    - '{url}'\n"
+            f"# Heat environment to deploy artifacts via Swift Temp URL(s)\n"
+            f"parameter_defaults:\n    DeployArtifactURLs:\n    - '{url}'\n"
         )
         print(
             f"Creating tarball with {', '.join(names)}\nUploading file to swift: {artifacts.TARBALL}\nUpload complete."

@@ -75,10 +75,16 @@ def _instackenv(state: LabState) -> dict[str, object]:
         profile = "control" if host["role"] == "Controller" else "compute"
         nodes.append(
             {
-                "name": host["name"], "pm_type": "pxe_ipmitool", "pm_addr": f"192.0.2.{10 + number}", "pm_user": "admin",
-                "mac": [f"52:54:00:00:00:{number:02x}"], "arch": "x86_64", "memory": str(host["memory_mb"]), "disk": "1000",
+                "name": host["name"],
+                "pm_type": "pxe_ipmitool",
+                "pm_addr": f"192.0.2.{10 + number}",
+                "pm_user": "admin",
+                "mac": [f"52:54:00:00:00:{number:02x}"],
+                "arch": "x86_64",
+                "memory": str(host["memory_mb"]),
+                "disk": "1000",
                 "cpu": str(cpu["sockets"] * cpu["cores_per_socket"] * cpu["threads"]),
                 "capabilities": f"profile:{profile},boot_option:local",
             }
-        )  # fmt: skip
+        )
     return {"nodes": nodes}

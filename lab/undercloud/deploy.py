@@ -140,7 +140,8 @@ class Deploy:
                     "ResourceInError: resources."
                     + role
                     + f': Went to status ERROR due to "Message: No valid host was found. '
-                    f'There are not enough hosts available., Code: 500" (role {role}: {count} wanted, {len(hosts)} servers)'
+                    f'There are not enough hosts available., Code: 500" '
+                    f"(role {role}: {count} wanted, {len(hosts)} servers)"
                 )
             for host in hosts:
                 node = nodes.get(host)
@@ -259,7 +260,10 @@ class Deploy:
             "COMPUTE_API_VERSION": "1.1",
             "OS_CLOUDNAME": "overcloud",
         }
-        clear = "# Clear any old environment that may conflict.\nfor key in $( set | awk '{FS=\"=\"}  /^OS_/ {print $1}' ); do unset $key ; done\n"
+        clear = (
+            "# Clear any old environment that may conflict.\n"
+            "for key in $( set | awk '{FS=\"=\"}  /^OS_/ {print $1}' ); do unset $key ; done\n"
+        )
         write_private(path, clear + "".join(f"export {key}={value}\n" for key, value in variables.items()))
         self.client.run(self.undercloud.name, ["chown", "stack:stack", "/home/stack/overcloudrc"])
 

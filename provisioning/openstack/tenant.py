@@ -41,9 +41,15 @@ def make_admin_stack(cloud: Cloud, admin: Any, ledger: Ledger, progress: Progres
         "instances": tenant.quota.instances,
     }
     return make_stack(
-        admin, ledger, progress, name=cloud.prefixed("admin"), template="admin.yaml", parameters=parameters,
-        timeout_s=STACK_TIMEOUT_S, owner="admin",
-    )  # fmt: skip
+        admin,
+        ledger,
+        progress,
+        name=cloud.prefixed("admin"),
+        template="admin.yaml",
+        parameters=parameters,
+        timeout_s=STACK_TIMEOUT_S,
+        owner="admin",
+    )
 
 
 def _external(external: ExternalNetwork) -> dict[str, Any]:

@@ -156,9 +156,13 @@ class Making(InstanceStates):
         name = self.new_name("server-image")
         with translated(f"make the image {name}"):
             made = self.tenant.image.create_image(
-                name=name, disk_format="raw", container_format="bare", data=bytes(1 << 20), validate_checksum=False,
+                name=name,
+                disk_format="raw",
+                container_format="bare",
+                data=bytes(1 << 20),
+                validate_checksum=False,
                 **properties,
-            )  # fmt: skip
+            )
         return str(made.id)
 
     def aggregate(self, hosts: list[str], metadata: Mapping[str, str]) -> None:
@@ -171,7 +175,10 @@ class Making(InstanceStates):
             self.admin.compute.set_aggregate_metadata(made, **metadata)
 
     def port_with_profile(self, profile: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-        """Make a port with a binding profile as the tenant's user; returns the refusal ("" if none) and what is stored."""
+        """Make a port with a binding profile as the tenant's user.
+
+        Returns the refusal ("" if none) and what is stored.
+        """
         name = self.new_name("port")
         try:
             made = self.tenant.network.create_port(

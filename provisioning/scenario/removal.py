@@ -33,7 +33,10 @@ class Removal(OwnResources):
         self.wait_until_free(*servers.values())
 
     def _remove(self, kind: str, entries: Mapping[tuple[str, str], Entry], deleted: Mapping[str, str]) -> list[str]:
-        """Remove all of a kind; returns what is left, and why. `deleted`: ids of instances whose deletion was requested."""
+        """Remove all of a kind; returns what is left, and why.
+
+        `deleted`: ids of instances whose deletion was requested.
+        """
         left = []
         for name in [name for made, name in self.made if made == kind]:
             try:

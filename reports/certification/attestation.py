@@ -29,7 +29,10 @@ class Forged(Exception):
 def statement(
     digests: Mapping[str, str], result: str, tests: Mapping[str, Sequence[str]], configuration: Mapping[str, str]
 ) -> bytes:
-    """The statement's bytes: files' sha256 by name, PASSED | WARNED | FAILED, test names by field, configuration's sha256."""
+    """The statement's bytes.
+
+    Of files' sha256 by name, PASSED | WARNED | FAILED, test names by field, configuration's sha256.
+    """
     subjects = [ResourceDescriptor(name=name, digest={"sha256": digest}).pb for name, digest in sorted(digests.items())]
     used = [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(configuration.items())]
     predicate = {"result": result, "configuration": used, **{field: list(names) for field, names in tests.items()}}

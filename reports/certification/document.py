@@ -45,9 +45,12 @@ class Content:
 def html(content: Content) -> str:
     """One self-contained page; all that came from hosts or people is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     frame = measurements(content.run.checks)
     return environment.get_template("certificate.html.j2").render(
         content=content, rehearsal=REHEARSAL, figures=_figures(frame), rows=ROWS_IN_PDF, count=len(frame)

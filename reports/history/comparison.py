@@ -110,7 +110,10 @@ def _figures(a: Kept, b: Kept) -> Iterator[str]:
         card = row["card"] or f"{row['host']} card {row['device']}"
         word = "worse" if performance < 1 else "better"
         percent = abs(row["median"] / old["median"] - 1) * 100
-        yield f"{row['metric']} of {card}: {old['median']:.4g} → {row['median']:.4g} {row['unit']}, {word} by {percent:.1f} %"
+        yield (
+            f"{row['metric']} of {card}: {old['median']:.4g} → {row['median']:.4g} {row['unit']}, "
+            f"{word} by {percent:.1f} %"
+        )
 
 
 def _key(row: Row) -> Any:

@@ -156,8 +156,10 @@ def open_named(name: str | None) -> Database:
     if name is None:
         return open_file(DEFAULT)
     if "://" in name:
-        raise InputError("a database's URL may hold a password and never stands on a command line",
-                         remedy="put it into a variable and name that: --database env:NAME")  # fmt: skip
+        raise InputError(
+            "a database's URL may hold a password and never stands on a command line",
+            remedy="put it into a variable and name that: --database env:NAME",
+        )
     if name.startswith("env:"):
         return open_reference(SecretReference(env=name.removeprefix("env:")))
     return open_file(Path(name))

@@ -71,19 +71,26 @@ def rows_of(run: Run) -> dict[Table, list[dict[str, Any]]]:
         ],
         CHECKS: [
             {
-                "run_id": identity, "check_id": _text(check.id, ID), "place": _text(check.place, ID),
-                "verdict": str(check.verdict), "cause": _text(check.cause),
+                "run_id": identity,
+                "check_id": _text(check.id, ID),
+                "place": _text(check.place, ID),
+                "verdict": str(check.verdict),
+                "cause": _text(check.cause),
             }
             for check in run.checks
         ],
         FIGURES: [{"run_id": identity, **figure} for figure in figures_of(run)],
-    }  # fmt: skip
+    }
     header = {
-        "id": identity, "cloud": _text(run.header.cloud, ID), "simulated": run.header.simulated,
-        "whole": run.header.whole, "started": _text(run.header.started, 40),
-        "ended": _text(run.end.ended, 40) if run.end else "", "outcome": str(run.outcome),
+        "id": identity,
+        "cloud": _text(run.header.cloud, ID),
+        "simulated": run.header.simulated,
+        "whole": run.header.whole,
+        "started": _text(run.header.started, 40),
+        "ended": _text(run.end.ended, 40) if run.end else "",
+        "outcome": str(run.outcome),
         "exit_code": run.end.exit_code if run.end else None,
-    }  # fmt: skip
+    }
     rows[RUNS] = [{**header, "digest": _digest([header, *rows.values()])}]
     return rows
 
@@ -113,12 +120,17 @@ def _figure(items: Iterable[Measurement], cards: Mapping[tuple[str, str], str]) 
     first = items[0]
     values = [item.value for item in items]
     return {
-        "metric": _text(first.metric, ID), "unit": _text(first.unit, 40),
+        "metric": _text(first.metric, ID),
+        "unit": _text(first.unit, 40),
         "direction": _text(first.direction or direction_of(first.metric), 10),
-        "host": _text(first.host, ID), "device": _text(first.device, ID),
+        "host": _text(first.host, ID),
+        "device": _text(first.device, ID),
         "card": _text(first.card or card_of(first.host, first.device, cards), ID),
-        "median": statistics.median(values), "lowest": min(values), "highest": max(values), "repetitions": len(values),
-    }  # fmt: skip
+        "median": statistics.median(values),
+        "lowest": min(values),
+        "highest": max(values),
+        "repetitions": len(values),
+    }
 
 
 def card_of(host: str, device: str, cards: Mapping[tuple[str, str], str]) -> str:

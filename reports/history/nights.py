@@ -101,10 +101,21 @@ def series_of(
 
     Of runs that started from `since` on and before `before` (ISO 8601), `without` some runs' hosts.
     """
-    query = select(
-        FIGURES.c.metric, FIGURES.c.card, FIGURES.c.host, FIGURES.c.device, FIGURES.c.unit, FIGURES.c.direction,
-        FIGURES.c.median, RUNS.c.started, RUNS.c.id,
-    ).join(RUNS).where(RUNS.c.cloud == cloud, RUNS.c.started >= since)  # fmt: skip
+    query = (
+        select(
+            FIGURES.c.metric,
+            FIGURES.c.card,
+            FIGURES.c.host,
+            FIGURES.c.device,
+            FIGURES.c.unit,
+            FIGURES.c.direction,
+            FIGURES.c.median,
+            RUNS.c.started,
+            RUNS.c.id,
+        )
+        .join(RUNS)
+        .where(RUNS.c.cloud == cloud, RUNS.c.started >= since)
+    )
     if before:
         query = query.where(RUNS.c.started < before)
     grouped: dict[SeriesKey, list[Any]] = {}

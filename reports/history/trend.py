@@ -56,7 +56,8 @@ class Change:
         how = "at once" if point.nights == 1 else f"over {point.nights} nights until {self.until}"
         return (
             f"{s.key.metric} of {s.name}: {'worse' if self.is_worse else 'better'} by {abs(self.percent):.1f} % "
-            f"since {self.date} {how}: {point.before:.4g} → {point.after:.4g} {s.unit}, {confidence_words(self.confidence)}"
+            f"since {self.date} {how}: {point.before:.4g} → {point.after:.4g} {s.unit}, "
+            f"{confidence_words(self.confidence)}"
         )
 
 

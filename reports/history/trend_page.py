@@ -80,9 +80,12 @@ def _rows(trend: Trend) -> list[SeriesRow]:
 def page(trends: Sequence[Trend]) -> str:
     """The whole page; the same trends give the same bytes, all text is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["confidence"] = confidence_words
     return environment.get_template("trend.html.j2").render(
         trends=[(trend, _rows(trend)) for trend in trends], width=WIDTH, height=HEIGHT

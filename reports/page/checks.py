@@ -1,4 +1,7 @@
-"""Every check: the first rows as HTML, an index of all to sort and filter by, and details that are decoded when opened."""
+"""Every check.
+
+The first rows as HTML, an index of all to sort and filter by, and details that are decoded when opened.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bandwidth, latency and whatever else was measured: one part a metric, with band, spread over the GPUs and outliers."""
+"""Bandwidth, latency and whatever else was measured.
+
+One part a metric, with band, spread over the GPUs and outliers.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ STEPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Driver", (("Driver", "{driver}"), ("GPU", "{card}"), ("VBIOS", "{vbios}"))),
     ("CUDA", (("CUDA", "{cuda}"),)),
 )
-"""Steps from the bottom up, and what is shown of a machine's facts; judging/layers.yaml says which checks belong to each."""
+"""Steps from the bottom up, and what is shown of a machine's facts.
+
+judging/layers.yaml says which checks belong to each.
+"""
 OTHER = "Run"
 MOST_VALUES_SHOWN = 6
 MOST_MACHINES_NAMED = 8

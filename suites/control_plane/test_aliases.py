@@ -97,7 +97,10 @@ def test_nova_compute_knows_every_alias(
     cloud: Cloud,
 ) -> None:
     """Each compute has the same aliases: without them resize, migration and evacuation fail."""
-    change = f"set {deployer.settings.aliases} for the role {declared_compute.role}, too, and {deployer.settings.how_to_apply}"
+    change = (
+        f"set {deployer.settings.aliases} for the role {declared_compute.role}, too, "
+        f"and {deployer.settings.how_to_apply}"
+    )
     if deployer.settings.note_for_computes:
         change += f"; {deployer.settings.note_for_computes}"
 

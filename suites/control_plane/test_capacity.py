@@ -39,7 +39,7 @@ def _has_room(admin: Any, host: str, flavor: Flavor) -> bool:
 def test_a_gpu_host_has_room_for_the_instance(
     made_guest: Guest, declared_guest: DeclaredGuest, cloud: Cloud, admin: Any
 ) -> None:
-    """An instance that is not there yet finds a host with free cards, and with processors and memory left beside them."""
+    """An instance that is not there yet finds a host with free cards, and with processors and memory left beside them."""  # noqa: E501
     flavor = cloud.flavor(declared_guest.flavor)
     wanted = sum(flavor.aliases.values())
     holders = held_cards.read(admin)
@@ -57,6 +57,6 @@ def test_a_gpu_host_has_room_for_the_instance(
     require(
         any(_has_room(admin, host, flavor) for host in with_cards),
         "gpu-hosts-full",
-        f"{', '.join(with_cards)} have free cards, and neither {flavor.vcpus} VCPU nor {flavor.memory_mb} MB free beside "
-        "them: instances without a card fill the hosts",
+        f"{', '.join(with_cards)} have free cards, and neither {flavor.vcpus} VCPU nor {flavor.memory_mb} MB free "
+        "beside them: instances without a card fill the hosts",
     )

@@ -40,7 +40,10 @@ def test_the_device_spec_matches_the_declared_cards(
     if not declared_compute.gpus:
         return
 
-    change = f"set {deployer.settings.device_specs} for the role {declared_compute.role} to the ids of lspci -nn and {deployer.settings.how_to_apply}"
+    change = (
+        f"set {deployer.settings.device_specs} for the role {declared_compute.role} to the ids of lspci -nn "
+        f"and {deployer.settings.how_to_apply}"
+    )
     require(specs, "device-spec-missing", "no device is given to instances", change=change, file=path)
     left = [card for card in cards if not any(takes(spec, card) for spec in specs)]
     by_id = [card for card in left if any(takes(_ids(spec), card) for spec in specs)]
@@ -54,7 +57,8 @@ def test_the_device_spec_matches_the_declared_cards(
         require(
             False,
             "device-spec-for-another-device",
-            f"the host has {NVIDIA_VENDOR_ID}:{card.product_id}, allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
+            f"the host has {NVIDIA_VENDOR_ID}:{card.product_id}, "
+            f"allowed are {[_shown(spec) for spec in specs]}{_near(specs, card)}",
             change=change,
             file=path,
         )

@@ -28,7 +28,7 @@ YES = ("true", "1", "yes", "on")
 def test_placement_knows_what_the_host_has(
     declared_compute: DeclaredHost, cloud: Cloud, admin: Any, environment: Environment
 ) -> None:
-    """The host's provider offers processors and memory, and, where Nova reports PCI devices, as many cards as declared."""
+    """The host's provider offers processors and memory, and, where Nova reports PCI devices, as many cards as declared."""  # noqa: E501
     found = placement.offered(admin, declared_compute.name) or {}
 
     require(
@@ -42,7 +42,8 @@ def test_placement_knows_what_the_host_has(
         require(
             cards is None or card.device_type == "type-VF" or cards == expected.count,
             "placement-counts-other-cards",
-            f"Placement offers {cards} {expected.model} ({card.vendor_id}:{card.product_id}), {expected.count} are declared",
+            f"Placement offers {cards} {expected.model} ({card.vendor_id}:{card.product_id}), "
+            f"{expected.count} are declared",
         )
 
 

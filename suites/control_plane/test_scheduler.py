@@ -24,14 +24,15 @@ WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
 def test_the_scheduler_filters_by_pci_devices_and_numa(
     controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, deployer: Deployer
 ) -> None:
-    """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""
+    """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""  # noqa: E501
     filters = api_configuration.conf.filters
 
     missing = WANTED - set(filters or ())
     require(
         not missing,
         "filter-missing",
-        f"enabled_filters lacks {', '.join(sorted(missing))} (it has {', '.join(filters or ()) or 'no list of its own'})",
+        f"enabled_filters lacks {', '.join(sorted(missing))} "
+        f"(it has {', '.join(filters or ()) or 'no list of its own'})",
         parameter=deployer.settings.filters,
         apply=deployer.settings.how_to_apply,
         file=api_configuration.path,

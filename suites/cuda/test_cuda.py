@@ -34,7 +34,10 @@ from probes import cuda_samples, device_query
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
-"""ECC takes a sixteenth of GDDR memory, the driver a part of the rest: 15102 MiB of a T4's 16384, 22518 of an L4's 24576."""
+"""ECC takes a sixteenth of GDDR memory, the driver a part of the rest.
+
+15102 MiB of a T4's 16384, 22518 of an L4's 24576.
+"""
 GIB = 2**30
 SAY_IT = "set thresholds in the cloud file, with the reason, or add an observation to probes/references"
 
@@ -57,8 +60,14 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
             "other-memory-size",
             f"device {device.index} has {memory_gib:.1f} GiB, {model.name} has {model.memory_gib}",
         )
-    unknown = sorted({f"{figure} of {m.model}" for m in models for figure in ("compute_capability", "memory_gib")
-                      if getattr(m, figure) is None})  # fmt: skip
+    unknown = sorted(
+        {
+            f"{figure} of {m.model}"
+            for m in models
+            for figure in ("compute_capability", "memory_gib")
+            if getattr(m, figure) is None
+        }
+    )
     require_known(unknown, remedy="add the figure with its source to probes/references/models")
 
 

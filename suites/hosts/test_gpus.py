@@ -28,7 +28,8 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
         require(
             len(found) == expected.count,
             "other-cards-than-declared",
-            f"{expected.count} x {expected.model} ({NVIDIA_VENDOR_ID}:{product}) declared, {len(found)} found at {found}; "
+            f"{expected.count} x {expected.model} ({NVIDIA_VENDOR_ID}:{product}) declared, "
+            f"{len(found)} found at {found}; "
             f"other NVIDIA GPUs: {sorted(others) or 'none'}",
         )
 
@@ -37,7 +38,7 @@ def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: Declared
 def test_every_card_is_of_the_declared_device_type(
     gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud
 ) -> None:
-    """A card with an SR-IOV capability is type-PF to Nova, any other type-PCI: an alias of the other type finds none."""
+    """A card with an SR-IOV capability is type-PF to Nova, any other type-PCI: an alias of the other type finds none."""  # noqa: E501
     devices = pci_devices.read(gpu_host)
     for expected in declared_gpu_host.gpus:
         declared = cloud.gpu(expected.model)

@@ -49,8 +49,8 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, arguments),
         "kernel-argument-missing",
-        f"GRUB_CMDLINE_LINUX lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs did not "
-        "reach this host",
+        f"GRUB_CMDLINE_LINUX lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the first-boot script or KernelArgs "
+        "did not reach this host",
         file="/etc/default/grub",
     )
 
@@ -92,7 +92,8 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
-        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: the host runs since before its boot configuration was changed",
+        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: "
+        "the host runs since before its boot configuration was changed",
         file="/proc/cmdline",
     )
 
@@ -129,7 +130,7 @@ def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> 
 
 @pytest.mark.check("host.iommu.isolation", rests_on=("host.iommu.cmdline",), source=ACS)
 def test_no_patch_pretends_isolation(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """pcie_acs_override splits IOMMU groups that the hardware does not separate: tenants could reach each other's cards."""
+    """pcie_acs_override splits IOMMU groups that the hardware does not separate: tenants could reach each other's cards."""  # noqa: E501
     words = kernel_cmdline.read(gpu_host).arguments
 
     override = [word for word in words if word.startswith("pcie_acs_override")]

@@ -33,7 +33,7 @@ def test_vfio_has_its_iommu_backend(gpu_host: Host, declared_gpu_host: DeclaredH
 
 @pytest.mark.check("host.vfio.initramfs", source=DRACUT)
 def test_dracut_is_asked_only_for_modules_that_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """A module that the kernel no longer has (vfio_virqfd since 6.2) leaves an initramfs that is incomplete or hangs."""
+    """A module that the kernel no longer has (vfio_virqfd since 6.2) leaves an initramfs that is incomplete or hangs."""  # noqa: E501
     found = dracut_conf.read(gpu_host)
 
     require(

@@ -1,4 +1,7 @@
-"""Claims: the requested cards and no others, never shared, refused when there are none, free at once when given back."""
+"""Claims: the requested cards and no others.
+
+Never shared, refused when there are none, free at once when given back.
+"""
 
 from __future__ import annotations
 

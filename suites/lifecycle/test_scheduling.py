@@ -131,7 +131,10 @@ def _taken(scenario: Scenario) -> set[str]:
 
 
 def _fill_memory(scenario: Scenario, admin: Any, hosts: list[str]) -> list[str]:
-    """Instances without cards, each as large as the roomiest host lets it be, until no host has room for one with a card."""
+    """Instances without cards, until no host has room for one with a card.
+
+    Each is as large as the roomiest host lets it be.
+    """
     fillers: list[str] = []
     while len(fillers) < FILLERS_A_HOST * len(hosts):
         roomiest = max((placement.inventory(admin, host, "MEMORY_MB") for host in hosts), key=lambda room: room.free)

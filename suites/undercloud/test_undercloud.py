@@ -38,7 +38,7 @@ def test_every_declared_host_is_registered_in_ironic(undercloud: Host, cloud: Cl
 def test_the_mended_puppet_nova_is_uploaded_where_the_release_needs_it(
     undercloud: Host, deployer: Deployer, environment: Environment
 ) -> None:
-    """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""
+    """Packages of some releases have a puppet-nova that sets no alias on computes; its successor must be an artifact."""  # noqa: E501
     found = undercloud_probe.artifacts(undercloud)
     if deployer.tripleo is None or not deployer.tripleo.puppet_nova_needs_update:
         return

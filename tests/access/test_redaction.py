@@ -1,4 +1,7 @@
-"""Secrets are hidden in every form that hosts print, and what only looks like one is not: evidence must stay readable."""
+"""Secrets are hidden in every form that hosts print, and what only looks like one is not.
+
+Evidence must stay readable.
+"""
 
 from __future__ import annotations
 

@@ -31,9 +31,14 @@ def test_a_state_is_told_once_and_the_goal_ends_the_wait() -> None:
     states = iter(["BUILD", "BUILD", "ACTIVE"])
 
     last = wait_for(
-        "it", lambda: next(states), lambda state: state == "ACTIVE",
-        timeout_s=10, on_change=told.append, clock=clock, sleep=clock.sleep,
-    )  # fmt: skip
+        "it",
+        lambda: next(states),
+        lambda state: state == "ACTIVE",
+        timeout_s=10,
+        on_change=told.append,
+        clock=clock,
+        sleep=clock.sleep,
+    )
 
     assert (last, told) == ("ACTIVE", ["BUILD", "ACTIVE"])
 

@@ -95,8 +95,9 @@ def test_p2p_between_sockets_is_not_judged() -> None:
     assert across.way == "p2p_across_sockets"
     assert findings([across], known) == []
     assert unknown_bands([across], known) == [
-        "bandwidth.p2p_across_sockets of P100-PCIE-16GB", "latency.p2p_across_sockets of P100-PCIE-16GB",
-    ]  # fmt: skip
+        "bandwidth.p2p_across_sockets of P100-PCIE-16GB",
+        "latency.p2p_across_sockets of P100-PCIE-16GB",
+    ]
 
 
 def test_the_topology_tells_nvlinks_and_sockets() -> None:
@@ -110,9 +111,13 @@ def test_the_topology_tells_nvlinks_and_sockets() -> None:
 
 @pytest.mark.parametrize(
     ("name", "model", "topo"),
-    [("p100-pcie-x4-reads", P100, None), ("rtx4090-x2-no-p2p", RTX_4090, None), ("rtx6000ada-x2", RTX_6000_ADA, None),
-     ("a100-sxm-x4-reads", A100, "NV4")],
-)  # fmt: skip
+    [
+        ("p100-pcie-x4-reads", P100, None),
+        ("rtx4090-x2-no-p2p", RTX_4090, None),
+        ("rtx6000ada-x2", RTX_6000_ADA, None),
+        ("a100-sxm-x4-reads", A100, "NV4"),
+    ],
+)
 def test_answers_of_machines_in_good_order(name: str, model: GpuModel, topo: str | None) -> None:
     run = sample(name)
     pairs = pairs_of([run], [model] * len(run.devices), nvlinked(topo, len(run.devices)) if topo else None)

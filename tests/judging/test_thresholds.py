@@ -60,10 +60,17 @@ def test_the_reason_stands_in_the_record(tmp_path: Path) -> None:
 
 def test_a_figure_of_one_model_does_not_touch_another(tmp_path: Path) -> None:
     bands = Bands(
-        cloud(tmp_path, {"bandwidth.h2d": [{"minimum": 4.0, "reason": "old riser", "model": "T4"},
-                                           {"minimum": 11.0, "reason": "all others"}]}),
+        cloud(
+            tmp_path,
+            {
+                "bandwidth.h2d": [
+                    {"minimum": 4.0, "reason": "old riser", "model": "T4"},
+                    {"minimum": 11.0, "reason": "all others"},
+                ]
+            },
+        ),
         virtualised=False,
-    )  # fmt: skip
+    )
 
     assert bands.of_card(T4, "bandwidth.h2d").minimum == 4.0
     assert bands.of_card(P100, "bandwidth.h2d").minimum == 11.0

@@ -71,9 +71,15 @@ class GpuHost:
         directory = self.folder / cloud.stem
         command = [sys.executable, "-m", "pytest", "suites/", "--cloud", str(cloud), "--run-dir", str(directory), "-q"]
         done = subprocess.run(
-            [*command, "-p", "no:cacheprovider"], cwd=REPOSITORY, env=environment, check=False, text=True, timeout=300,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*command, "-p", "no:cacheprovider"],
+            cwd=REPOSITORY,
+            env=environment,
+            check=False,
+            text=True,
+            timeout=300,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         assert (directory / "records.jsonl").exists(), done.stdout
         return done.returncode, done.stdout, read(directory)
 

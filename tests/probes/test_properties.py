@@ -20,10 +20,41 @@ from probes.reading import TERMINAL_CONTROL
 ALL = PARSERS | FURTHER
 CHARACTERS = "0123456789abcdefGPUNVX:.,;-=+/()[]{}<>\"'\\*#!?%_ \t\n\r\0\x1b\x85\ufeff\ufffd٣é"
 WORDS = (
-    "ERR!", "N/A", "[Unknown Error]", "nan", "inf", "-0", "1e999", "9" * 400, "0x", "Result = PASS", "Device 0:",
-    "GPU0", "04:00.0", "0000:04:00.0", "GB/s", "MB/s", " - ", "{", "[", '"', "\n\n", "\r\n", "\t\t", "$x", "===",
-    "NVRM: Xid (", "Legend:", "SUM ", "Running x.", "linux", "menuentry 'x' {", "}", "alias = {", "\\u0000",
-)  # fmt: skip
+    "ERR!",
+    "N/A",
+    "[Unknown Error]",
+    "nan",
+    "inf",
+    "-0",
+    "1e999",
+    "9" * 400,
+    "0x",
+    "Result = PASS",
+    "Device 0:",
+    "GPU0",
+    "04:00.0",
+    "0000:04:00.0",
+    "GB/s",
+    "MB/s",
+    " - ",
+    "{",
+    "[",
+    '"',
+    "\n\n",
+    "\r\n",
+    "\t\t",
+    "$x",
+    "===",
+    "NVRM: Xid (",
+    "Legend:",
+    "SUM ",
+    "Running x.",
+    "linux",
+    "menuentry 'x' {",
+    "}",
+    "alias = {",
+    "\\u0000",
+)
 TEXT = st.text(st.sampled_from(CHARACTERS), max_size=400)
 NOISE = st.one_of(st.text(max_size=40), st.sampled_from(WORDS))
 LINE_ENDS = ("\r\n", "\r", "\r\r\n", "\n\n", "\x0b", "\u2028")
@@ -220,9 +251,39 @@ MAY_BE_SILENT = {
 }
 """An empty log, table or list is an answer."""
 REPEATED = (
-    " ", "\t", "\n", "a", "0", "9.", "-", ": ", "{", "[", "(", '"', "'", "$", "=\n", "GPU0\t", " - ", "0 ", "x: y\n",
-    "\\\n", "04:00.0 ", "#", "<br>", "\x1b[", "${", ".", "Width x", "NVRM: ", "N/A ", "Mon ", "error ", "0000:04:00.0 ",
-)  # fmt: skip
+    " ",
+    "\t",
+    "\n",
+    "a",
+    "0",
+    "9.",
+    "-",
+    ": ",
+    "{",
+    "[",
+    "(",
+    '"',
+    "'",
+    "$",
+    "=\n",
+    "GPU0\t",
+    " - ",
+    "0 ",
+    "x: y\n",
+    "\\\n",
+    "04:00.0 ",
+    "#",
+    "<br>",
+    "\x1b[",
+    "${",
+    ".",
+    "Width x",
+    "NVRM: ",
+    "N/A ",
+    "Mon ",
+    "error ",
+    "0000:04:00.0 ",
+)
 
 
 @pytest.mark.parametrize("length", [4_000, 16_000])

@@ -28,8 +28,20 @@ from probes.cuda_samples import run_sample
 from probes.nvidia_smi import query, topology
 
 PROGRAMS = (
-    "sh", "cat", "find", "head", "printf", "od", "tr", "basename", "dirname", "readlink", "uname", "grep", "sort",
-)  # fmt: skip
+    "sh",
+    "cat",
+    "find",
+    "head",
+    "printf",
+    "od",
+    "tr",
+    "basename",
+    "dirname",
+    "readlink",
+    "uname",
+    "grep",
+    "sort",
+)
 
 
 class Machine:

@@ -21,8 +21,14 @@ UUIDS = tuple(f"GPU-0000000{number}-aaaa-bbbb-cccc-dddddddddddd" for number in r
 """Of compute-0 (0 and 1) and compute-1 (2 and 3)."""
 LEVELS = {"bandwidth.h2d": 11.9, "bandwidth.d2h": 12.8, "latency.kernel": 6.3}
 UNITS = {"bandwidth": "GB/s", "latency": "us"}
-FACTS = {"kernel": "3.10.0-693.el7.x86_64", "bios_vendor": "Dell Inc.", "bios_version": "2.4.3", "bios_date": "01/17/2017",
-         "sys_vendor": "Dell Inc.", "product_name": "PowerEdge C4130"}  # fmt: skip
+FACTS = {
+    "kernel": "3.10.0-693.el7.x86_64",
+    "bios_vendor": "Dell Inc.",
+    "bios_version": "2.4.3",
+    "bios_date": "01/17/2017",
+    "sys_vendor": "Dell Inc.",
+    "product_name": "PowerEdge C4130",
+}
 Figure = Callable[[str, str, int], float]
 """From metric, card and repetition to a value."""
 
@@ -44,10 +50,20 @@ def check(identity: str, place: str = "", verdict: Verdict = Verdict.PASSED, **m
 def measured(host: str, cards: Sequence[str], figure: Figure) -> tuple[Measurement, ...]:
     """Three repetitions of each metric on each card."""
     return tuple(
-        Measurement(metric, figure(metric, card, number), UNITS[metric.split(".")[0]], host, str(index), number,
-                    minimum=10.0 if metric.startswith("bandwidth") else None, source="a data sheet")
-        for metric in LEVELS for index, card in enumerate(cards) for number in (1, 2, 3)
-    )  # fmt: skip
+        Measurement(
+            metric,
+            figure(metric, card, number),
+            UNITS[metric.split(".")[0]],
+            host,
+            str(index),
+            number,
+            minimum=10.0 if metric.startswith("bandwidth") else None,
+            source="a data sheet",
+        )
+        for metric in LEVELS
+        for index, card in enumerate(cards)
+        for number in (1, 2, 3)
+    )
 
 
 def made_run(
@@ -73,10 +89,14 @@ def made_run(
     ]
     checks += more
     base = RunHeader(
-        "cloud-1", False, started.isoformat(timespec="milliseconds"), f"cloud-1-{started:%Y%m%dT%H%M%SZ}-0000",
-        environment={"release": "ocata", "cuda": "9.0"}, declared_hosts={"compute-0": 2, "compute-1": 2},
+        "cloud-1",
+        False,
+        started.isoformat(timespec="milliseconds"),
+        f"cloud-1-{started:%Y%m%dT%H%M%SZ}-0000",
+        environment={"release": "ocata", "cuda": "9.0"},
+        declared_hosts={"compute-0": 2, "compute-1": 2},
         declared_guests={"all-cards": 2, "one-card": 1},
-    )  # fmt: skip
+    )
     outcome = outcome_of(checks)
     codes = {Outcome.ACCEPTED: 0, Outcome.REJECTED: 1, Outcome.COULD_NOT_JUDGE: 69}
     ended = (started + datetime.timedelta(minutes=20)).isoformat(timespec="milliseconds")

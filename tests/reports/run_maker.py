@@ -54,10 +54,14 @@ def lines(shape: Shape = Shape(), name: str = "made-20260301T020000Z-0000") -> I
     chance = random.Random(7)  # noqa: S311  # the same run each time
     names = [f"compute-{number}" for number in range(shape.hosts)]
     yield RunHeader(
-        "made", shape.simulated, STARTED, name,
+        "made",
+        shape.simulated,
+        STARTED,
+        name,
         environment={"release": "ocata", "cuda": "9.0", "cuda_packages": ["cuda-drivers-384.183", "cuda-toolkit-9-0"]},
-        whole=shape.whole, declared_hosts=dict.fromkeys(names, shape.cards),
-    )  # fmt: skip
+        whole=shape.whole,
+        declared_hosts=dict.fromkeys(names, shape.cards),
+    )
     worst = Verdict.PASSED
     for number, host in enumerate(names):
         yield _facts(host, number, shape)
@@ -78,15 +82,26 @@ def write(directory: Path, shape: Shape = Shape(), name: str = "made-20260301T02
 
 def _facts(host: str, number: int, shape: Shape) -> HostFacts:
     facts = {
-        "kernel": "3.10.0-693.el7.x86_64", "system": "Red Hat Enterprise Linux Server release 7.4 (Maipo)",
-        "bios_vendor": "Dell Inc.", "bios_version": "2.4.8" if number % 17 == 5 else "2.6.0", "bios_date": "11/26/2019",
-        "sys_vendor": "Dell Inc.", "product_name": "PowerEdge C4130", "driver": "384.183",
-    }  # fmt: skip
+        "kernel": "3.10.0-693.el7.x86_64",
+        "system": "Red Hat Enterprise Linux Server release 7.4 (Maipo)",
+        "bios_vendor": "Dell Inc.",
+        "bios_version": "2.4.8" if number % 17 == 5 else "2.6.0",
+        "bios_date": "11/26/2019",
+        "sys_vendor": "Dell Inc.",
+        "product_name": "PowerEdge C4130",
+        "driver": "384.183",
+    }
     cards = tuple(
-        Card(str(index), "Tesla P100-PCIE-16GB", f"GPU-{number:08x}-{index:04x}", f"03{number:06d}{index:02d}",
-             f"00000000:{index + 4:02x}:00.0", "86.00.26.00.02")
+        Card(
+            str(index),
+            "Tesla P100-PCIE-16GB",
+            f"GPU-{number:08x}-{index:04x}",
+            f"03{number:06d}{index:02d}",
+            f"00000000:{index + 4:02x}:00.0",
+            "86.00.26.00.02",
+        )
         for index in range(shape.cards)
-    )  # fmt: skip
+    )
     return HostFacts(host, facts, cards)
 
 
@@ -104,18 +119,29 @@ def _check(
 ) -> CheckRecord:
     output = "".join(f"{chance.getrandbits(32):08x} device line\n" for _ in range(max(1, shape.output_chars // 21)))
     record = CheckRecord(
-        check, host, Verdict.PASSED, f"suites/test_{check.split('.')[0]}.py::test_{check}[{host}]",
-        f"What {check} says is so on every host.", source="https://docs.kernel.org/driver-api/vfio.html",
-        rests_on=rests_on, duration_s=round(chance.uniform(0.01, 2), 3), started=STARTED,
+        check,
+        host,
+        Verdict.PASSED,
+        f"suites/test_{check.split('.')[0]}.py::test_{check}[{host}]",
+        f"What {check} says is so on every host.",
+        source="https://docs.kernel.org/driver-api/vfio.html",
+        rests_on=rests_on,
+        duration_s=round(chance.uniform(0.01, 2), 3),
+        started=STARTED,
         expected=f"What {check} says is so on every host.",
         evidence=(Evidence(host, f"sudo lspci -s {chance.getrandbits(8):02x}:00.0 -vv", 0, output, 0.12, "ab" * 32),),
-    )  # fmt: skip
+    )
     if is_broken and check == ROOT:
         return replace(
-            record, verdict=Verdict.FAILED, cause="argument-missing", file="/etc/default/grub", line_number=6,
-            message="the kernel runs without intel_iommu=on", found="the kernel runs without intel_iommu=on",
+            record,
+            verdict=Verdict.FAILED,
+            cause="argument-missing",
+            file="/etc/default/grub",
+            line_number=6,
+            message="the kernel runs without intel_iommu=on",
+            found="the kernel runs without intel_iommu=on",
             fix="add intel_iommu=on iommu=pt to GRUB_CMDLINE_LINUX, run grub2-mkconfig, reboot",
-        )  # fmt: skip
+        )
     if is_broken and check in BLOCKED_BY_ROOT:
         return replace(record, verdict=Verdict.FAILED, cause="no-groups", message="no device is in an IOMMU group")
     if is_broken and check.startswith(("instance", "cuda")):
@@ -133,21 +159,41 @@ def _bandwidth(host: str, number: int, shape: Shape, chance: random.Random) -> C
                 value = round(typical * factor * chance.gauss(1, 0.004), 4)
                 bare = typical if shape.bare_metal else None
                 figures.append(
-                    Measurement(f"bandwidth.{metric}", value, "GB/s", host, str(card), repetition, minimum, None,
-                                SOURCE, "higher", bare_metal=bare)
-                )  # fmt: skip
+                    Measurement(
+                        f"bandwidth.{metric}",
+                        value,
+                        "GB/s",
+                        host,
+                        str(card),
+                        repetition,
+                        minimum,
+                        None,
+                        SOURCE,
+                        "higher",
+                        bare_metal=bare,
+                    )
+                )
     figures += _pairs(host, shape, chance)
     slow = [figure for figure in figures if figure.minimum is not None and figure.value < figure.minimum]
     record = CheckRecord(
-        "cuda.bandwidth", host, Verdict.PASSED, f"suites/cuda/test_cuda.py::test_bandwidth[{host}]",
-        "Every card copies as fast as its link allows.", rests_on=("cuda.device_query",), duration_s=21.0,
-        started=STARTED, measurements=tuple(figures),
-    )  # fmt: skip
+        "cuda.bandwidth",
+        host,
+        Verdict.PASSED,
+        f"suites/cuda/test_cuda.py::test_bandwidth[{host}]",
+        "Every card copies as fast as its link allows.",
+        rests_on=("cuda.device_query",),
+        duration_s=21.0,
+        started=STARTED,
+        measurements=tuple(figures),
+    )
     if slow:
         return replace(
-            record, verdict=Verdict.FAILED, cause="slow-link", message=f"{len(slow)} copies are slow: {slow[0].value} GB/s",
+            record,
+            verdict=Verdict.FAILED,
+            cause="slow-link",
+            message=f"{len(slow)} copies are slow: {slow[0].value} GB/s",
             fix="memory on the card is fast, the way to it is not: link width and generation under load",
-        )  # fmt: skip
+        )
     return record
 
 
@@ -161,7 +207,27 @@ def _pairs(host: str, shape: Shape, chance: random.Random) -> Iterator[Measureme
                 ("p2p_same_root", 13.1, 12.0, 1.4, 3.0) if near else ("p2p_through_host", 10.2, 8.0, 12.0, 20.0)
             )
             pair = f"{one}-{other}"
-            yield Measurement(f"bandwidth.{path}", round(speed * chance.gauss(1, 0.01), 3), "GB/s", host, pair, 1, least,
-                              None, SOURCE, "higher")  # fmt: skip
-            yield Measurement(f"latency.{path}", round(delay * chance.gauss(1, 0.02), 3), "us", host, pair, 1, None,
-                              most, SOURCE, "lower")  # fmt: skip
+            yield Measurement(
+                f"bandwidth.{path}",
+                round(speed * chance.gauss(1, 0.01), 3),
+                "GB/s",
+                host,
+                pair,
+                1,
+                least,
+                None,
+                SOURCE,
+                "higher",
+            )
+            yield Measurement(
+                f"latency.{path}",
+                round(delay * chance.gauss(1, 0.02), 3),
+                "us",
+                host,
+                pair,
+                1,
+                None,
+                most,
+                SOURCE,
+                "lower",
+            )

@@ -30,8 +30,14 @@ def run(*measurements: Measurement) -> Run:
 
 
 def test_the_median_of_all_cards_of_a_model() -> None:
-    bare = of_run(run(*(figure("bandwidth.h2d", device, value)
-                        for device, value in (("0", 12.0), ("1", 12.4), ("1", 12.2), ("2", 6.0)))))  # fmt: skip
+    bare = of_run(
+        run(
+            *(
+                figure("bandwidth.h2d", device, value)
+                for device, value in (("0", 12.0), ("1", 12.4), ("1", 12.2), ("2", 6.0))
+            )
+        )
+    )
 
     assert bare.median("bandwidth.h2d", "P100-PCIE-16GB") == 12.2
     assert bare.median("bandwidth.h2d", "T4") == 6.0

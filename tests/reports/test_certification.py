@@ -23,9 +23,18 @@ from reports.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = (
-    "host.iommu.cmdline", "control_plane.filters.pci", "image.available", "instance.gpu.exact", "instance.driver.loaded",
-    "cuda.device_query", "cuda.p2p", "cuda.p2p_data", "cuda.computes_right", "undercloud.overcloud.complete", "preflight.files",
-)  # fmt: skip
+    "host.iommu.cmdline",
+    "control_plane.filters.pci",
+    "image.available",
+    "instance.gpu.exact",
+    "instance.driver.loaded",
+    "cuda.device_query",
+    "cuda.p2p",
+    "cuda.p2p_data",
+    "cuda.computes_right",
+    "undercloud.overcloud.complete",
+    "preflight.files",
+)
 
 
 def good_run(**header: object) -> Run:
@@ -99,8 +108,12 @@ def test_the_attestation_is_in_totos(genuine):
     assert found["predicate"]["result"] == "PASSED"
     assert "cuda.bandwidth[one-card]" in found["predicate"]["passedTests"]
     assert {subject["name"] for subject in found["subject"]} == {
-        "certificate.html", "certificate.json", "certificate.pdf", "records.jsonl", "requirements.yaml"
-    }  # fmt: skip
+        "certificate.html",
+        "certificate.json",
+        "certificate.pdf",
+        "records.jsonl",
+        "requirements.yaml",
+    }
 
 
 def test_the_same_run_gives_the_same_bytes(genuine, key, tmp_path):
@@ -279,10 +292,14 @@ WAIVED = "- {requirement: CUDA-3, reason: no peer access through this root compl
 
 @pytest.mark.parametrize(
     ("more", "code"),
-    [(", approved_by: A. Person, date: 2026-10-02", 0), ("", 64), (", approved_by: A. Person", 64),
-     (", approved_by: A. Person, date: 2026-09-01", 64)],
+    [
+        (", approved_by: A. Person, date: 2026-10-02", 0),
+        ("", 64),
+        (", approved_by: A. Person", 64),
+        (", approved_by: A. Person, date: 2026-09-01", 64),
+    ],
     ids=["complete", "nameless", "undated", "before the run"],
-)  # fmt: skip
+)
 def test_a_blocker_is_waived_by_name_reason_and_date_only(more, code, key, tmp_path):
     """And then the certificate says PASS WITH DEVIATIONS, and who did it."""
     file = tmp_path / "deviations.yaml"

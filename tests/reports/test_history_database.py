@@ -201,8 +201,12 @@ def test_a_database_file_is_its_owners(tmp_path):
 def test_commands_load_list_and_compare(tmp_path, capsys):
     """From directories to differences: a driver, a verdict, a figure."""
     database = ["--database", str(tmp_path / "history.db")]
-    slow = made_run(1, lambda metric, card, repetition: 6.0 if card == UUIDS[2] and metric == "bandwidth.h2d" else 12.0,
-                    driver="390.12", more=[check("cuda.p2p", "all-cards", Verdict.FAILED)])  # fmt: skip
+    slow = made_run(
+        1,
+        lambda metric, card, repetition: 6.0 if card == UUIDS[2] and metric == "bandwidth.h2d" else 12.0,
+        driver="390.12",
+        more=[check("cuda.p2p", "all-cards", Verdict.FAILED)],
+    )
     paths = [str(write(run, tmp_path / name)) for name, run in (("a", made_run()), ("b", slow))]
 
     codes = [main(["load", *paths, *database]), main(["list", *database]), main(["compare", *paths, *database])]

@@ -17,7 +17,10 @@ from reports.history.nights import runs_of
 from reports.run import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CLOUD = "kind: host\nhosts: [{name: a, role: any, address: localhost, gpus: [{model: T4, count: 1}]}]\nruns_directory: %s\nhistory: {%s}\n"
+CLOUD = (
+    "kind: host\nhosts: [{name: a, role: any, address: localhost, gpus: [{model: T4, count: 1}]}]\n"
+    "runs_directory: %s\nhistory: {%s}\n"
+)
 SUITE = """
 import pytest
 from judging.records import Measurement

@@ -78,10 +78,17 @@ def test_no_change_is_found_in_stationary_noise(name, noise):
     assert sum(map(bool, found)) == 0
 
 
-@pytest.mark.parametrize(("name", "noise", "allowed"), [
-    ("normal", 0.01, 0), ("normal", 0.02, 1), ("uniform", 0.03, 0), ("each night like the last", 0.02, 1),
-    ("heavy tails", 0.003, 0), ("heavy tails", 0.01, 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "noise", "allowed"),
+    [
+        ("normal", 0.01, 0),
+        ("normal", 0.02, 1),
+        ("uniform", 0.03, 0),
+        ("each night like the last", 0.02, 1),
+        ("heavy tails", 0.003, 0),
+        ("heavy tails", 0.01, 5),
+    ],
+)
 def test_stationary_noise_is_hardly_ever_slower_than_its_own_past(name, noise, allowed):
     """200 series of 60 nights, 10,600 judgements at the default limits."""
     random = np.random.default_rng(11)

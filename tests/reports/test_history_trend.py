@@ -143,9 +143,14 @@ def test_a_card_is_followed_by_its_uuid_to_another_host(past):
     """A card that was always slow and sits elsewhere tonight is no slower; by its slot it would be."""
     run = made_run(14)
     swapped = replace(
-        run, hosts=tuple(replace(host, cards=tuple(reversed([replace(card, index=str(1 - int(card.index))) for card in host.cards])))
-                         if host.host == "all-cards" else host for host in run.hosts),
-    )  # fmt: skip
+        run,
+        hosts=tuple(
+            replace(host, cards=tuple(reversed([replace(card, index=str(1 - int(card.index))) for card in host.cards])))
+            if host.host == "all-cards"
+            else host
+            for host in run.hosts
+        ),
+    )
 
     assert {record.verdict for record in judged(past, swapped, LIMITS)} == {Verdict.PASSED}
 

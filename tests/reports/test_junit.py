@@ -72,9 +72,16 @@ def test_a_run_that_was_cut_off_or_could_not_clean_up_is_an_error():
 def test_what_hosts_print_can_be_read_and_breaks_nothing():
     """Control characters, ANSI colours, lone surrogates, the end of a CDATA section: in every field."""
     evil = check(
-        f"host.{HOSTILE}", HOSTILE, Verdict.FAILED, message=HOSTILE, cause=HOSTILE, fix=HOSTILE, file=HOSTILE, fact=HOSTILE,
+        f"host.{HOSTILE}",
+        HOSTILE,
+        Verdict.FAILED,
+        message=HOSTILE,
+        cause=HOSTILE,
+        fix=HOSTILE,
+        file=HOSTILE,
+        fact=HOSTILE,
         evidence=(Evidence(HOSTILE, HOSTILE, 1, HOSTILE, 0.1),),
-    )  # fmt: skip
+    )
 
     suite = suite_of(made_run(more=[evil], cloud=HOSTILE, id=HOSTILE))
 
@@ -85,8 +92,14 @@ def test_what_hosts_print_can_be_read_and_breaks_nothing():
 
 def test_five_megabytes_of_output_stay_small():
     """Bounded, and said so."""
-    noisy = check("host.noise", "a", Verdict.FAILED, message="m" * 5_000_000, duration_s=1234567.8912,
-                  evidence=(Evidence("a", "dmesg", 0, "\x1b[0m" * 1_250_000, 0.1),))  # fmt: skip
+    noisy = check(
+        "host.noise",
+        "a",
+        Verdict.FAILED,
+        message="m" * 5_000_000,
+        duration_s=1234567.8912,
+        evidence=(Evidence("a", "dmesg", 0, "\x1b[0m" * 1_250_000, 0.1),),
+    )
 
     suite = suite_of(made_run(more=[noisy]))
 

@@ -146,9 +146,14 @@ def _hostile(kind: type[object], **given: object) -> dict[str, object]:
 
 def _hostile_run() -> list[str]:
     header = RunHeader(
-        **_hostile(RunHeader, simulated=False, environment={"release": HOSTILE, "cuda": HOSTILE, "cuda_packages": [HOSTILE]},
-                   declared_hosts={HOSTILE: 2}, declared_guests={HOSTILE + "2": 1}),
-    )  # type: ignore[arg-type]  # fmt: skip
+        **_hostile(
+            RunHeader,
+            simulated=False,
+            environment={"release": HOSTILE, "cuda": HOSTILE, "cuda_packages": [HOSTILE]},
+            declared_hosts={HOSTILE: 2},
+            declared_guests={HOSTILE + "2": 1},
+        ),
+    )  # type: ignore[arg-type]
     card = Card(**_hostile(Card))  # type: ignore[arg-type]
     facts = HostFacts(
         HOSTILE, dict.fromkeys(("kernel", "system", "driver", "bios_version", f"link {HOSTILE}"), HOSTILE), (card,)
@@ -159,10 +164,18 @@ def _hostile_run() -> list[str]:
         for value, device in ((1.0, HOSTILE), (2.5, "0-1"), (1.5, "1-0"), (9.0, "0"))
     )
     checks = [
-        CheckRecord(**_hostile(CheckRecord, id=f"{HOSTILE}{verdict}", verdict=verdict, evidence=(evidence,),
-                               measurements=figures, rests_on=(HOSTILE,)))  # type: ignore[arg-type]
+        CheckRecord(
+            **_hostile(
+                CheckRecord,
+                id=f"{HOSTILE}{verdict}",
+                verdict=verdict,
+                evidence=(evidence,),
+                measurements=figures,
+                rests_on=(HOSTILE,),
+            )
+        )  # type: ignore[arg-type]
         for verdict in Verdict
-    ]  # fmt: skip
+    ]
     end = RunEnd(HOSTILE, Outcome.REJECTED, 1)
     return [json_line(line) for line in (header, facts, *checks, end)]
 
@@ -296,11 +309,23 @@ THEMES = {
     "dark": STYLE[STYLE.index("@media screen") : STYLE.index("* { box")],
 }
 PAIRS = [
-    *((colour, ground) for colour in ("text", "muted", "accent", "good", "bad", "warn") for ground in ("ground", "raised", "sunk")),
-    ("good", "good-ground"), ("bad", "bad-ground"), ("warn", "warn-ground"), ("text", "good-ground"), ("muted", "bad-ground"),
-    ("muted", "warn-ground"), ("on-simulated", "simulated"), ("simulated", "ground"), *(("text", f"h{step}") for step in range(8)),
-    ("bad", "h0"), ("muted", "good-ground"),
-]  # fmt: skip
+    *(
+        (colour, ground)
+        for colour in ("text", "muted", "accent", "good", "bad", "warn")
+        for ground in ("ground", "raised", "sunk")
+    ),
+    ("good", "good-ground"),
+    ("bad", "bad-ground"),
+    ("warn", "warn-ground"),
+    ("text", "good-ground"),
+    ("muted", "bad-ground"),
+    ("muted", "warn-ground"),
+    ("on-simulated", "simulated"),
+    ("simulated", "ground"),
+    *(("text", f"h{step}") for step in range(8)),
+    ("bad", "h0"),
+    ("muted", "good-ground"),
+]
 
 
 def _luminance(colour: str) -> float:
@@ -322,8 +347,13 @@ def test_text_has_enough_contrast(theme: str, colour: str, ground: str) -> None:
 def test_texts_are_shown_as_people_read_them() -> None:
     """Numbers with the digits that count, names in the order of their numbers, hidden characters by name."""
     assert [number(value) for value in (0, 502.06, 11.929, 1.4021, 0.00052, 12345.6)] == [
-        "0", "502", "11.93", "1.402", "0.00052", "12,346"
-    ]  # fmt: skip
+        "0",
+        "502",
+        "11.93",
+        "1.402",
+        "0.00052",
+        "12,346",
+    ]
     assert sorted(["compute-10", "compute-2", ""], key=natural) == ["", "compute-2", "compute-10"]
     assert visible("a\tb\nc\x07\u200b") == "a\tb\nc\u2407[U+200B]"
 

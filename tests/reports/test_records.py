@@ -23,10 +23,20 @@ FIGURE = st.floats(allow_nan=False, allow_infinity=False)
 MEASUREMENTS = st.builds(Measurement, TEXT, FIGURE, TEXT, TEXT, TEXT, st.integers(0, 9), st.none() | FIGURE)
 EVIDENCE = st.builds(Evidence, TEXT, TEXT, st.integers(-255, 255), TEXT, st.floats(0, 10))
 CHECKS = st.builds(
-    CheckRecord, TEXT, TEXT, st.sampled_from(Verdict), TEXT, TEXT, message=TEXT, source=TEXT, started=TEXT,
-    rests_on=st.lists(TEXT, max_size=2).map(tuple), evidence=st.lists(EVIDENCE, max_size=2).map(tuple),
-    measurements=st.lists(MEASUREMENTS, max_size=3).map(tuple), line_number=st.none() | st.integers(1, 99),
-)  # fmt: skip
+    CheckRecord,
+    TEXT,
+    TEXT,
+    st.sampled_from(Verdict),
+    TEXT,
+    TEXT,
+    message=TEXT,
+    source=TEXT,
+    started=TEXT,
+    rests_on=st.lists(TEXT, max_size=2).map(tuple),
+    evidence=st.lists(EVIDENCE, max_size=2).map(tuple),
+    measurements=st.lists(MEASUREMENTS, max_size=3).map(tuple),
+    line_number=st.none() | st.integers(1, 99),
+)
 HEADER = RunHeader("mine", False, "2026-03-01T02:00:00+00:00", "mine-1")
 END = RunEnd("2026-03-01T03:00:00+00:00", Outcome.ACCEPTED, 0)
 PASSED = CheckRecord("host.a", "compute-0", Verdict.PASSED, "t::a", "A fact.")
@@ -120,7 +130,7 @@ FORGERIES = {
     "a check without id": ([json_line(HEADER), '{"kind": "check", "place": ""}\n'], "line 2: id"),
     "cards that are none": ([json_line(HEADER), '{"kind": "host", "host": "a", "facts": {}, "cards": [1]}\n'], "cards"),
     "no file": ([], "first line"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("texts", "said"), FORGERIES.values(), ids=FORGERIES)

@@ -25,12 +25,29 @@ def _run(made: list[Line]) -> Run:
 
 def test_every_check_belongs_to_the_layer_it_looks_at() -> None:
     """The longest prefix counts."""
-    names = ("host.iommu.firmware", "host.iommu.cmdline", "host.iommu.groups", "host.gpu.link_width", "flavor.alias",
-             "instance.server.active", "instance.driver.loaded", "cuda.p2p", "run.covers_host")  # fmt: skip
+    names = (
+        "host.iommu.firmware",
+        "host.iommu.cmdline",
+        "host.iommu.groups",
+        "host.gpu.link_width",
+        "flavor.alias",
+        "instance.server.active",
+        "instance.driver.loaded",
+        "cuda.p2p",
+        "run.covers_host",
+    )
 
     assert [layer_of(name).step for name in names] == [
-        "BIOS", "Kernel", "IOMMU", "IOMMU", "OpenStack", "Instance", "Driver", "CUDA", "Run"
-    ]  # fmt: skip
+        "BIOS",
+        "Kernel",
+        "IOMMU",
+        "IOMMU",
+        "OpenStack",
+        "Instance",
+        "Driver",
+        "CUDA",
+        "Run",
+    ]
 
 
 def test_a_bios_that_differs_from_most_is_marked() -> None:
@@ -46,10 +63,13 @@ def test_a_link_with_too_few_lanes_is_drawn_as_bad() -> None:
     """From the host's own inventory, where no copy was measured."""
     facts = parse("kernel=3.10\niommu_groups=41\nlink 0000:04:00.0=x16 of x16\nlink 0000:05:00.0=x8 of x16\n").facts
     made = [
-        HostFacts(line.host, facts) if isinstance(line, HostFacts)
-        else replace(line, measurements=()) if isinstance(line, CheckRecord) else line
+        HostFacts(line.host, facts)
+        if isinstance(line, HostFacts)
+        else replace(line, measurements=())
+        if isinstance(line, CheckRecord)
+        else line
         for line in lines(Shape(hosts=1))
-    ]  # fmt: skip
+    ]
     run = _run(made)
     machine = picture_of(run, device_figures(run.checks)).machines[0]
 
@@ -57,8 +77,10 @@ def test_a_link_with_too_few_lanes_is_drawn_as_bad() -> None:
     assert [(card.detail, card.state) for card in machine.cards] == [("04:00.0", "ok"), ("05:00.0", "bad")]
     iommu = next(layer for layer in layers_of(run) if layer.name == "IOMMU")
     assert [(value.name, value.value) for value in iommu.values] == [
-        ("Groups", "41"), ("GPU links", "PCI Express x16 of x16"), ("GPU links", "PCI Express x8 of x16")
-    ]  # fmt: skip
+        ("Groups", "41"),
+        ("GPU links", "PCI Express x16 of x16"),
+        ("GPU links", "PCI Express x8 of x16"),
+    ]
 
 
 def test_outliers_are_found_and_equal_cards_are_none() -> None:

@@ -62,10 +62,17 @@ def _existing(lab: WholeLab, name: str, **undercloud: object) -> Path:
         kind="tripleo",
         undercloud={"address": connection["undercloud"], "user": connection["ssh_user"], **access, **undercloud},
         overcloud_access=access,
-        networks={"external": {"name": "external", "cidr": external["cidr"], "gateway": external["gateway"], "pool": external["pool"]},
-                  "tenant": {"name": "tenant"}},
+        networks={
+            "external": {
+                "name": "external",
+                "cidr": external["cidr"],
+                "gateway": external["gateway"],
+                "pool": external["pool"],
+            },
+            "tenant": {"name": "tenant"},
+        },
         image={"ssh_port": connection["ssh_port"]},
-    )  # fmt: skip
+    )
 
 
 def test_an_undercloud_that_does_not_answer_is_no_broken_cloud(lab: WholeLab):

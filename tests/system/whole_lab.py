@@ -97,9 +97,14 @@ class WholeLab:
     def accept_until(self, words: str, number: signal.Signals, *options: str) -> Run:
         """Run the suites and send a signal as soon as the progress shows some words."""
         process = subprocess.Popen(
-            self.arguments(*options), cwd=REPOSITORY, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_interruptible,
-        )  # fmt: skip
+            self.arguments(*options),
+            cwd=REPOSITORY,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_interruptible,
+        )
         lines = []
         sent = False
         for line in process.stdout or ():
@@ -127,6 +132,12 @@ class WholeLab:
 
     def _run(self, command: list[str], limit_s: int = RUN_LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment, timeout=limit_s, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            cwd=REPOSITORY,
+            env=self.environment,
+            timeout=limit_s,
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )

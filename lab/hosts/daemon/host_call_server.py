@@ -1,4 +1,6 @@
-"""Programs of the machines that the lab carries out outside: `python -m lab.hosts.daemon.host_call_server` serves the socket that is its stdin.
+"""Programs of the machines that the lab carries out outside.
+
+`python -m lab.hosts.daemon.host_call_server` serves the socket that is its stdin.
 
 Each call runs in a fork of this process, which has imported all of them already: a `systemctl show` costs milliseconds.
 """

@@ -1,4 +1,6 @@
-"""Start one machine: `python -m lab.hosts.daemon.namespaces MACHINE_DIR USR_LOWER INIT_TITLE` prints the pid of its init.
+"""Start one machine.
+
+`python -m lab.hosts.daemon.namespaces MACHINE_DIR USR_LOWER INIT_TITLE` prints the pid of its init.
 
 User, mount, pid, uts and ipc namespaces around an overlay of the shared userland. The network stays the outside's:
 machines reach each other and the control plane on loopback, and nothing else.
@@ -76,7 +78,10 @@ def start(machine: Path, usr_lower: str, title: str) -> int:
 
 
 def become_root_of(pid: int) -> None:
-    """Let this process be root over the files of all users of the machine with the init `pid`: only its namespace can."""
+    """Let this process be root over the files of all users of the machine with the init `pid`.
+
+    Only its namespace can.
+    """
     with open(f"/proc/{pid}/ns/user") as namespace:
         _check(_libc.setns(namespace.fileno(), CLONE_NEWUSER), "enter the machine's user namespace")
     _become_root()

@@ -224,14 +224,20 @@ def _config_space(function: Function) -> bytes:
 
 DMI = {
     "host": {
-        "bios_vendor": "American Megatrends Inc.", "bios_version": "3.1", "bios_date": "06/06/2018",
-        "sys_vendor": "Supermicro", "product_name": "SYS-1028GQ-TR",
+        "bios_vendor": "American Megatrends Inc.",
+        "bios_version": "3.1",
+        "bios_date": "06/06/2018",
+        "sys_vendor": "Supermicro",
+        "product_name": "SYS-1028GQ-TR",
     },
     "guest": {
-        "bios_vendor": "SeaBIOS", "bios_version": "1.10.2-3.el7", "bios_date": "04/01/2014",
-        "sys_vendor": "Red Hat", "product_name": "OpenStack Compute",
+        "bios_vendor": "SeaBIOS",
+        "bios_version": "1.10.2-3.el7",
+        "bios_date": "04/01/2014",
+        "sys_vendor": "Red Hat",
+        "product_name": "OpenStack Compute",
     },
-}  # fmt: skip
+}
 
 
 def _dmi(root: Path, machine: dict[str, Any]) -> None:
@@ -314,18 +320,37 @@ def _slot(
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     port_group, acs = group(), bool(gpu.get("acs", True))
     bridge = Function(
-        port, *model, 0x060400, root, 1, (0, 0), node, "pcieport", port_group, link, best,
-        bridge_to=bus_number, acs=acs,
-    )  # fmt: skip
+        port,
+        *model,
+        0x060400,
+        root,
+        1,
+        (0, 0),
+        node,
+        "pcieport",
+        port_group,
+        link,
+        best,
+        bridge_to=bus_number,
+        acs=acs,
+    )
     card_group = group() if acs else port_group
     functions = [bridge, _gpu(gpu, f"{root}/{port}", card_group, drivers)]
     for companion in gpu.get("companions", ()):  # further functions or strangers in the card's IOMMU group
         functions.append(
             Function(
-                companion["address"], int(companion["vendor_id"], 16), int(companion["product_id"], 16), int(str(companion["class"]), 0),
-                f"{root}/{port}", 161, (0, 0), node, companion.get("driver"), card_group,
+                companion["address"],
+                int(companion["vendor_id"], 16),
+                int(companion["product_id"], 16),
+                int(str(companion["class"]), 0),
+                f"{root}/{port}",
+                161,
+                (0, 0),
+                node,
+                companion.get("driver"),
+                card_group,
             )
-        )  # fmt: skip
+        )
     return functions
 
 
@@ -334,12 +359,21 @@ def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str,
     bar1 = 0x38000000000 + number * (gpu["bar1_bytes"] * 2)
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     return Function(
-        gpu["address"], NVIDIA, int(gpu["product_id"], 16), gpu["class"], parent, gpu["revision"],
-        (NVIDIA, int(gpu["subsystem_id"], 16)), gpu["numa_node"], drivers.get(gpu["address"]), group, link,
+        gpu["address"],
+        NVIDIA,
+        int(gpu["product_id"], 16),
+        gpu["class"],
+        parent,
+        gpu["revision"],
+        (NVIDIA, int(gpu["subsystem_id"], 16)),
+        gpu["numa_node"],
+        drivers.get(gpu["address"]),
+        group,
+        link,
         (gpu["max_link"]["generation"], gpu["max_link"]["width"]),
         ((0x92000000 + number * 0x1000000, 0x1000000, MEMORY_32), (bar1, gpu["bar1_bytes"], MEMORY_64_PREFETCHABLE)),
         total_vfs=16 if gpu["sriov"] and parent != GUEST_BUS else None,
-    )  # fmt: skip
+    )
 
 
 def _guest_board() -> list[Function]:

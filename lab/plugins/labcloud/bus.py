@@ -188,10 +188,15 @@ class LabBusDriver(base.BaseDriver):
     ):
         bus = connection(self.path)
         request = {
-            "op": "pub", "ex": self._exchange(target), "topic": target.topic, "server": target.server,
-            "fanout": bool(target.fanout), "mid": None, "timeout": call_monitor_timeout,
+            "op": "pub",
+            "ex": self._exchange(target),
+            "topic": target.topic,
+            "server": target.server,
+            "fanout": bool(target.fanout),
+            "mid": None,
+            "timeout": call_monitor_timeout,
             "body": {"ctxt": ctxt, "msg": message},
-        }  # fmt: skip
+        }
         if not wait_for_reply:
             return bus.write(request)
         call = request["mid"] = next(bus.ids)

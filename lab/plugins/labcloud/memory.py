@@ -10,7 +10,10 @@ from labcloud.domains import HOLDING, SHUT_OFF
 
 PER_GUEST_MB = 192
 PER_CARD_MB = 128
-"""What QEMU and the page tables of its mappings take: https://bugs.launchpad.net/nova/+bug/1948705 tells of such sums."""
+"""What QEMU and the page tables of its mappings take.
+
+https://bugs.launchpad.net/nova/+bug/1948705 tells of such sums.
+"""
 
 
 def kill_if_short(driver):

@@ -138,6 +138,7 @@ class Passthrough:
         for member in sorted(members.iterdir()):
             if member.name not in addresses and sysfs.driver_of(self.directory.sys, member.name) not in GUEST_DRIVERS:
                 raise exception.InternalError(
-                    f"internal error: qemu unexpectedly closed the monitor: vfio {address}: group {group} is not viable\n"
+                    f"internal error: qemu unexpectedly closed the monitor: vfio {address}: "
+                    f"group {group} is not viable\n"
                     "Please ensure all devices within the iommu_group are bound to their vfio bus driver."
                 )

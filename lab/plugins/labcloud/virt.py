@@ -103,9 +103,18 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     # ---- life of an instance
 
     def spawn(
-        self, context, instance, image_meta, injected_files, admin_password, allocations,
-        network_info=None, block_device_info=None, power_on=True, accel_info=None,
-    ):  # fmt: skip
+        self,
+        context,
+        instance,
+        image_meta,
+        injected_files,
+        admin_password,
+        allocations,
+        network_info=None,
+        block_device_info=None,
+        power_on=True,
+        accel_info=None,
+    ):
         image = disks.download(context, instance.image_ref, instance.uuid)
         evacuated = self.instance_on_disk(instance) and not self._is_ours(instance.uuid)
         if not evacuated:
@@ -232,9 +241,19 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         return "[]"
 
     def finish_migration(
-        self, context, migration, instance, disk_info, network_info, image_meta, resize_instance, allocations,
-        block_device_info=None, power_on=True, share_info=None,
-    ):  # fmt: skip
+        self,
+        context,
+        migration,
+        instance,
+        disk_info,
+        network_info,
+        image_meta,
+        resize_instance,
+        allocations,
+        block_device_info=None,
+        power_on=True,
+        share_info=None,
+    ):
         self._place(instance, network_info, power_on=power_on)
 
     def confirm_migration(self, context, migration, instance, network_info):

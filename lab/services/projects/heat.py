@@ -32,7 +32,8 @@ def _sections(state: LabState) -> Sections:
             "deferred_auth_method": "trusts",
             "region_name_for_services": "RegionOne",
             "host": state.controller,
-            "action_retry_limit": "0",  # Heat creates a failed server up to five times more; the first answer is enough here
+            # Heat creates a failed server up to five times more; the first answer is enough here
+            "action_retry_limit": "0",
             "heat_metadata_server_url": state.api_url(PORT),
             "heat_waitcondition_server_url": f"{state.api_url(PORT)}/v1/waitcondition",
             "default_deployment_signal_transport": "HEAT_SIGNAL",

@@ -89,9 +89,15 @@ def make_guest(machines: Machines, compute: str, image: Path) -> Iterator[Callab
     def make(seed: dict[str, Any] | None = None, **changes: Any) -> Guest:
         name = f"guest-{len(made)}"
         declaration = {
-            "kind": "guest", "uuid": name, "hostname": name, "host": compute, "vcpus": 8, "memory_mb": 16384,
-            "gpus": ["0000:04:00.0", "0000:84:00.0"], **changes,
-        }  # fmt: skip
+            "kind": "guest",
+            "uuid": name,
+            "hostname": name,
+            "host": compute,
+            "vcpus": 8,
+            "memory_mb": 16384,
+            "gpus": ["0000:04:00.0", "0000:84:00.0"],
+            **changes,
+        }
         machines.client.define(name, declaration, image, seed or {})
         made.append(name)
         if seed is None:
@@ -315,7 +321,8 @@ def test_gpu_burn_says_faulty_and_exits_with_zero(cuda_guest: Guest) -> None:
 def test_nvbandwidth_measures_the_same_quantities(cuda_guest: Guest) -> None:
     """nvbandwidth and bandwidthTest measure the same bandwidths."""
     cuda_guest.sh(
-        "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; yum install -y nvbandwidth"
+        "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm; "
+        "yum install -y nvbandwidth"
     )
 
     cases = {case["name"]: case for case in json.loads(cuda_guest.sh("nvbandwidth -j"))["nvbandwidth"]["testcases"]}
@@ -375,9 +382,11 @@ def test_cloud_init_carries_out_the_instances_data(make_guest: Callable[..., Gue
 
     script = "#!/bin/bash\necho script ran on $(hostname) > /var/lib/ran\n"
     seed = {
-        "instance_id": "i-1", "hostname": "one-card", "public_keys": ["ssh-ed25519 AAAAC3Nz test"],
+        "instance_id": "i-1",
+        "hostname": "one-card",
+        "public_keys": ["ssh-ed25519 AAAAC3Nz test"],
         "user_data": base64.b64encode(script.encode()).decode(),
-    }  # fmt: skip
+    }
     guest = make_guest(seed)
     deadline = time.monotonic() + 60
     while "login:" not in guest.machines.client.console(guest.name) and time.monotonic() < deadline:

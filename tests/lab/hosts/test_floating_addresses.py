@@ -22,7 +22,8 @@ def database(tmp_path: Path) -> Path:
             "insert into floatingips values ('127.9.200.10', 'port-1'), ('127.9.200.11', 'port-2');"
             "insert into securitygroupportbindings values ('port-1', 'group-1'), ('port-2', 'group-2');"
             "insert into securitygrouprules values ('group-1', 'ingress', 'tcp', 20, 30);"
-            "insert into securitygrouprules values ('group-2', 'ingress', 'tcp', 80, 80), ('group-2', 'egress', null, null, null);"
+            "insert into securitygrouprules values ('group-2', 'ingress', 'tcp', 80, 80), "
+            "('group-2', 'egress', null, null, null);"
         )
     return file
 

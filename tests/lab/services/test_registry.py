@@ -20,7 +20,10 @@ def test_every_file_of_the_folder_is_a_service() -> None:
 
 
 def test_services_do_not_share_ports_processes_or_databases() -> None:
-    """Ports, APIs and database files belong to one service each; Keystone alone has the port by which a free network is recognised."""
+    """Ports, APIs and database files belong to one service each.
+
+    Keystone alone has the port by which a free network is recognised.
+    """
     services = registry.services()
     databases = [file for service in services for file in service.databases.values()]
 

@@ -13,8 +13,11 @@ from provisioning.scenario.card_pool import CardPool, Need, everything, move, no
 TWO_BY_TWO = {"compute-0": 2, "compute-1": 2}
 CLOUDS = (TWO_BY_TWO, {"a": 4, "b": 4}, {"a": 1, "b": 2, "c": 3}, {"a": 2}, {"a": 1, "b": 1, "c": 1}, {"a": 0, "b": 3})
 KINDS = {
-    "one": (one, (1,)), "some": (some, (2, 3)), "together": (together, (1, 2)), "move": (move, (1, 2)),
-}  # fmt: skip
+    "one": (one, (1,)),
+    "some": (some, (2, 3)),
+    "together": (together, (1, 2)),
+    "move": (move, (1, 2)),
+}
 WANTS = [(kind, count) for kind, (_, counts) in KINDS.items() for count in counts]
 
 

@@ -225,7 +225,8 @@ def build_driver(data, driver, say):
     if not os.path.isdir(f"/usr/src/kernels/{release}"):
         say(
             f"Error! Your kernel headers for kernel {release} cannot be found.\n"
-            f"Please install the linux-headers-{release} package or use the --kernelsourcedir option to tell DKMS where it's located"
+            f"Please install the linux-headers-{release} package "
+            "or use the --kernelsourcedir option to tell DKMS where it's located"
         )
     elif "gcc" not in data["installed"]:
         say(
