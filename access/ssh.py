@@ -98,7 +98,7 @@ class RemoteHost:
         channel = self._channel()
         try:
             becomes_root = as_root and self.endpoint.user != "root"
-            channel.exec_command(command_line(command, as_root=becomes_root))  # noqa: S601  the command is ours
+            channel.exec_command(command_line(command, as_root=becomes_root))
             if stdin:
                 channel.sendall(stdin.encode())
             channel.shutdown_write()
