@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from access.errors import LedgerError, MeasurementError, ProvisioningError
-from access.openstack_api import connect
+from access.openstack_api import connect, translated
 from access.progress import Progress
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
@@ -88,4 +88,5 @@ class Owners:
     def tenant_is_gone(self) -> bool:
         """Whether the tenant's project does not exist."""
         name = str(tenant_credentials(self.cloud, self.admin.variables)["OS_PROJECT_NAME"])
-        return self.admin.connection.identity.find_project(name, ignore_missing=True) is None
+        with translated(f"find the project {name}"):
+            return self.admin.connection.identity.find_project(name, ignore_missing=True) is None

@@ -90,7 +90,9 @@ class Ledger:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(descriptor, (self._missing_newline(descriptor) + line).encode())
+                whole = (self._missing_newline(descriptor) + line).encode()
+                if os.write(descriptor, whole) != len(whole):  # on a full disk
+                    raise LedgerError(f"the ledger {self.path} cannot be written: there is no room for a whole line")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -110,6 +112,11 @@ class Ledger:
             return []
         except OSError as error:
             raise LedgerError(f"the ledger {self.path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise LedgerError(
+                f"the ledger {self.path} cannot be read: {error}",
+                remedy="repair the line by hand; the resource it names may still exist",
+            ) from error
         entries = []
         for number, line in enumerate(lines, start=1):
             try:

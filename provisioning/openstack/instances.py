@@ -67,10 +67,11 @@ def wait_until_gone(connection: Any, server_id: str, *, timeout_s: float = STATE
     """
 
     def status() -> str:
-        try:
-            return str(connection.compute.get_server(server_id).status)
-        except sdk.NotFoundException:
-            return "gone"
+        with translated(f"look for the instance {server_id}"):
+            try:
+                return str(connection.compute.get_server(server_id).status)
+            except sdk.NotFoundException:
+                return "gone"
 
     wait_for(
         f"the deletion of {server_id}",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import keystoneauth1.exceptions
 from openstack import exceptions as sdk
 
 from access.errors import ProvisioningError
@@ -135,7 +136,7 @@ def exists(connection: Any, kind: str, name: str) -> bool:
     """Whether the cloud, asked again, has it."""
     try:
         return any(True for _ in KINDS[kind].find(connection, name))
-    except sdk.SDKException as error:
+    except (sdk.SDKException, keystoneauth1.exceptions.ClientException) as error:
         raise ProvisioningError(f"cannot look for {kind} {name}: {error}") from error
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
-from access.errors import LedgerError, ProvisioningError
+from access.errors import LedgerError, MeasurementError, ProvisioningError
 from access.openstack_api import translated
 from access.waiting import wait_for
 from provisioning.ledger import Entry
@@ -40,24 +41,31 @@ class Removal(OwnResources):
         left = []
         for name in [name for made, name in self.made if made == kind]:
             try:
-                if kind != "server":
-                    resources.remove(self.admin, kind, name)
-                elif name in deleted:
+                if name in deleted and kind == "server":
                     instances.wait_until_gone(self.admin, deleted[name], timeout_s=resources.GONE_TIMEOUT_S)
+                else:
+                    resources.remove(self.admin, kind, name)
                 self.ledger.gone(entries[kind, name])
-            except ProvisioningError as error:
+            except (ProvisioningError, MeasurementError) as error:
                 left.append(f"{kind} {name}: {error}")
         return left
 
     def _delete_servers(self) -> dict[str, str]:
-        """Request the deletion of all instances at once; returns their ids by name."""
+        """Request the deletion of all instances at once; returns the ids by name of those that Nova deletes.
+
+        What goes wrong here is no error yet: the others are tried again, one by one.
+        """
         mine = {name for kind, name in self.made if kind == "server"}
-        with translated("delete the instances of the test"):
+        deleted: dict[str, str] = {}
+        servers = []
+        with contextlib.suppress(ProvisioningError, MeasurementError), translated("list the instances of the test"):
             found = self.admin.compute.servers(details=False, all_projects=True) if mine else ()
             servers = [item for item in found if item.name in mine]
-            for server in servers:
+        for server in servers:
+            with contextlib.suppress(ProvisioningError, MeasurementError), translated(f"delete {server.name}"):
                 self.admin.compute.delete_server(server, ignore_missing=True)
-        return {str(server.name): str(server.id) for server in servers}
+                deleted[str(server.name)] = str(server.id)
+        return deleted
 
     def wait_until_free(self, *server_ids: str) -> None:
         """Wait until Nova has no card claimed for deleted instances.

@@ -1,0 +1,609 @@
+"""Cleanup removes what the ledger names, in the order of KINDS, and forgets only what the cloud has no more."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keystoneauth1.exceptions
+import pytest
+import requests
+from openstack import exceptions as sdk
+
+from access.errors import ConnectError, LedgerError, ProvisioningError, WaitTimeout
+from access.host import CommandOutput
+from access.progress import Progress
+from access.waiting import wait_for
+from cloud_file.cloud import Cloud
+from provisioning import administrator, cleanup
+from provisioning.ledger import Entry, Ledger
+from provisioning.openstack import resources, stack
+
+RC_FILE = """# made by TripleO
+export OS_AUTH_URL=http://192.0.2.1:5000/v3
+  export OS_USERNAME="admin"
+export OS_PASSWORD='a=b c'
+export OS_PROJECT_NAME=admin
+export PYTHONWARNINGS="ignore"
+"""
+ADMIN_VARIABLES = {
+    "OS_AUTH_URL": "http://192.0.2.1:5000/v3",
+    "OS_USERNAME": "admin",
+    "OS_PASSWORD": "a=b c",
+    "OS_PROJECT_NAME": "admin",
+}
+IN_ORDER = [
+    ("forced-down", "compute-0", "admin"),
+    ("server", "t-server", "admin"),
+    ("port", "t-port", "admin"),
+    ("server-image", "t-snapshot", "admin"),
+    ("aggregate", "t-aggregate", "admin"),
+    ("test-flavor", "t-test-flavor", "admin"),
+    ("user", "t-user", "admin"),
+    ("project", "t-other", "admin"),
+    ("stack", "t-guests", "tenant"),
+    ("keypair", "t-key", "tenant"),
+    ("stack", "t-admin", "admin"),
+    ("flavor", "t-flavor", "admin"),
+    ("image", "t-image", "admin"),
+    ("undercloud-file", "/home/stack/t file", "undercloud"),
+]
+"""What tests made; what the tenant owns; the rest."""
+
+
+def refusal(status: int, message: str) -> sdk.HttpException:
+    """The error of openstacksdk for an answer of Nova's shape to a request for a deletion."""
+    answer = requests.Response()
+    answer.status_code, answer.url = status, "http://192.0.2.1/things/1"
+    answer.headers["content-type"] = "application/json"
+    answer._content = json.dumps({"refused": {"code": status, "message": message}}).encode()
+    answer.request = requests.Request("DELETE", answer.url).prepare()
+    with pytest.raises(sdk.HttpException) as raised:
+        sdk.raise_from_response(answer)
+    return raised.value
+
+
+class FakeCloud:
+    """What a cloud has, by store and name. A method that it has not, or another argument, fails the test."""
+
+    def __init__(self) -> None:
+        self.stores: dict[str, list[str]] = {"project": ["t-gpu"]}
+        self.removed: list[tuple[str, str]] = []
+        self.stuck: set[str] = set()
+        """Names whose deletion is taken and never carried out."""
+        self.refused: dict[str, Exception] = {}
+        """By name: how the API refuses the deletion."""
+        self.forced_down: set[str] = set()
+
+    def put(self, kind: str, name: str) -> None:
+        """A resource of a kind of KINDS."""
+        if kind == "forced-down":
+            self.forced_down.add(name)
+        store = {"server-image": "image", "test-flavor": "flavor"}.get(kind, kind)
+        self.stores.setdefault(store, []).append(name)
+
+    def found(self, store: str, name: str | None = None) -> list[Any]:
+        """All of a store, or those of that name."""
+        return [
+            SimpleNamespace(id=each, name=each, hosts=["compute-0"], status="CREATE_COMPLETE")
+            for each in self.stores.get(store, ())
+            if name in (None, each)
+        ]
+
+    def one(self, store: str, name: str) -> Any | None:
+        """The one of that name; None if there is none."""
+        return next(iter(self.found(store, name)), None)
+
+    def delete(self, store: str, name: str) -> None:
+        """Carry a deletion out, or refuse it."""
+        if name in self.refused:
+            raise self.refused[name]
+        self.removed.append((store, name))
+        if name not in self.stuck:
+            self.stores[store].remove(name)
+
+
+class Compute:
+    """Nova, as its administrator or a tenant sees it."""
+
+    def __init__(self, cloud: FakeCloud, owner: str) -> None:
+        self._cloud, self._owner = cloud, owner
+
+    def servers(self, *, details: bool, all_projects: bool, name: str) -> list[Any]:
+        assert (details, all_projects, self._owner) == (False, True, "admin")
+        return [item for item in self._cloud.found("server") if name in item.name]  # Nova takes a regular expression
+
+    def delete_server(self, server: Any, *, force: bool, ignore_missing: bool) -> None:
+        assert (force, ignore_missing) == (False, True)
+        self._cloud.delete("server", server.name)
+
+    def services(self, *, binary: str) -> list[Any]:
+        return [
+            SimpleNamespace(host=f"{name}.localdomain", binary=binary, is_forced_down=name in self._cloud.forced_down)
+            for name in ("compute-0", "compute-1")
+        ]
+
+    def update_service_forced_down(self, service: Any, host: str, binary: str, forced: bool) -> None:
+        assert (host, binary, forced) == (service.host, "nova-compute", False)
+        name = host.split(".")[0]
+        self._cloud.delete("forced-down", name)
+        self._cloud.forced_down.remove(name)
+
+    def aggregates(self) -> list[Any]:
+        return self._cloud.found("aggregate")
+
+    def remove_host_from_aggregate(self, aggregate: Any, host: str) -> None:
+        self._cloud.removed.append(("host of aggregate", host))
+
+    def delete_aggregate(self, aggregate: Any) -> None:
+        self._cloud.delete("aggregate", aggregate.name)
+
+    def find_flavor(self, name: str, *, ignore_missing: bool) -> Any:
+        return self._cloud.one("flavor", name)
+
+    def delete_flavor(self, flavor: Any) -> None:
+        self._cloud.delete("flavor", flavor.name)
+
+    def find_keypair(self, name: str, *, ignore_missing: bool) -> Any:
+        assert self._owner == "tenant"
+        return self._cloud.one("keypair", name)
+
+    def delete_keypair(self, keypair: Any, *, ignore_missing: bool) -> None:
+        self._cloud.delete("keypair", keypair.name)
+
+
+class Network:
+    """Neutron."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+
+    def ports(self, *, name: str) -> Iterator[Any]:
+        return iter(self._cloud.found("port", name))
+
+    def delete_port(self, port: Any) -> None:
+        self._cloud.delete("port", port.name)
+
+
+class Images:
+    """Glance."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+
+    def images(self, *, name: str) -> Iterator[Any]:
+        return iter(self._cloud.found("image", name))
+
+    def delete_image(self, image: Any) -> None:
+        self._cloud.delete("image", image.name)
+
+
+class Identity:
+    """Keystone."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+
+    def find_user(self, name: str, *, ignore_missing: bool) -> Any:
+        return self._cloud.one("user", name)
+
+    def delete_user(self, user: Any) -> None:
+        self._cloud.delete("user", user.name)
+
+    def find_project(self, name: str, *, ignore_missing: bool) -> Any:
+        return self._cloud.one("project", name)
+
+    def delete_project(self, project: Any) -> None:
+        self._cloud.delete("project", project.name)
+
+
+class Orchestration:
+    """Heat; the stack named t-admin is the administrator's."""
+
+    def __init__(self, cloud: FakeCloud, owner: str) -> None:
+        self._cloud, self._owner = cloud, owner
+
+    def find_stack(self, name: str, *, ignore_missing: bool) -> Any:
+        assert (name == "t-admin") == (self._owner == "admin")
+        return self._cloud.one("stack", name)
+
+    def delete_stack(self, stack_id: str, *, ignore_missing: bool) -> None:
+        self._cloud.delete("stack", stack_id)
+
+    def get_stack(self, stack_id: str) -> Any:
+        found = self._cloud.one("stack", stack_id)
+        if found is None:
+            raise sdk.NotFoundException(stack_id)
+        return SimpleNamespace(status="DELETE_FAILED", status_reason="a port is in use")
+
+
+def connection(cloud: FakeCloud, owner: str) -> Any:
+    """All APIs for one owner."""
+    return SimpleNamespace(
+        compute=Compute(cloud, owner), network=Network(cloud), image=Images(cloud), identity=Identity(cloud),
+        orchestration=Orchestration(cloud, owner),
+    )  # fmt: skip
+
+
+class FakeUndercloud:
+    """The undercloud over SSH: it has an rc file, takes `[ -e … ]` and `rm -f`."""
+
+    rc_file: str | None = RC_FILE
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+        self.endpoint = SimpleNamespace(user="stack")
+        self.name = "undercloud"
+
+    def read_file(self, path: str) -> str | None:
+        assert path == "/home/stack/overcloudrc"
+        return self.rc_file
+
+    def run(self, command: str, *, timeout_s: float, as_root: bool) -> CommandOutput:
+        assert not as_root
+        words, shown = shlex.split(command), ""
+        if words[:2] == ["[", "-e"]:
+            shown = "yes\n" if self._cloud.one("undercloud-file", words[2]) else "no\n"
+        else:
+            assert words[:2] == ["rm", "-f"]
+            self._cloud.delete("undercloud-file", words[2])
+        return CommandOutput("undercloud", command, 0, shown, "", 0.0)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    """An empty cloud with an undercloud; waiting moves a clock and takes no time."""
+    made = FakeCloud()
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    def as_admin(variables: dict[str, str]) -> Any:
+        assert variables == ADMIN_VARIABLES
+        return connection(made, "admin")
+
+    def as_tenant(variables: dict[str, str]) -> Any:
+        assert (variables["OS_USERNAME"], variables["OS_PROJECT_NAME"]) == ("t-tester", "t-gpu")
+        assert variables["OS_AUTH_URL"] == ADMIN_VARIABLES["OS_AUTH_URL"]
+        assert variables["OS_PASSWORD"] not in ("", ADMIN_VARIABLES["OS_PASSWORD"])
+        return connection(made, "tenant")
+
+    waiting = functools.partial(wait_for, clock=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr(resources, "wait_for", waiting)
+    monkeypatch.setattr(stack, "wait_for", waiting)
+    monkeypatch.setattr(cleanup, "RemoteHost", lambda name, endpoint: FakeUndercloud(made))
+    monkeypatch.setattr(administrator, "connect", as_admin)
+    monkeypatch.setattr(cleanup, "connect", as_tenant)
+    return made
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    """A cloud of TripleO with a tenant; the ledger is in its own folder."""
+    return Cloud.model_validate(
+        {
+            "name": "mine", "kind": "tripleo", "prefix": "t", "hosts": [], "undercloud": {"address": "192.0.2.1"},
+            "tenant": {
+                "project": "gpu", "user": "tester", "quota": {"cores": 1, "memory_mb": 1, "instances": 1},
+            },
+            "runs_directory": str(tmp_path / "runs"),
+        }
+    )  # fmt: skip
+
+
+def ledger_of(cloud: Cloud) -> Ledger:
+    return Ledger(cloud.runs / "ledger.jsonl")
+
+
+def quiet() -> Progress:
+    return Progress(io.StringIO())
+
+
+def names(entries: list[Entry]) -> list[str]:
+    return [entry.name for entry in entries]
+
+
+def test_every_kind_has_a_place_in_the_order() -> None:
+    """A new kind of resource needs a line in IN_ORDER."""
+    assert {kind for kind, _, _ in IN_ORDER} == set(resources.KINDS)
+
+
+def test_entries_are_removed_in_the_order_of_kinds(fake: FakeCloud, cloud: Cloud) -> None:
+    """The order is that of the table, whatever the order of the ledger; then there is no ledger any more."""
+    for kind, name, owner in (*IN_ORDER[::2], *IN_ORDER[1::2]):
+        ledger_of(cloud).intend(kind, name, owner=owner)
+        fake.put(kind, name)
+
+    gone = cleanup.cleanup(cloud, quiet())
+
+    assert [(entry.kind, entry.name, entry.owner) for entry in gone] == IN_ORDER
+    assert [name for store, name in fake.removed if store != "host of aggregate"] == [name for _, name, _ in IN_ORDER]
+    assert fake.stores.pop("project") == ["t-gpu"]
+    assert not any(fake.stores.values())
+    assert not ledger_of(cloud).path.exists()
+
+
+def test_an_aggregate_is_emptied_before_it_is_deleted(fake: FakeCloud) -> None:
+    """Nova deletes no aggregate that has hosts."""
+    fake.put("aggregate", "t-a")
+
+    resources.remove(connection(fake, "admin"), "aggregate", "t-a")
+
+    assert fake.removed == [("host of aggregate", "compute-0"), ("aggregate", "t-a")]
+
+
+def test_only_resources_of_exactly_that_name_are_removed(fake: FakeCloud) -> None:
+    """Nova's filter by name also finds names that contain it; those are of others."""
+    for name in ("t-1", "t-10", "not-t-1"):
+        fake.put("server", name)
+
+    resources.remove(connection(fake, "admin"), "server", "t-1")
+
+    assert fake.stores["server"] == ["t-10", "not-t-1"]
+
+
+def test_all_resources_of_one_name_are_removed(fake: FakeCloud) -> None:
+    """A name is not unique in the cloud: a request that was sent twice made two."""
+    fake.put("port", "t-port")
+    fake.put("port", "t-port")
+
+    resources.remove(connection(fake, "admin"), "port", "t-port")
+
+    assert fake.stores["port"] == []
+
+
+def test_an_empty_ledger_needs_no_cloud(fake: FakeCloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without entries nobody logs in."""
+    monkeypatch.delattr(cleanup, "Owners")
+    shown = io.StringIO()
+
+    gone = cleanup.cleanup(cloud, Progress(shown))
+
+    assert gone == []
+    assert "nothing to clean" in shown.getvalue()
+
+
+def test_what_is_gone_already_counts_as_gone(fake: FakeCloud, cloud: Cloud) -> None:
+    """What somebody else removed, or was never made, is closed without a request to delete it."""
+    for kind, name, owner in IN_ORDER:
+        ledger_of(cloud).intend(kind, name, owner=owner)
+
+    gone = cleanup.cleanup(cloud, quiet())
+
+    assert names(gone) == [name for _, name, _ in IN_ORDER]
+    assert fake.removed == []
+    assert not ledger_of(cloud).path.exists()
+
+
+def test_what_vanishes_meanwhile_counts_as_gone(fake: FakeCloud) -> None:
+    """A 404 for the deletion is an end like any other."""
+    fake.put("user", "t-user")
+
+    def vanish(user: Any) -> None:
+        fake.stores["user"].clear()
+        raise sdk.NotFoundException(user.name)
+
+    admin = connection(fake, "admin")
+    admin.identity.delete_user = vanish
+
+    resources.remove(admin, "user", "t-user")
+
+    assert not resources.exists(admin, "user", "t-user")
+
+
+def test_without_its_project_nothing_of_a_tenant_remains(fake: FakeCloud, cloud: Cloud) -> None:
+    """Nobody can log in as the tenant of a project that is gone: its entries are closed without."""
+    fake.stores["project"].clear()
+    ledger_of(cloud).intend("keypair", "t-key", owner="tenant")
+    fake.put("keypair", "t-key")
+
+    gone = cleanup.cleanup(cloud, quiet())
+
+    assert names(gone) == ["t-key"]
+    assert fake.removed == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (refusal(409, "Conflict: in use"), "Conflict: in use"),
+        (refusal(403, "Policy does not allow it"), "Policy does not allow it"),
+        (refusal(502, "Bad Gateway"), "Bad Gateway"),
+        (keystoneauth1.exceptions.ConnectFailure("no route"), "no route"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_removed_stays_and_is_reported(
+    fake: FakeCloud, cloud: Cloud, error: Exception, said: str
+) -> None:
+    """One refusal, of whatever kind, keeps neither the others from being removed nor its entry from the ledger."""
+    for name in ("t-first", "t-refused", "t-last"):
+        ledger_of(cloud).intend("image", name)
+        fake.put("image", name)
+    fake.refused["t-refused"] = error
+
+    with pytest.raises(LedgerError, match=f"(?s)not everything is gone.*image t-refused: .*{said}.*--cleanup again"):
+        cleanup.cleanup(cloud, quiet())
+
+    assert fake.stores["image"] == ["t-refused"]
+    assert names(ledger_of(cloud).open_entries()) == ["t-refused"]
+
+
+def test_a_second_cleanup_removes_what_the_first_could_not(fake: FakeCloud, cloud: Cloud) -> None:
+    """The ledger says what is left, and the next cleanup begins with it."""
+    ledger_of(cloud).intend("image", "t-image")
+    fake.put("image", "t-image")
+    fake.refused["t-image"] = refusal(409, "Conflict")
+    with pytest.raises(LedgerError):
+        cleanup.cleanup(cloud, quiet())
+
+    fake.refused.clear()
+    gone = cleanup.cleanup(cloud, quiet())
+
+    assert names(gone) == ["t-image"]
+    assert not ledger_of(cloud).path.exists()
+
+
+def test_what_is_still_there_after_its_deletion_stays_in_the_ledger(fake: FakeCloud, cloud: Cloud) -> None:
+    """A deletion that was accepted is none: the cloud is asked again until the time is up."""
+    ledger_of(cloud).intend("server", "t-stuck")
+    fake.put("server", "t-stuck")
+    fake.stuck.add("t-stuck")
+
+    with pytest.raises(
+        LedgerError, match=r"waited 300 s for the removal of server t-stuck; last state seen: still there"
+    ):
+        cleanup.cleanup(cloud, quiet())
+
+    assert names(ledger_of(cloud).open_entries()) == ["t-stuck"]
+
+
+def test_a_stack_that_heat_cannot_delete_is_told_with_its_reason(fake: FakeCloud, cloud: Cloud) -> None:
+    """DELETE_FAILED ends the waiting, with the words of Heat."""
+    ledger_of(cloud).intend("stack", "t-admin")
+    fake.put("stack", "t-admin")
+    fake.stuck.add("t-admin")
+
+    with pytest.raises(LedgerError, match="a port is in use"):
+        cleanup.cleanup(cloud, quiet())
+
+    assert names(ledger_of(cloud).open_entries()) == ["t-admin"]
+
+
+@pytest.mark.parametrize("error", [refusal(502, "Bad Gateway"), keystoneauth1.exceptions.ConnectFailure("no route")])
+def test_a_tenant_that_cannot_be_looked_up_is_reported(
+    fake: FakeCloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Not knowing whether the project is there is no reason to forget the tenant's entries, nor to end the cleanup."""
+    ledger_of(cloud).intend("keypair", "t-key", owner="tenant")
+    ledger_of(cloud).intend("image", "t-image")
+    fake.put("image", "t-image")
+
+    def fail(self: Identity, name: str, *, ignore_missing: bool) -> Any:
+        raise error
+
+    monkeypatch.setattr(Identity, "find_project", fail)
+
+    with pytest.raises(LedgerError, match="keypair t-key"):
+        cleanup.cleanup(cloud, quiet())
+
+    assert names(ledger_of(cloud).open_entries()) == ["t-key"]
+    assert fake.stores["image"] == []
+
+
+@pytest.mark.parametrize("error", [refusal(502, "Bad Gateway"), keystoneauth1.exceptions.ConnectFailure("no route")])
+def test_an_api_that_fails_while_we_look_is_an_error_of_ours(fake: FakeCloud, error: Exception) -> None:
+    """Nothing is known then, so it is neither there nor gone; and the error of a library does not get out."""
+
+    def fail(*, name: str) -> Any:
+        raise error
+
+    admin = connection(fake, "admin")
+    admin.network.ports = fail
+
+    with pytest.raises(ProvisioningError, match="cannot look for port t-port"):
+        resources.exists(admin, "port", "t-port")
+    with pytest.raises(ConnectError, match="cannot remove port t-port"):
+        resources.remove(admin, "port", "t-port")
+
+
+def test_waiting_for_a_removal_ends_when_the_cloud_has_it_no_more(fake: FakeCloud) -> None:
+    """A slow deletion is waited for, and not requested twice."""
+    fake.put("port", "t-port")
+    fake.stuck.add("t-port")
+    admin, looks = connection(fake, "admin"), []
+
+    def ports(*, name: str) -> list[Any]:
+        looks.append(name)
+        return fake.found("port", name) if len(looks) < 4 else []
+
+    admin.network.ports = ports
+
+    resources.remove(admin, "port", "t-port")
+
+    assert len(looks) == 4
+    assert fake.removed == [("port", "t-port")]
+
+
+def test_a_cloud_file_without_its_undercloud_leaves_the_entries(cloud: Cloud, fake: FakeCloud) -> None:
+    """Files of an undercloud that the cloud file names no more cannot be removed, and that is said."""
+    ledger_of(cloud).intend("undercloud-file", "/tmp/x", owner="undercloud")
+    owners = cleanup.Owners(cloud)
+    owners.undercloud = None
+
+    with pytest.raises(ProvisioningError, match="names no undercloud any more"):
+        owners.connection("undercloud")
+
+    assert names(ledger_of(cloud).open_entries()) == ["/tmp/x"]
+
+
+def test_the_tenant_logs_in_once(cloud: Cloud, fake: FakeCloud) -> None:
+    """All entries of the tenant share one connection."""
+    owners = cleanup.Owners(cloud)
+
+    assert owners.connection("tenant") is owners.connection("tenant")
+    assert owners.connection("admin") is not owners.connection("tenant")
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_without_an_overcloud_only_a_lab_forgets(
+    cloud: Cloud, fake: FakeCloud, monkeypatch: pytest.MonkeyPatch, simulated: bool
+) -> None:
+    """A lab that was made again has lost everything; a real cloud whose rc file is missing has lost nothing."""
+    ledger_of(cloud).intend("image", "t-image")
+    monkeypatch.setattr(FakeUndercloud, "rc_file", None)
+    cloud = cloud.model_copy(update={"simulated": simulated})
+
+    if simulated:
+        assert names(cleanup.cleanup(cloud, quiet())) == ["t-image"]
+        assert not ledger_of(cloud).path.exists()
+        return
+    with pytest.raises(ProvisioningError, match="no /home/stack/overcloudrc on the undercloud"):
+        cleanup.cleanup(cloud, quiet())
+    assert names(ledger_of(cloud).open_entries()) == ["t-image"]
+
+
+def test_an_rc_file_is_read_as_a_shell_reads_it(cloud: Cloud, fake: FakeCloud) -> None:
+    """Quotes and indentation are no part of a value, an equals sign is; other variables stay out."""
+    found = administrator.become_administrator(cloud, FakeUndercloud(fake))
+
+    assert found.variables == ADMIN_VARIABLES
+
+
+def test_a_cloud_without_an_undercloud_needs_a_name_in_clouds_yaml(cloud: Cloud, fake: FakeCloud) -> None:
+    """Without either there are no credentials, and that is said."""
+    with pytest.raises(ProvisioningError, match="names no undercloud"):
+        administrator.become_administrator(cloud, None)
+
+
+def test_an_existing_cloud_is_entered_by_its_name(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables for other users' connections come from clouds.yaml; what it leaves out stays out."""
+    auth = {"auth_url": "http://192.0.2.9", "username": "root", "password": "p", "project_name": None, "token": "no"}
+    made = SimpleNamespace(config=SimpleNamespace(get_auth_args=lambda: auth, region_name="north"))
+    monkeypatch.setattr(administrator, "connect_named", {"site": made}.__getitem__)
+    site = cloud.model_validate(
+        {**cloud.model_dump(exclude_unset=True), "kind": "existing", "openstack": {"cloud": "site"}}
+    )
+
+    found = administrator.become_administrator(site, None)
+
+    assert found.connection is made
+    assert found.variables == {
+        "OS_AUTH_URL": "http://192.0.2.9", "OS_USERNAME": "root", "OS_PASSWORD": "p", "OS_REGION_NAME": "north"
+    }  # fmt: skip
+
+
+def test_a_removal_that_takes_too_long_is_a_timeout(fake: FakeCloud) -> None:
+    """It is an error of its own, for who tells apart what was refused and what was slow."""
+    fake.put("server", "t-stuck")
+    fake.stuck.add("t-stuck")
+
+    with pytest.raises(WaitTimeout):
+        resources.remove(connection(fake, "admin"), "server", "t-stuck")
