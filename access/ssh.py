@@ -401,7 +401,7 @@ class _Stream:
     @property
     def before(self) -> str:
         """What came before the answer."""
-        return self._answer.before if self.has_begun else self._answer.before + self._decoder.decode(b"", True)
+        return self._answer.before
 
     def feed(self, data: bytes) -> bool:
         self.size_bytes += len(data)

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
+from cloud_file.cloud import REPOSITORY
 from judging.causes import causes
 from judging.layers import layer_of, layers
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 SUITES = REPOSITORY / "suites"
 CATALOGUE = REPOSITORY / "faults/catalogue"
 INTRODUCTION = """# Checks
