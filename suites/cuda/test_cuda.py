@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from recorder import Notes
 
 from access.errors import CommandError
 from access.host import Host
@@ -25,6 +24,7 @@ from judging.measuring import (
     models_of,
     pair_measurements,
 )
+from judging.notes import Notes
 from judging.pairs import NOT_EXPOSED
 from judging.pairs import findings as pair_findings
 from judging.pairs import refuse_impossible as refuse_impossible_pairs
