@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from access.errors import ParseError
@@ -26,6 +26,8 @@ FILTER_NAMES = (
 AVAILABLE_FILTER_NAMES = (("filter_scheduler", "available_filters"), ("DEFAULT", "scheduler_available_filters"))
 REFERENCE = re.compile(r"\$\$|\\\$|\$(?:\{([A-Za-z_][\w.]{0,80})\}|([A-Za-z_]\w{0,80}))")
 LIMIT_DEPTH = 50
+TRUE = ("true", "1", "on", "yes")
+"""What oslo.config takes for true, in any case."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,36 @@ class Option:
     value: str
     """Without the quotes around it; the lines of a continued value with line breaks between them."""
     line_number: int
+    file: str = ""
+    """"" when a single text was read."""
+
+
+Files = Sequence[tuple[Option, ...]]
+"""The options of each file, in the order in which the service reads the files."""
 
 
 @dataclass(frozen=True)
 class NovaConf:
-    """What nova.conf says about PCI devices and scheduling."""
+    """What the files of one service say about PCI devices and scheduling."""
 
     options: tuple[Option, ...]
+    """Of all files, those of later files last."""
     aliases: tuple[dict[str, Any], ...]
-    """Old names and new ones add up: those of [DEFAULT] come first."""
+    """They add up: those of earlier files come first, in one file those of the old name in [DEFAULT]."""
     device_specs: tuple[dict[str, Any], ...]
     filters: tuple[str, ...] | None
-    """None if the file names none, so that Nova's own list holds; of several lists the last."""
+    """None if no file names any, so that Nova's own list holds; of several lists the last."""
     available_filters: tuple[str, ...] | None = None
+
+    def option(self, section: str, name: str) -> Option | None:
+        """An option that takes one value, as it holds: the last one that is set."""
+        found = [option for option in self.options if (option.section, option.name) == (section, name)]
+        return found[-1] if found else None
+
+    def is_on(self, section: str, name: str) -> bool:
+        """Whether a switch is set to what oslo.config takes for true."""
+        found = self.option(section, name)
+        return found is not None and found.value.strip().lower() in TRUE
 
 
 def parse(text: str) -> NovaConf:
@@ -59,76 +78,104 @@ def parse(text: str) -> NovaConf:
     Raises:
         ParseError: a line that oslo.config refuses, or a PCI option that Nova cannot read as JSON.
     """
-    if text.startswith("\ufeff"):
-        raise ParseError(TOOL, "a byte order mark, which oslo.config refuses", line=text[:80], line_number=1)
-    options = tuple(_options(lines_of(TOOL, text)))
-    available = tuple(_substituted(option, options) for option in _all(options, AVAILABLE_FILTER_NAMES))
+    return _understood([_options_of(text)])
+
+
+def parse_files(files: Iterable[tuple[str, str]]) -> NovaConf:
+    """Merge files as a service reads them: of single values the last one holds, aliases and device specs add up.
+
+    Each file is given with its path and text, in the order of reading. A file may be empty; all together may not.
+
+    Raises:
+        ParseError: as `parse`; its `tool` is the file.
+    """
+    read = [
+        tuple(replace(option, file=path) for option in _options_of(text, path)) if text.strip() else ()
+        for path, text in files
+    ]
+    return _understood(read)
+
+
+def _understood(files: Files) -> NovaConf:
+    options = tuple(option for file in files for option in file)
+    available = tuple(_substituted(option, options) for option in _all(files, AVAILABLE_FILTER_NAMES))
     return NovaConf(
         options,
-        tuple(_dictionaries(options, ALIAS_NAMES, may_be_list=False)),
-        tuple(_dictionaries(options, DEVICE_SPEC_NAMES, may_be_list=True)),
-        _filters(options),
+        tuple(_dictionaries(files, ALIAS_NAMES, may_be_list=False)),
+        tuple(_dictionaries(files, DEVICE_SPEC_NAMES, may_be_list=True)),
+        _filters(files),
         available or None,
     )
 
 
-def _options(lines: list[str]) -> Iterator[Option]:
+def _options_of(text: str, tool: str = TOOL) -> tuple[Option, ...]:
+    if text.startswith("\ufeff"):
+        raise ParseError(tool, "a byte order mark, which oslo.config refuses", line=text[:80], line_number=1)
+    return tuple(_options(lines_of(tool, text), tool))
+
+
+def _options(lines: list[str], tool: str) -> Iterator[Option]:
     section = ""
     current: Option | None = None
     for number, line in enumerate(lines, start=1):
         if line.startswith((" ", "\t")):
-            current = _continued(current, line, number)
+            current = _continued(current, line, number, tool)
             continue
         if current is not None:
             yield current
             current = None
         if line.startswith("["):
-            section = _section(line, number)
+            section = _section(line, number, tool)
         elif line and not line.startswith(("#", ";")):
-            current = _assignment(section, line, number)
+            current = _assignment(section, line, number, tool)
     if current is not None:
         yield current
 
 
-def _continued(current: Option | None, line: str, number: int) -> Option:
+def _continued(current: Option | None, line: str, number: int, tool: str) -> Option:
     if current is None:
-        raise ParseError(TOOL, "a continuation of nothing: blanks at the line's start", line=line, line_number=number)
+        raise ParseError(tool, "a continuation of nothing: blanks at the line's start", line=line, line_number=number)
     return Option(current.section, current.name, f"{current.value}\n{line.lstrip()}", current.line_number)
 
 
-def _section(line: str, number: int) -> str:
+def _section(line: str, number: int, tool: str) -> str:
     name = line[1:-1]
     if not line.endswith("]") or not name:
-        raise ParseError(TOOL, "a section must end with ] and have a name", line=line, line_number=number)
+        raise ParseError(tool, "a section must end with ] and have a name", line=line, line_number=number)
     return name if name == "DEFAULT" else name.lower()
 
 
-def _assignment(section: str, line: str, number: int) -> Option:
+def _assignment(section: str, line: str, number: int, tool: str) -> Option:
     position = min((line.find(mark) for mark in "=:" if mark in line), default=-1)
     name, value = line[:position].strip(), line[position + 1 :].strip()
     if position < 0 or not name or not section:
         reason = "neither section nor option" if position < 0 else "no name" if section else "no section before it"
-        raise ParseError(TOOL, reason, line=line, line_number=number)
+        raise ParseError(tool, reason, line=line, line_number=number)
     if value and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1]
     return Option(section, name, value, number)
 
 
-def _all(options: tuple[Option, ...], names: tuple[tuple[str, str], ...]) -> list[Option]:
-    """Every occurrence under any of the names, those of the oldest name first, as oslo.config adds them up."""
-    return [option for name in reversed(names) for option in options if (option.section, option.name) == name]
+def _all(files: Files, names: tuple[tuple[str, str], ...]) -> list[Option]:
+    """Every occurrence under any of the names: file by file, in each those of the oldest name first."""
+    return [
+        option for file in files for name in reversed(names) for option in file if (option.section, option.name) == name
+    ]
 
 
-def _named(options: tuple[Option, ...], names: tuple[tuple[str, str], ...]) -> list[Option]:
-    """Options by the first of the names that is set: of single values a new name hides the old ones."""
-    occurrences = ([option for option in options if (option.section, option.name) == name] for name in names)
-    return next((found for found in occurrences if found), [])
+def _named(files: Files, names: tuple[tuple[str, str], ...]) -> Option | None:
+    """Of single values the last file's holds, whatever name it has there; in one file a new name hides the old ones."""
+    for file in reversed(files):
+        occurrences = ([option for option in file if (option.section, option.name) == name] for name in names)
+        found = next((found[-1] for found in occurrences if found), None)
+        if found is not None:
+            return found
+    return None
 
 
-def _dictionaries(
-    options: tuple[Option, ...], names: tuple[tuple[str, str], ...], *, may_be_list: bool
-) -> Iterator[dict[str, Any]]:
-    for option in _all(options, names):
+def _dictionaries(files: Files, names: tuple[tuple[str, str], ...], *, may_be_list: bool) -> Iterator[dict[str, Any]]:
+    options = tuple(option for file in files for option in file)
+    for option in _all(files, names):
         data = _json(option, _substituted(option, options))
         if isinstance(data, list) and not may_be_list:
             raise _refusal(option, "is a list: write the option once for each of its members")
@@ -149,7 +196,10 @@ def _json(option: Option, text: str) -> Any:
 
 def _refusal(option: Option, what: str) -> ParseError:
     return ParseError(
-        TOOL, f"[{option.section}] {option.name} {what}", line=option.value, line_number=option.line_number
+        option.file or TOOL,
+        f"[{option.section}] {option.name} {what}",
+        line=option.value,
+        line_number=option.line_number,
     )
 
 
@@ -169,11 +219,11 @@ def _substituted(option: Option, options: tuple[Option, ...]) -> str:
     return REFERENCE.sub(replacement, option.value)
 
 
-def _filters(options: tuple[Option, ...]) -> tuple[str, ...] | None:
-    found = _named(options, FILTER_NAMES)
-    if not found:
+def _filters(files: Files) -> tuple[str, ...] | None:
+    found = _named(files, FILTER_NAMES)
+    if found is None:
         return None
-    words = _substituted(found[-1], options).split(",")
+    words = _substituted(found, tuple(option for file in files for option in file)).split(",")
     return tuple(word.strip().rsplit(".", 1)[-1] for word in words if word.strip())
 
 
