@@ -5,7 +5,8 @@ Each deployer is one file of `deployers/`; docs/contributing/deployer.md shows h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,12 @@ LATER_OPTIONS = ("device_spec", "report_in_placement")
 """Options of [pci] that came with Nova 26 (Zed): services of earlier releases ignore them."""
 
 Engine = Literal["docker", "podman"]
+ANCHORS = {
+    "none": "systemctl show --property=MainPID --value {name}",
+    "docker": "docker inspect --format '{{{{.State.Pid}}}}' {name}",
+    "podman": "podman inspect --format '{{{{.State.Pid}}}}' {name}",
+}
+"""Commands that print the pid of a unit or container."""
 Role = Literal["controller", "compute"]
 
 
@@ -41,11 +48,22 @@ class Service:
     container_engine: Engine | None
     """None if it is a systemd unit of the host."""
     nova_conf: str
-    """Its nova.conf on the host."""
+    """Its nova.conf on the host, or the directory of its snippets, which ends in a slash."""
     read_as: str
-    """The same file as the service itself sees it."""
+    """The same file or directory as the service itself sees it."""
     restart: str
     """Command that restarts it, as root."""
+    anchor: str = ""
+    """Command that prints the pid of its unit or container, as root; "" where only its process can be looked for."""
+    enter: str = ""
+    """What runs a command where the service is, for hosts that do not see its process: they reach its pod."""
+
+    def shown(self, path: str) -> str:
+        """A file that the service reads, as the operator knows it: by its path on the host where it is a copy of one."""
+        if path == self.read_as:
+            return self.nova_conf
+        inside = self.read_as.endswith("/") and path.startswith(self.read_as)
+        return self.nova_conf + path.removeprefix(self.read_as) if inside else path
 
 
 class DescribedService(Section):
@@ -55,6 +73,11 @@ class DescribedService(Section):
     nova_conf: str
     unit: str | None = None
     container: str | None = None
+    read_as: str | None = None
+    """Where the deployer's own `read_as` does not hold."""
+    enter: str = ""
+    restart: str | None = None
+    """Where the deployer's own `restart` does not hold."""
 
 
 class Settings(Section):
@@ -63,7 +86,14 @@ class Settings(Section):
     aliases: str
     device_specs: str
     filters: str
+    report_in_placement: str
+    pci_in_placement: str
+    pcie_ports: str
+    reserved_memory: str
+    kernel_arguments: str
     how_to_apply: str
+    how_to_apply_to_kernel: str = "generate the boot loader's configuration again and reboot"
+    """What brings kernel arguments into effect."""
     note_for_computes: str = ""
     """What else is needed to set aliases on computes."""
 
@@ -85,6 +115,10 @@ class Deployer(Section):
     name: str
     release: str = ""
     """"" if unknown."""
+    signs: tuple[tuple[str, ...], ...] = ()
+    """Files or directories of hosts that show it: all of one entry are there. Without any it is never recognised."""
+    is_fallback: bool = False
+    """Whether others use its packages: it is recognised only where no other one is."""
     container_engine: Engine | None
     restart: Mapping[Literal["none", "docker", "podman"], str]
     """Command by container engine; {unit} and {container} stand for the service's names."""
@@ -110,7 +144,7 @@ class Deployer(Section):
         described = self.services.get(service)
         engine = self.container_engine
         name = (described.container if engine else described.unit) if described else None
-        restart = self.restart.get(engine or "none")
+        restart = (described.restart if described else None) or self.restart.get(engine or "none")
         if described is None or name is None or restart is None:
             raise InputError(f"the deployer {self.name} does not describe {service} under {engine or 'systemd'}")
         for placeholder, value in (("{unit}", described.unit), ("{container}", described.container)):
@@ -120,8 +154,10 @@ class Deployer(Section):
             name=name,
             container_engine=engine,
             nova_conf=described.nova_conf,
-            read_as=self.read_as,
+            read_as=described.read_as or self.read_as,
             restart=restart,
+            anchor="" if described.enter else ANCHORS[engine or "none"].format(name=shlex.quote(name)),
+            enter=described.enter,
         )
 
     def services_on(self, role: Role) -> tuple[Service, ...]:
@@ -158,6 +194,28 @@ def load_deployer(name: str, release: str = "", *, directory: Path = DIRECTORY) 
         raise InputError(f"{directory / name}.yaml: {error}") from error
 
 
+def recognised(paths: Collection[str], *, directory: Path = DIRECTORY) -> str | None:
+    """The deployer whose signs are among the paths that are there; None if there is none, or more than one.
+
+    Of several the one with the longest sign is meant: what builds on another deployer leaves more behind.
+    """
+    found: dict[str, tuple[bool, int]] = {}
+    for name in known_deployers(directory):
+        data = read_data(directory / f"{name}.yaml")
+        seen = [len(sign) for sign in data.get("signs", ()) if set(sign) <= set(paths)]
+        if seen:
+            found[name] = (not data.get("is_fallback", False), max(seen))
+    best = max(found.values(), default=None)
+    names = [name for name, rank in found.items() if rank == best]
+    return names[0] if len(names) == 1 else None
+
+
+def all_signs(directory: Path = DIRECTORY) -> tuple[str, ...]:
+    """Every path that is a sign of some deployer, or a part of one."""
+    data = (read_data(directory / f"{name}.yaml") for name in known_deployers(directory))
+    return tuple(sorted({path for each in data for sign in each.get("signs", ()) for path in sign}))
+
+
 def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """`common` with the values of `own`; mappings are merged, everything else is replaced."""
     found = dict(common)
@@ -177,6 +235,8 @@ def deployer_of(cloud: Cloud) -> Deployer:
         for service, described in found.services.items()
     }
     engine = own.container_engine or found.container_engine
+    if own.container_engine and own.container_engine not in found.restart:
+        raise InputError(f"{found.name} does not run Nova's services under {own.container_engine}")
     return found.model_copy(update={"services": services, "container_engine": engine})
 
 

@@ -136,7 +136,7 @@ def parse_processes(text: str) -> tuple[NovaProcess, ...]:
 
 
 def _with(process: NovaProcess, **changes: object) -> NovaProcess:
-    return NovaProcess(**{**process.__dict__, **changes})  # type: ignore[arg-type]
+    return NovaProcess(**{**process.__dict__, **changes})
 
 
 def _clock(line: str) -> tuple[int, int]:

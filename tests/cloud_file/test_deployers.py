@@ -12,10 +12,13 @@ from cloud_file.deployer import (
     DIRECTORY,
     GENERIC,
     TRIPLEO,
+    Deployer,
+    all_signs,
     deployer_of,
     known_deployers,
     known_releases,
     load_deployer,
+    recognised,
     tripleo_of,
 )
 from cloud_file.loading import CLOUDS_DIRECTORY, load
@@ -47,12 +50,15 @@ def test_every_deployer_describes_every_service(name: str, release: str):
     """Each file can be loaded and says of each service where its nova.conf lies and what restarts it."""
     deployer = load_deployer(name, release)
 
-    assert {service.service for service in deployer.services_on("controller")} == {"nova-api", "nova-scheduler"}
+    control_plane = {"nova-api", "nova-scheduler", "nova-conductor"}
+    assert {service.service for service in deployer.services_on("controller")} == control_plane
     assert {service.service for service in deployer.services_on("compute")} == {"nova-compute"}
     for service in map(deployer.service, deployer.services):
-        assert service.nova_conf.endswith("/nova.conf")
-        assert service.name in service.restart
+        assert service.nova_conf.endswith(("/nova.conf", "/"))
+        assert service.nova_conf.endswith("/") == service.read_as.endswith("/")
+        assert service.name in service.restart or "compute" in service.restart
         assert "{" not in service.restart
+        assert service.enter or service.name in service.anchor
 
 
 @pytest.mark.parametrize(
@@ -109,17 +115,14 @@ def test_the_example_of_the_page_answers_its_table(of_the_page: Path):
         "/etc/kolla/nova-api/nova.conf",
         "/etc/kolla/nova-scheduler/nova.conf",
     ]
+    assert service.shown("/etc/nova/nova.conf") == "/etc/kolla/nova-compute/nova.conf"
 
 
 def test_the_page_names_every_key_of_a_deployer():
     """A key that is not on the page could not be found by whoever adds a deployer."""
     keys = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.M))
 
-    assert keys | {"release", "tripleo"} == set(load_deployer(GENERIC).model_fields_set) | {
-        "read_as",
-        "releases",
-        "tripleo",
-    }
+    assert keys | {"release", "tripleo"} == {*Deployer.model_fields, "releases"}
 
 
 def test_an_unknown_key_is_a_mistake(of_the_page: Path):
@@ -191,3 +194,45 @@ def test_another_deployer_has_no_tripleo_deploy():
 def test_files_of_deployers_are_found():
     """The folder has at least the two that cloud files use without naming them."""
     assert {TRIPLEO, GENERIC} <= {path.stem for path in DIRECTORY.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [
+        (["/etc/kolla/nova-compute"], "kolla-ansible"),
+        (["/etc/kolla/nova-api", "/usr/share/nova/nova-dist.conf"], "kolla-ansible"),
+        (["/etc/kolla/nova-api", "/opt/kayobe"], "kayobe"),
+        (["/opt/kayobe"], None),
+        (["/openstack/venvs"], "openstack-ansible"),
+        (["/var/lib/openstack/nova"], "rhoso"),
+        (["/var/snap/openstack-hypervisor"], "sunbeam"),
+        (["/var/lib/dpkg/info/nova-common.list"], "packages-debian"),
+        (["/var/lib/dpkg/info/nova-common.list", "/openstack/venvs"], "openstack-ansible"),
+        (["/var/lib/dpkg/info/nova-common.list", "/var/lib/juju", "/etc/nova/nova.conf"], "charms"),
+        (["/usr/share/nova/nova-dist.conf"], "packages-rdo"),
+        (["/var/lib/kubelet", "/var/lib/nova"], "openstack-helm"),
+        (["/var/lib/kubelet"], None),
+        (["/etc/kolla/nova-compute", "/openstack/venvs"], None),
+        ([], None),
+    ],
+)
+def test_a_deployer_is_recognised_by_what_it_leaves(paths: list[str], name: str | None):
+    """What builds on another one goes before it, packages come last, and a contradiction names nobody."""
+    assert set(paths) <= {*all_signs()}
+    assert recognised(paths) == name
+
+
+def test_a_file_of_a_directory_is_shown_as_the_operator_knows_it():
+    """RHOSO copies its snippets: the fix is to be made in the host's directory."""
+    service = load_deployer("rhoso").service("nova-compute")
+
+    assert service.shown("/etc/nova/nova.conf.d/03-gpu-nova.conf") == "/var/lib/openstack/nova/03-gpu-nova.conf"
+    assert service.shown("/etc/nova/nova.conf") == "/etc/nova/nova.conf"
+
+
+def test_an_engine_that_the_deployer_does_not_use_is_a_mistake():
+    """OpenStack-Ansible runs units: a container engine in the cloud file cannot be meant."""
+    cloud = load(CLOUDS_DIRECTORY / "examples" / "existing.yaml").model_copy(update={"deployer": "openstack-ansible"})
+
+    with pytest.raises(InputError, match="under docker"):
+        deployer_of(cloud)

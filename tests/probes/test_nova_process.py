@@ -30,7 +30,7 @@ conf(sys.argv[2:], project="nova", prog=sys.argv[1])
 print(json.dumps({"alias": conf.pci.alias, "device_spec": conf.pci.device_spec,
     "report": conf.pci.report_in_placement, "filters": conf.filter_scheduler.enabled_filters}))
 """
-A, B, C = ('{"name": "%s"}' % name for name in "abc")
+A, B, C = (json.dumps({"name": name}) for name in "abc")
 SETS: dict[str, tuple[dict[str, str], list[str]]] = {
     "default files and directories": (
         {
@@ -284,5 +284,5 @@ class _AsRoot:
     def __init__(self, host: LocalHost) -> None:
         self._host, self.name = host, host.name
 
-    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False):  # noqa: ANN201
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False):
         return self._host.run(command, timeout_s=timeout_s)
