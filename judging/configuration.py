@@ -1,27 +1,69 @@
-"""nova.conf of one host, and what Nova makes of it."""
+"""What one service of Nova reads, what Nova makes of it, and whether it is what stands on the host now."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from access.errors import ParseError
 from access.host import Host
 from judging.causes import rejected
-from probes import nova_conf, nova_device_spec
-from probes.nova_conf import NovaConf
+from probes import nova_conf, nova_device_spec, nova_process
+from probes.nova_conf import NovaConf, Option
+from probes.nova_process import ConfigFile, NovaProcess
 from probes.pci_address import PciAddress
 from probes.pci_devices import PciDevice
-from probes.reading import read_file
+
+CLOCK_STEP = timedelta(seconds=2)
+"""systemd and stat tell whole seconds, and the boot time that they count from is one."""
+JUDGED = ("[pci]", "[filter_scheduler]", "[libvirt]")
+"""Sections that the checks look into: a file of the host without them may have any purpose."""
+
+
+class Deployed(Protocol):
+    """One of Nova's services as the cloud's deployer runs it."""
+
+    @property
+    def service(self) -> str:
+        """Nova's own name."""
+
+    @property
+    def nova_conf(self) -> str:
+        """Its nova.conf on the host, or the directory of its snippets."""
+
+    @property
+    def anchor(self) -> str:
+        """Command that prints the pid of its unit or container."""
+
+    @property
+    def enter(self) -> str:
+        """What runs a command where it is, if the host does not see its process."""
+
+    @property
+    def container_engine(self) -> str | None:
+        """docker or podman; None if it has no container of its own."""
+
+    def shown(self, path: str) -> str:
+        """A file that the service reads, as the operator knows it."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """One nova.conf; it is read when a check asks for it."""
+    """The files that one service reads, by the names that the operator knows."""
 
     path: str
-    text: str
+    """Where the operator changes it, if no single option is meant."""
+    files: tuple[tuple[str, str], ...]
+    """Path and text of each, in the order of reading."""
+    process: NovaProcess | None = None
+    """None if it does not run: these are the files that it would read."""
+    inside: tuple[ConfigFile, ...] = ()
+    """The same files as the service sees them."""
+    missing: tuple[str, ...] = ()
+    """Files of its command line that are not there."""
 
     @cached_property
     def conf(self) -> NovaConf:
@@ -31,15 +73,19 @@ class Configuration:
             Rejected: Nova refuses it, as we do.
         """
         try:
-            return nova_conf.parse(self.text)
+            return nova_conf.parse_files(self.files)
         except ParseError as error:
             is_list = "alias is a list" in error.reason
             raise rejected(
                 "aliases-as-one-list" if is_list else "nova-refuses-its-configuration",
                 f"{error}" + (": Nova says PciInvalidAlias" if is_list else ""),
-                file=self.path,
+                file=error.tool if error.tool.startswith("/") else self.path,
                 line_number=error.line_number,
             ) from error
+
+    def file_of(self, option: Option | None) -> str:
+        """Where an option stands; where it belongs if it is not set."""
+        return option.file if option is not None and option.file else self.path
 
 
 def takes(spec: dict[str, Any], card: PciDevice) -> bool:
@@ -54,6 +100,47 @@ def takes(spec: dict[str, Any], card: PciDevice) -> bool:
         raise rejected("device-spec-refused", str(error)) from error
 
 
-def configuration(host: Host, path: str) -> Configuration:
-    """The nova.conf at `path` of a host."""
-    return Configuration(path, read_file(host, path, as_root=True))
+def configuration(host: Host, deployed: Deployed) -> Configuration:
+    """What a service on a host reads."""
+    process = nova_process.find(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
+    read = nova_process.read(host, deployed.service, process, enter=deployed.enter)
+    if process is None:  # its container may not run, and the host's own /etc is not what it reads
+        read = nova_process.read_written(host, deployed.nova_conf) if deployed.container_engine else read
+    files = tuple((deployed.shown(file.path), file.text) for file in read.files)
+    return Configuration(
+        path=_main(deployed, files),
+        files=(*files, *nova_process.overrides(process)),
+        process=process,
+        inside=read.files,
+        missing=read.missing,
+    )
+
+
+def _main(deployed: Deployed, files: tuple[tuple[str, str], ...]) -> str:
+    """The file that the operator changes: the deployer's, or the last one with a section that matters, or the last."""
+    if any(path == deployed.nova_conf and text.strip() for path, text in files):
+        return deployed.nova_conf
+    telling = [path for path, text in files if any(section in text for section in JUDGED)]
+    return (telling or [path for path, _ in files] or [deployed.nova_conf])[-1]
+
+
+def changed_since(
+    started: datetime, found: Configuration, written: Iterable[ConfigFile], deployed: Deployed
+) -> ConfigFile | None:
+    """A file that was changed after the service had read it; None if there is none.
+
+    A container copies its files when it starts, so that they are younger than itself: there the host's file counts.
+    """
+    own = () if deployed.container_engine or deployed.enter else found.inside
+    late = [file for file in (*written, *own) if file.changed > started + CLOCK_STEP]
+    return max(late, key=lambda file: file.changed, default=None)
+
+
+def not_in_effect(found: Configuration, written: Iterable[ConfigFile]) -> str:
+    """The path of a file of the host that the service does not have as it stands there; "" if there is none."""
+    has = dict(found.files)
+    for file in written:
+        matters = any(section in file.text for section in JUDGED)
+        if (file.path in has and has[file.path].split() != file.text.split()) or (file.path not in has and matters):
+            return file.path
+    return ""

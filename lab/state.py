@@ -25,6 +25,7 @@ FIRST_NETWORK, LAST_NETWORK = 100, 250
 KEYSTONE_PORT = 5000
 SECRET_NAMES = ("admin", "service", "heat_domain_admin", "undercloud")
 RELEASES = REPOSITORY / "lab" / "undercloud" / "releases"
+LAYOUTS = REPOSITORY / "lab" / "hosts" / "layouts"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,17 @@ class LabState:
         """TripleO release, e.g. "ocata"."""
         return str(self.declaration["release"])
 
+    @property
+    def layout(self) -> str | None:
+        """What installed the hosts if it is not TripleO: a file of lab/hosts/layouts."""
+        return self.declaration.get("layout")
+
     @cached_property
     def release_data(self) -> dict[str, Any]:
-        """The data file of the TripleO release."""
-        return dict(yaml.safe_load((RELEASES / f"{self.release}.yaml").read_text()))
+        """The data file of the TripleO release, or of the layout; `services` says how Nova's services run."""
+        file = LAYOUTS / f"{self.layout}.yaml" if self.layout else RELEASES / f"{self.release}.yaml"
+        data = dict(yaml.safe_load(file.read_text()))
+        return data if self.layout else {**data, "services": _of_tripleo(data)}
 
     @cached_property
     def host_addresses(self) -> dict[str, str]:
@@ -91,7 +99,7 @@ class LabState:
         return {
             "name": self.paths.name,
             "simulated": True,
-            "release": self.release,
+            "release": None if self.layout else self.release,
             "network": self.network,
             "undercloud": self.host_addresses[undercloud],
             "ssh_port": SSH_PORT,
@@ -106,6 +114,20 @@ class LabState:
                 "pool": [f"{self.network}.200.10", f"{self.network}.200.200"],
             },
         }
+
+
+def _of_tripleo(data: dict[str, Any]) -> dict[str, Any]:
+    """How a release of TripleO runs Nova's services: all of a host from one directory, under their names."""
+    engine, found = data["containers"], {}
+    for key, path in data["nova_conf"].items():
+        container, unit = f"nova_{key}", f"openstack-nova-{key}"
+        found[f"nova-{key}"] = {
+            "unit": f"tripleo_{container}" if engine == "podman" else unit,
+            "container": container if engine else None,
+            "command": ["/usr/bin/python3", f"/usr/bin/nova-{key}"],
+            "copies": {path: "/etc/nova/nova.conf"} if engine else {},
+        }
+    return found
 
 
 def _addresses(network: str, hosts: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,18 @@
-"""When a service of Nova was started, and the configuration that it really has: on the host or in its container."""
+"""When a service of Nova was started, and the devices that it sees: on the host or in its container."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from access.errors import ParseError
-from access.host import Host, output_of
+from access.host import Host, output_of, succeeded
 from probes.reading import lines_of
 
+MISSING = re.compile(r"no such (?:object|container)", re.IGNORECASE)
 INSPECT = "inspect --format '{{.State.Running}} {{.State.StartedAt}}'"
 
 
@@ -26,9 +28,8 @@ class Service(Protocol):
         """docker or podman; None if it is a systemd unit."""
 
     @property
-    def read_as(self) -> str:
-        """Its nova.conf as the service itself sees it."""
-
+    def anchor(self) -> str:
+        """Command that prints the pid of its unit or container; "" if it is none of this host's."""
 
 @dataclass(frozen=True)
 class NovaService:
@@ -38,10 +39,12 @@ class NovaService:
     is_running: bool
     started: datetime | None
     """None if it does not run."""
+    is_known: bool = True
+    """Whether there is a unit or container of this name at all: under another name it may run all the same."""
 
 
 def parse_unit(name: str, text: str) -> NovaService:
-    """Read `systemctl show --property=ActiveState,ActiveEnterTimestamp` with dates as seconds since the epoch.
+    """Read `systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp`.
 
     Raises:
         ParseError: a property is missing or no date.
@@ -50,7 +53,7 @@ def parse_unit(name: str, text: str) -> NovaService:
     if "ActiveState" not in values or "ActiveEnterTimestamp" not in values:
         raise ParseError("systemctl show", "a property is missing", line=text.strip())
     if values["ActiveState"] != "active":
-        return NovaService(name, False, None)
+        return NovaService(name, False, None, is_known=values.get("LoadState") != "not-found")
     return NovaService(name, True, _date("systemctl show", values["ActiveEnterTimestamp"]))
 
 
@@ -90,32 +93,27 @@ def _date(tool: str, text: str) -> datetime:
 
 
 def read(host: Host, service: Service) -> NovaService:
-    """When a service was started, by systemd or by its container's engine."""
+    """When a service was started, by systemd or by its container's engine; neither knows it where others keep it."""
     name, engine = shlex.quote(service.name), service.container_engine
+    if not service.anchor:
+        return NovaService(service.name, False, None, is_known=False)
     if engine is None:
-        shown = "systemctl show --property=ActiveState,ActiveEnterTimestamp"
+        shown = "systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp"
         return parse_unit(service.name, output_of(host, f"TZ=UTC LC_ALL=C {shown} {name}", as_root=True).stdout)
-    return parse_container(service.name, output_of(host, f"{engine} {INSPECT} {name}", as_root=True).stdout)
+    inspected = host.run(f"{engine} {INSPECT} {name}", as_root=True)
+    if inspected.exit_code and MISSING.search(inspected.stderr):
+        return NovaService(service.name, False, None, is_known=False)
+    return parse_container(service.name, succeeded(inspected).stdout)
 
 
-def read_configuration(host: Host, service: Service) -> str:
-    """Text of nova.conf as the service itself sees it."""
-    return output_of(host, f"{_inside(service)}cat {shlex.quote(service.read_as)}", as_root=True).stdout
+def devices_seen(host: Host, pid: int) -> tuple[str, ...]:
+    """Addresses of the PCI devices that a process of the host finds in /sys; it may run in a container.
 
-
-def _inside(service: Service) -> str:
-    """What runs the rest of a command line where the service runs."""
-    return f"{service.container_engine} exec {shlex.quote(service.name)} " if service.container_engine else ""
-
-
-def modified(host: Host, path: str) -> datetime:
-    """When a file was changed last."""
-    text = output_of(host, f"stat -c %Y {shlex.quote(path)}", as_root=True).stdout.strip()
-    if not text.isdigit():
-        raise ParseError("stat", "not seconds since the epoch", line=text)
-    return datetime.fromtimestamp(int(text), UTC)
-
-
-def devices_seen(host: Host, service: Service) -> tuple[str, ...]:
-    """Addresses of the PCI devices that a service finds in /sys; it may run in a container."""
-    return tuple(output_of(host, f"{_inside(service)}ls /sys/bus/pci/devices", as_root=True).stdout.split())
+    Raises:
+        ParseError: a cut answer.
+    """
+    script = f"cd /proc/{pid}/root/sys/bus/pci/devices 2>/dev/null && ls; echo end"
+    words = output_of(host, script, as_root=True).stdout.split()
+    if not words or words[-1] != "end":
+        raise ParseError("ls /sys/bus/pci/devices", "the answer is cut off", line=" ".join(words[-1:]))
+    return tuple(words[:-1])

@@ -83,19 +83,26 @@ def populate(directory: MachineDir, machine: dict[str, Any], users: dict[str, st
     usr = directory.fs / "usr" / "local" / "lib" / "lab"
     usr.mkdir(parents=True, exist_ok=True)
     shutil.copy2(shim(directory), usr / "shim.so")
+    if machine["kind"] != "guest":
+        shutil.copy2(_compiled(directory, "pause.c", "pause"), usr / "pause")
     _write(directory, "/etc/ld.so.preload", "/usr/local/lib/lab/shim.so\n")
 
 
 def shim(directory: MachineDir) -> Path:
     """The compiled uname shim, made once for all machines."""
-    source = Path(__file__).with_name("shim.c")
-    target = directory.paths.cache / "shim.so"
+    return _compiled(directory, "shim.c", "shim.so", "-shared", "-fPIC", "-ldl")
+
+
+def _compiled(directory: MachineDir, source_name: str, name: str, *options: str) -> Path:
+    """A C program of the lab, compiled once for all machines."""
+    source = Path(__file__).with_name(source_name)
+    target = directory.paths.cache / name
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         fresh = target.with_suffix(f".{os.getpid()}")
-        command = ["gcc", "-shared", "-fPIC", "-O2", "-o", str(fresh), str(source), "-ldl"]
+        command = ["gcc", "-O2", "-o", str(fresh), str(source), *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise LabError(f"the machines' uname shim cannot be compiled: {done.stderr.strip()}")
+            raise LabError(f"the machines' {name} cannot be compiled: {done.stderr.strip()}")
         fresh.replace(target)
     return target
 

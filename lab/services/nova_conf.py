@@ -7,44 +7,39 @@ from pathlib import Path
 
 from lab.hosts.layout import MachineDir
 from lab.services.configuration import Sections, write
+from lab.services.deployed import copy_in, deployed, files_of, host_of
 from lab.state import LabState
 
-COMPUTE_PREFIX = "nova-compute-"
 LEGACY_FILTERS = "labcloud.legacy_filters"
 
 
-def config_files(state: LabState, service: str) -> list[Path]:
-    """Files that a Nova service reads, the later ones win.
+def config_files(state: LabState, process: str) -> list[Path]:
+    """Files that a Nova service reads when it starts, the later ones win.
 
-    The lab's, the host's own, the translation of the release's option names.
+    The lab's, the host's own or what its container copies from there, the translation of the release's option names.
     """
-    own = host_nova_conf(state, service)
-    files = [state.paths.etc / f"{service}.conf"]
-    if own.exists():
-        files.append(own)
-        translation = state.paths.etc / f"{service}-translation.conf"
-        write(state, translation.name, _translate(state, own))
-        files.append(translation)
-    return files
+    service = deployed(state, process)
+    if service.container:
+        copy_in(state, service)
+    own = files_of(state, service)
+    translation = state.paths.etc / f"{process}-translation.conf"
+    write(state, translation.name, _translate(state, own))
+    return [state.paths.etc / f"{process}.conf", *own, translation]
 
 
 def host_nova_conf(state: LabState, service: str) -> Path:
-    """The nova.conf of the service on its emulated host: in the container's directory where the release has them."""
+    """The nova.conf that TripleO writes for a service: in the container's directory where the release has them."""
     key = "compute" if service.startswith("nova-compute") else service.removeprefix("nova-")
     inside = str(state.release_data["nova_conf"][key])
     return MachineDir(state.paths, host_of(state, service)).path(inside)
 
 
-def host_of(state: LabState, process: str) -> str:
-    """The emulated host that a process belongs to."""
-    return process.removeprefix(COMPUTE_PREFIX) if process.startswith(COMPUTE_PREFIX) else state.controller
-
-
-def _translate(state: LabState, own: Path) -> Sections:
+def _translate(state: LabState, own: list[Path]) -> Sections:
     """Options under the name that the installed Nova knows, where the lab's release had another one."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=", ":"), allow_no_value=True)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(_readable(own.read_text()))
+    for file in own:
+        parser.read_string(_readable(file.read_text()))
     sections: Sections = {"filter_scheduler": {}}
     for section, option in (
         ("DEFAULT", "scheduler_default_filters"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.services import processes
-from lab.services.nova_conf import host_of
+from lab.services.deployed import host_of
 from lab.services.readiness import answers
 from lab.services.registry import api_of, services
 from lab.state import LabState

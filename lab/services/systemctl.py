@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.paths import LabPaths
 from lab.services import control, processes
+from lab.services.deployed import Deployed, all_on, pid_of
 from lab.state import LabState, load
 
-UNIT_PREFIXES = ("openstack-", "tripleo_")
+NOVA = re.compile(r"(openstack-)?nova-|(tripleo|edpm)_nova|kolla-nova")
 
 
 def systemctl(arguments: list[str]) -> int:
@@ -20,46 +22,53 @@ def systemctl(arguments: list[str]) -> int:
     words = [word for word in arguments if not word.startswith("-")]
     state = load(LabPaths.of(os.environ["LAB_NAME"]))
     command, units = (words or ["list-units"])[0], words[1:]
+    if command == "show":
+        return _show(state, arguments, units)
     codes = [_unit(state, command, unit.removesuffix(".service")) for unit in units]
     return max(codes, default=0)
 
 
-def _service(state: LabState, unit: str) -> str | None:
-    """The lab's service behind a unit of the calling host."""
-    for prefix in UNIT_PREFIXES:
-        unit = unit.removeprefix(prefix)
-    name = unit.replace("_", "-")
-    host = os.environ["LAB_MACHINE"]
-    if name == "nova-compute" and host in state.computes:
-        return f"nova-compute-{host}"
-    return name if name in ("nova-api", "nova-scheduler", "nova-conductor") and host == state.controller else None
+def _service(state: LabState, unit: str) -> Deployed | None:
+    """The service of Nova behind a unit of the calling host."""
+    return next((each for each in all_on(state, os.environ["LAB_MACHINE"]) if each.unit == unit), None)
 
 
 def _unit(state: LabState, command: str, unit: str) -> int:
     service = _service(state, unit)
+    if service is None and NOVA.match(unit):
+        print(f"Unit {unit}.service could not be found.", file=sys.stderr)
+        return 5 if command == "restart" else 4
     if command == "restart" and service:
         try:
-            control.restart(state, [service])
+            control.restart(state, [service.process])
         except LabError as error:
             print(f"Job for {unit}.service failed: {error}", file=sys.stderr)
             return 1
         return 0
-    running = (
-        service in processes.running(state) if service else not unit.startswith(("openstack-nova", "tripleo_nova"))
-    )
-    if command == "show":
-        _show(state, service, running)
-        return 0
+    running = service is None or service.process in processes.running(state)
     if command in ("is-active", "status"):
         print("active" if running else "inactive")
         return 0 if running else 3
     return 0
 
 
-def _show(state: LabState, service: str | None, running: bool) -> None:
-    moment = started(state, service) if service else None
-    date = datetime.fromtimestamp(moment, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC") if moment else ""
-    print(f"ActiveState={'active' if running else 'inactive'}\nActiveEnterTimestamp={date}")
+def _show(state: LabState, arguments: list[str], units: list[str]) -> int:
+    """`systemctl show --property=A,B [--value] UNIT…`; it knows no unit that it does not know, and says inactive."""
+    wanted = [name for word in arguments if word.startswith("--property=") for name in word[11:].split(",")]
+    for unit in units:
+        service = _service(state, unit.removesuffix(".service"))
+        is_known = service is not None or not NOVA.match(unit)
+        moment = started(state, service.process) if service else None
+        is_active = is_known and (service is None or moment is not None)
+        values = {
+            "LoadState": "loaded" if is_known else "not-found",
+            "ActiveState": "active" if is_active else "inactive",
+            "ActiveEnterTimestamp": f"{datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S UTC}" if moment else "",
+            "MainPID": str(pid_of(state, service)) if service and moment else "0",
+        }
+        shown = {name: values[name] for name in values if not wanted or name in wanted}
+        print("\n".join(value if "--value" in arguments else f"{name}={value}" for name, value in shown.items()))
+    return 0
 
 
 def started(state: LabState, service: str) -> float | None:

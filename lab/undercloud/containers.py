@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 
-from lab.hosts.layout import MachineDir
+from lab.errors import LabError
+from lab.hosts.daemon.client import MachinesClient
 from lab.paths import LabPaths
-from lab.services import processes
+from lab.services import control, processes
+from lab.services.deployed import Deployed, all_on, pid_of
 from lab.services.systemctl import started
 from lab.state import LabState, load
 
-NOVA_CONF = "/etc/nova/nova.conf"
-
 
 def docker(arguments: list[str]) -> int:
-    """`docker ps | inspect | exec`."""
+    """`docker ps | inspect | restart | exec`."""
     return _engine("docker", arguments)
 
 
 def podman(arguments: list[str]) -> int:
-    """`podman ps | inspect | exec`."""
+    """`podman ps | inspect | restart | exec`."""
     return _engine("podman", arguments)
 
 
@@ -32,28 +30,29 @@ def _engine(name: str, arguments: list[str]) -> int:
     if state.release_data["containers"] != name:
         print(f"bash: {name}: command not found", file=sys.stderr)
         return 127
-    containers = _containers(state, os.environ["LAB_MACHINE"])
-    command, words = (arguments or ["help"])[0], [word for word in arguments[1:] if not word.startswith("-")]
+    containers = {each.container: each for each in all_on(state, os.environ["LAB_MACHINE"]) if each.container}
+    command, words = (arguments or ["help"])[0], arguments[1:]
     if command == "ps":
-        print("CONTAINER ID  IMAGE  COMMAND  NAMES")
-        for number, container in enumerate(containers, start=1):
-            print(f"{number:012x}  {container}:latest  kolla_start  {container}")
-        return 0
-    if command == "inspect" and words:
-        return _inspect(state, name, words[-1], containers)
-    if command == "exec" and words:
+        return _ps(containers, words)
+    names = [word for word in words if not word.startswith("-")]
+    if command == "inspect" and names:
+        return _inspect(state, name, names, containers)
+    if command == "restart" and names:
+        return _restart(state, name, names, containers)
+    if command == "exec" and names:
         return _exec(state, name, words, containers)
     print(f"{name}: '{command}' is not a command of the lab's containers", file=sys.stderr)
     return 125
 
 
-def _containers(state: LabState, machine: str) -> dict[str, str]:
-    """The lab's service by the name of its container, on one node."""
-    if machine in state.computes:
-        return {"nova_compute": f"nova-compute-{machine}"}
-    if machine == state.controller:
-        return {name.replace("-", "_"): name for name in ("nova-api", "nova-scheduler", "nova-conductor")}
-    return {}
+def _ps(containers: dict[str, Deployed], words: list[str]) -> int:
+    if any("{{.Names}}" in word for word in words):
+        print("\n".join(containers))
+        return 0
+    print("CONTAINER ID  IMAGE  COMMAND  NAMES")
+    for number, container in enumerate(containers, start=1):
+        print(f"{number:012x}  {container}:latest  kolla_start  {container}")
+    return 0
 
 
 def _missing(engine: str, name: str) -> int:
@@ -63,44 +62,46 @@ def _missing(engine: str, name: str) -> int:
     return 125 if engine == "podman" else 1
 
 
-def _inspect(state: LabState, engine: str, name: str, containers: dict[str, str]) -> int:
+def _inspect(state: LabState, engine: str, words: list[str], containers: dict[str, Deployed]) -> int:
+    """`inspect --format FORMAT NAME` of a container's pid, of its running and since when."""
+    name, form = words[-1], words[0]
     if name not in containers:
         return _missing(engine, name)
-    moment = started(state, containers[name])
+    moment = started(state, containers[name].process)
+    if ".State.Pid" in form:
+        print(pid_of(state, containers[name]) if moment else 0)
+        return 0
     running = "true" if moment else "false"
     date = datetime.fromtimestamp(moment or 0, UTC)
     print(running, f"{date:%Y-%m-%d %H:%M:%S.%f} +0000 UTC" if engine == "podman" else f"{date:%Y-%m-%dT%H:%M:%S.%fZ}")
     return 0
 
 
-def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, str]) -> int:
+def _restart(state: LabState, engine: str, names: list[str], containers: dict[str, Deployed]) -> int:
+    for name in names:
+        if name not in containers:
+            return _missing(engine, name)
+        try:
+            control.restart(state, [containers[name].process])
+        except LabError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            return 125
+        print(name)
+    return 0
+
+
+def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, Deployed]) -> int:
+    """`exec [-u USER] NAME COMMAND…`, in the file systems of the container's process."""
+    while words and words[0].startswith("-"):
+        words = words[2:] if words[0] in ("-u", "--user", "-e", "-w") else words[1:]
     name, command = words[0], words[1:]
     if name not in containers:
         return _missing(engine, name)
-    if containers[name] not in processes.running(state):
+    if containers[name].process not in processes.running(state):
         print("Error: container is not running", file=sys.stderr)
         return 125
-    role = "compute" if name == "nova_compute" else name.removeprefix("nova_")
-    mounted = str(state.release_data["nova_conf"][role])
-    machine = MachineDir(state.paths, os.environ["LAB_MACHINE"])
-    if command[:1] == ["cat"] and command[1:]:
-        files = [str(machine.path(mounted if file == NOVA_CONF else file)) for file in command[1:]]
-        return subprocess.run(["cat", *files], check=False).returncode
-    if command[:1] == ["ls"] and command[1:]:
-        return _list(machine, command[1:])
-    print(f"{engine}: the lab's containers run only cat and ls", file=sys.stderr)
-    return 126
-
-
-def _list(machine: MachineDir, paths: list[str]) -> int:
-    """ls inside nova_compute; /sys is there only where the deploy mounts it into the container."""
-    declared = json.loads(machine.machine_file.read_text())
-    for path in paths:
-        if path.startswith("/sys") and declared.get("container_without_sys"):
-            continue
-        folder = machine.sys / path.removeprefix("/sys/") if path.startswith("/sys/") else machine.path(path)
-        if not folder.is_dir():
-            print(f"ls: cannot access '{path}': No such file or directory", file=sys.stderr)
-            return 2
-        print("\n".join(sorted(item.name for item in folder.iterdir())))
-    return 0
+    inside = ["/usr/sbin/chroot", f"/proc/{pid_of(state, containers[name])}/root", *command]
+    done = MachinesClient(state.paths).run(os.environ["LAB_MACHINE"], inside)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    return done.returncode

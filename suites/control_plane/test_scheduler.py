@@ -22,10 +22,10 @@ WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
 
 @pytest.mark.check("control_plane.filters.pci", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_PCI)
 def test_the_scheduler_filters_by_pci_devices_and_numa(
-    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, deployer: Deployer
+    controller: Host, declared_controller: DeclaredHost, scheduler_configuration: Configuration, deployer: Deployer
 ) -> None:
     """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""  # noqa: E501
-    filters = api_configuration.conf.filters
+    filters = scheduler_configuration.conf.filters
 
     missing = WANTED - set(filters or ())
     require(
@@ -35,7 +35,7 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
         f"(it has {', '.join(filters or ()) or 'no list of its own'})",
         parameter=deployer.settings.filters,
         apply=deployer.settings.how_to_apply,
-        file=api_configuration.path,
+        file=scheduler_configuration.path,
     )
 
 
@@ -45,13 +45,13 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
 def test_every_filter_exists_in_the_release(
     controller: Host,
     declared_controller: DeclaredHost,
-    api_configuration: Configuration,
+    scheduler_configuration: Configuration,
     deployer: Deployer,
     admin: Any,
     environment: Environment,
 ) -> None:
     """One name that cannot be imported, and nova-scheduler does not start."""
-    conf, known = api_configuration.conf, known_filters(deployer.release)
+    conf, known = scheduler_configuration.conf, known_filters(deployer.release)
     own = [
         option for option in conf.options if option.name == "available_filters" and "all_filters" not in option.value
     ]
@@ -63,7 +63,7 @@ def test_every_filter_exists_in_the_release(
         f"{deployer.title} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
         parameter=deployer.settings.filters,
         apply=deployer.settings.how_to_apply,
-        file=api_configuration.path,
+        file=scheduler_configuration.path,
     )
     schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]
     require(

@@ -2,70 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from access.errors import Blocked
 from access.host import Host
 from cloud_file.deployer import Deployer, Service
 from cloud_file.sections.hosts import DeclaredHost
+from judging.configuration import Configuration, changed_since, not_in_effect
 from judging.verdicts import require
-from probes import nova_service
+from probes import nova_process, nova_service
 from probes.openstack import nova
-from probes.reading import read_file
 from provisioning.environment import Environment
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
 SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
 CONTAINERS = "https://opendev.org/openstack/tripleo-heat-templates/commit/2168e7b15"
-CLOCK_STEP = timedelta(seconds=2)
-"""systemd and stat tell whole seconds, and the boot time that they count from is one."""
 
 
-def _require_in_effect(host: Host, services: Iterable[Service]) -> None:
-    for deployed in services:
-        path = deployed.nova_conf
-        written, changed = read_file(host, path, as_root=True), nova_service.modified(host, path)
-        service = nova_service.read(host, deployed)
-        require(
-            service.started is not None,
-            "service-not-running",
-            f"{service.name} does not run",
-            service=service.name,
-        )
-        effective = nova_service.read_configuration(host, deployed)
-        require(
-            effective.split() == written.split(),
-            "another-file-in-effect",
-            f"{service.name} has another nova.conf than {path}",
-            path=path,
-            file=path,
-        )
-        require(
-            service.started is None or service.started + CLOCK_STEP >= changed,
-            "service-not-restarted",
-            f"{path} was changed at {changed:%F %T}, {service.name} runs since {service.started:%F %T}",
-            service=service.name,
-            file=path,
-        )
+def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> None:
+    """The service runs, and what it read when it started is what stands there now."""
+    service = nova_service.read(host, deployed)
+    other = found.process.started if found.process and not service.is_known else None
+    started = service.started or other
+    require(
+        started is not None,
+        "service-not-running",
+        f"{service.name} does not run, and no process of {deployed.service} does",
+        service=service.name,
+    )
+    written = () if deployed.enter else nova_process.read_written(host, deployed.nova_conf).files
+    late = started and changed_since(started, found, written, deployed)
+    require(
+        not late,
+        "service-not-restarted",
+        f"{late and deployed.shown(late.path)} was changed at {late and f'{late.changed:%F %T}'}, "
+        f"{service.name} runs since {started:%F %T}",
+        restart=deployed.restart,
+        file=deployed.shown(late.path) if late else "",
+    )
+    require(
+        not found.missing,
+        "configuration-file-gone",
+        f"{service.name} was started with {', '.join(found.missing)}, which is not there any more",
+        service=service.name,
+        file=found.missing[0] if found.missing else "",
+    )
+    path = not_in_effect(found, written)
+    require(
+        not path,
+        "another-file-in-effect",
+        f"{service.name} does not have {path} as it stands on the host; it reads "
+        f"{', '.join(name for name, _ in found.files) or 'no file'}",
+        path=path,
+        file=path,
+    )
 
 
 @pytest.mark.check("control_plane.config.api_in_effect", source=NOVA_OPTIONS)
 def test_the_control_plane_runs_with_its_configuration(
-    controller: Host, declared_controller: DeclaredHost, deployer: Deployer
+    controller: Host,
+    declared_controller: DeclaredHost,
+    deployer: Deployer,
+    api_configuration: Configuration,
+    scheduler_configuration: Configuration,
 ) -> None:
-    """nova-api and nova-scheduler were started after nova.conf was changed last, and read this very file."""
-    _require_in_effect(controller, deployer.services_on("controller"))
+    """nova-api and nova-scheduler were started after their files were changed last, and read these very files."""
+    _require_in_effect(controller, deployer.service("nova-api"), api_configuration)
+    _require_in_effect(controller, deployer.service("nova-scheduler"), scheduler_configuration)
 
 
 @pytest.mark.check("control_plane.config.compute_in_effect", source=NOVA_OPTIONS)
 def test_nova_compute_runs_with_its_configuration(
-    compute: Host, declared_compute: DeclaredHost, deployer: Deployer
+    compute: Host, declared_compute: DeclaredHost, deployer: Deployer, compute_configuration: Configuration
 ) -> None:
-    """nova-compute was started after nova.conf was changed last, and reads this very file."""
-    _require_in_effect(compute, deployer.services_on("compute"))
+    """nova-compute was started after its files were changed last, and reads these very files."""
+    _require_in_effect(compute, deployer.service("nova-compute"), compute_configuration)
 
 
 @pytest.mark.check(
@@ -95,13 +108,17 @@ def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environm
     )
 
 
-@pytest.mark.check("control_plane.container.sees_devices", source=CONTAINERS)
+@pytest.mark.check(
+    "control_plane.container.sees_devices", rests_on=("control_plane.config.compute_in_effect",), source=CONTAINERS
+)
 def test_nova_compute_sees_the_host_s_pci_devices(
-    compute: Host, declared_compute: DeclaredHost, deployer: Deployer
+    compute: Host, declared_compute: DeclaredHost, deployer: Deployer, compute_configuration: Configuration
 ) -> None:
     """nova-compute finds devices in /sys/bus/pci: a container without that mount offers none, whatever is allowed."""
-    service = deployer.service("nova-compute")
-    seen = nova_service.devices_seen(compute, service)
+    service, process = deployer.service("nova-compute"), compute_configuration.process
+    if process is None:
+        raise Blocked(f"control_plane.config.compute_in_effect: no process of {service.name} was found")
+    seen = nova_service.devices_seen(compute, process.pid)
 
     require(
         seen,

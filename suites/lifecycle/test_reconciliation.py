@@ -78,7 +78,8 @@ def test_every_claimed_card_is_still_one_that_its_host_gives(
     _shown(views, "devices", "claims")
     for declared in cloud.computes:
         cards = {str(card.address): card for card in (seen.devices or {}).get(declared.name, ())}
-        specs = configuration(hosts.node(declared), deployer.service("nova-compute").nova_conf).conf.device_specs
+        found = configuration(hosts.node(declared), deployer.service("nova-compute"))
+        specs = found.conf.device_specs
         taken = [claim for claim in seen.claims or () if claim.host == declared.name and claim.is_taken]
         lost = [
             claim
@@ -90,5 +91,5 @@ def test_every_claimed_card_is_still_one_that_its_host_gives(
             "device-spec-removed-while-in-use",
             f"{declared.name}: no entry takes "
             + ", ".join(f"{claim.address} (instance {claim.instance_id})" for claim in lost),
-            file=deployer.service("nova-compute").nova_conf,
+            file=found.path,
         )

@@ -91,7 +91,7 @@ def test_an_unknown_cause_is_bad_input() -> None:
 
 def test_a_word_that_is_missing_is_bad_input() -> None:
     """A fix with an unfilled word would be no help."""
-    with pytest.raises(InputError, match="service-not-restarted needs service"):
+    with pytest.raises(InputError, match="service-not-restarted needs restart"):
         fix_of("service-not-restarted")
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from lab.services import databases
 from lab.services.configuration import Sections, bus_url, common, database, database_url, identity, log, token
-from lab.services.nova_conf import COMPUTE_PREFIX, config_files, host_of
+from lab.services.deployed import COMPUTE_PREFIX, host_of
+from lab.services.nova_conf import config_files
 from lab.services.service import Endpoint, Service, as_application
 from lab.state import LabState
 
