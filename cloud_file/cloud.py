@@ -34,7 +34,7 @@ class Cloud(Section):
     release: str | None = None
     """OpenStack release, e.g. ocata. Without a deployer it is one of TripleO."""
     deployer: str | None = None
-    """What installed a cloud of kind existing: a file of cloud_file/deployers."""
+    """What installed a cloud of kind existing or lab: a file of cloud_file/deployers."""
     undercloud: SshEndpoint | None = None
     overcloud_access: HostAccess = Field(
         default_factory=HostAccess, validation_alias=AliasChoices("overcloud_access", "access")
@@ -76,8 +76,8 @@ class Cloud(Section):
 
     @property
     def has_tripleo(self) -> bool:
-        """Whether we deploy it from an undercloud."""
-        return self.kind in ("lab", "tripleo")
+        """Whether we deploy it from an undercloud; a lab of another deployer comes deployed."""
+        return self.kind == "tripleo" or (self.kind == "lab" and self.deployer in (None, "tripleo"))
 
     @property
     def has_openstack(self) -> bool:
@@ -136,7 +136,9 @@ class Cloud(Section):
         key_file, known_hosts = Path(connection["ssh_key"]), Path(connection["known_hosts"])
         access = {"port": connection["ssh_port"], "key_file": key_file, "known_hosts": known_hosts}
         external = connection["external_network"]
-        networks, image = self.networks, self.image
+        networks, image, hosts = self.networks, self.image, self.hosts
+        if not self.has_tripleo:  # whose undercloud would tell the addresses
+            hosts = tuple(host.model_copy(update={"address": connection["hosts"].get(host.name)}) for host in hosts)
         if networks is not None:
             pool = external["pool"]
             pool = (pool["start"], pool["end"]) if isinstance(pool, Mapping) else tuple(pool)
@@ -152,6 +154,7 @@ class Cloud(Section):
                 "overcloud_access": self.overcloud_access.model_copy(update=access),
                 "networks": networks,
                 "image": image,
+                "hosts": hosts,
                 "release": connection.get("release", self.release),
                 "simulated": True,
             }

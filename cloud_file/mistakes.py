@@ -43,8 +43,9 @@ NEEDS = {
 
 def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     kind = raw.get("kind")
+    is_deployed = kind == "lab" and raw.get("deployer") not in (None, TRIPLEO)
     for key in NEEDS.get(kind, ()) if isinstance(kind, str) else ():
-        if not raw.get(key):
+        if not raw.get(key) and not (key == "release" and is_deployed):
             yield (key,), f"is needed for kind {kind}"
     access = raw.get("openstack")
     if isinstance(access, Mapping) and bool(access.get("cloud")) == bool(access.get("rc_file")):
@@ -64,8 +65,10 @@ def _deployer_and_release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     if deployer is not None and deployer not in known_deployers():
         yield ("deployer",), f"unknown deployer {deployer!r}; known: {', '.join(known_deployers())}"
         return
-    if deployer not in (None, TRIPLEO) and raw.get("kind") in ("lab", "tripleo"):
-        yield ("deployer",), f"kind {raw['kind']} is deployed by TripleO"
+    if deployer not in (None, TRIPLEO) and raw.get("kind") == "tripleo":
+        yield ("deployer",), "kind tripleo is deployed by TripleO"
+    if deployer not in (None, TRIPLEO) and raw.get("kind") == "lab" and not raw.get("lab_declaration"):
+        yield ("deployer",), "a lab of another deployer than TripleO needs a lab_declaration with its layout"
     if deployer is None and release is None:
         return
     known = known_releases(str(deployer or TRIPLEO))

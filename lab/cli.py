@@ -96,8 +96,11 @@ def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
     if options.release:
         declaration["release"] = options.release
     known = sorted(path.stem for path in lab_state.RELEASES.glob("*.yaml"))
-    if declaration["release"] not in known:
-        raise LabError(f"unknown release {declaration['release']}; known are {', '.join(known)}")
+    layouts = sorted(path.stem for path in lab_state.LAYOUTS.glob("*.yaml"))
+    if declaration.get("layout") and declaration["layout"] not in layouts:
+        raise LabError(f"unknown layout {declaration['layout']}; known are {', '.join(layouts)}")
+    if not declaration.get("layout") and declaration.get("release") not in known:
+        raise LabError(f"unknown release {declaration.get('release')}; known are {', '.join(known)}")
     check_declaration(declaration)
     return lab_state.create(paths, declaration)
 

@@ -25,12 +25,31 @@ def podman(arguments: list[str]) -> int:
     return _engine("podman", arguments)
 
 
+def oc(arguments: list[str]) -> int:
+    """`oc -n NAMESPACE exec POD -c CONTAINER -- COMMAND…` and `oc -n NAMESPACE delete pod POD`, for clouds of pods."""
+    state = load(LabPaths.of(os.environ["LAB_NAME"]))
+    words = arguments[2:] if arguments[:1] == ["-n"] else arguments
+    on_machine = all_on(state, os.environ["LAB_MACHINE"])
+    pods = {each.container: each for each in on_machine if each.container and each.unit.startswith("pod-")}
+    name = next((word for word in words if word in pods), None)
+    if name is None:
+        print(f'Error from server (NotFound): pods "{words[-1] if words else ""}" not found', file=sys.stderr)
+        return 1
+    if words[0] == "exec" and "--" in words:
+        return _exec(state, "oc", [name, *words[words.index("--") + 1 :]], pods)
+    if words[0] == "delete":
+        return _restart(state, "oc", [name], pods)
+    print(f"error: unknown command {words[0]!r}", file=sys.stderr)
+    return 1
+
+
 def _engine(name: str, arguments: list[str]) -> int:
     state = load(LabPaths.of(os.environ["LAB_NAME"]))
     if state.release_data["containers"] != name:
         print(f"bash: {name}: command not found", file=sys.stderr)
         return 127
-    containers = {each.container: each for each in all_on(state, os.environ["LAB_MACHINE"]) if each.container}
+    on_machine = all_on(state, os.environ["LAB_MACHINE"])
+    containers = {each.container: each for each in on_machine if each.container and not each.unit.startswith("pod-")}
     command, words = (arguments or ["help"])[0], arguments[1:]
     if command == "ps":
         return _ps(containers, words)

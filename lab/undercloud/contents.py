@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.guests import base_images
 from lab.hosts.layout import MachineDir
 from lab.state import LabState
+from lab.undercloud import deployed_files
 
 MODULE = {"name": "openstack-nova", "author": "OpenStack Contributors", "license": "Apache-2.0"}
 MANIFESTS = ("init.pp", "api.pp", "compute.pp", "scheduler/filter.pp")
@@ -18,6 +19,10 @@ def populate(state: LabState) -> None:
     """Put the operator's starting point on the machines; what is there stays."""
     undercloud = MachineDir(state.paths, state.hosts("Undercloud")[0])
     home = undercloud.path("/home/stack")
+    _images(state, home)
+    if state.layout:
+        deployed_files.populate(state)
+        return
     _write(home / "stackrc", _stackrc(state), 0o600)
     _write(home / "instackenv.json", json.dumps(_instackenv(state), indent=2))
     _module(home / "puppet-nova" / "nova", "10.5.0", FIXED_MANIFESTS)
@@ -33,6 +38,9 @@ def populate(state: LabState) -> None:
     _write(
         templates / "environments/host-config-and-reboot.yaml", "resource_registry: {}\n"
     )  # the deploy does its work
+
+
+def _images(state: LabState, home: Path) -> None:
     for name in base_images.IMAGES:
         image = home / "images" / name
         if not image.exists():

@@ -179,9 +179,9 @@ def test_a_release_of_tripleo_that_does_not_exist_is_a_mistake(tmp_path: Path):
         load(_written(tmp_path, re.sub(r"(?m)^release: \w+", "release: zed", LAB)))
 
 
-def test_the_lab_is_deployed_by_tripleo(tmp_path: Path):
-    """Kinds that we deploy ourselves take no other deployer."""
-    with pytest.raises(CloudFileError, match="kind lab is deployed by TripleO"):
+def test_a_lab_of_another_deployer_needs_its_machines(tmp_path: Path):
+    """Without a declaration it would be TripleO's hosts that are judged."""
+    with pytest.raises(CloudFileError, match="needs a lab_declaration"):
         load(_written(tmp_path, LAB + "\ndeployer: generic\n"))
 
 

@@ -29,6 +29,7 @@ TOOLS = {
     "mysql": "lab.services.mysql:mysql",
     "systemctl": "lab.services.systemctl:systemctl",
     "docker": "lab.undercloud.containers:docker",
+    "oc": "lab.undercloud.containers:oc",
     "podman": "lab.undercloud.containers:podman",
     "virt-customize": "lab.guests.virt_customize:virt_customize",
 }
