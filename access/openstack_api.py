@@ -14,6 +14,7 @@ from access.errors import AuthenticationError, ConnectError, ProvisioningError
 
 API_TIMEOUT_S = 60.0
 """How long an API may send nothing in answer to a request; a service that was stopped answers never."""
+CREDENTIAL_ID, CREDENTIAL_NAME = "OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"
 READING = ("GET", "HEAD")
 UNAVAILABLE = (408, 429, 502, 503, 504)
 """Answers of proxies, of services that start and of rate limits: no judgement of what was asked.
@@ -21,7 +22,7 @@ https://docs.openstack.org/api-guide/compute/faults.html"""
 
 
 def connect(variables: Mapping[str, str]) -> Any:
-    """An openstacksdk connection from OS_* variables, tried once.
+    """An openstacksdk connection from OS_* variables, tried once: of a user, or of an application credential.
 
     Raises:
         AuthenticationError, ConnectError: the cloud refuses the credentials, or does not answer.
@@ -31,20 +32,39 @@ def connect(variables: Mapping[str, str]) -> Any:
         load_yaml_config=False,
         app_name="gpu-cloud-acceptance",
         api_timeout=API_TIMEOUT_S,
-        auth={
+        **_login(variables),
+        region_name=variables.get("OS_REGION_NAME"),
+        interface="public",
+    )
+    who = variables.get("OS_USERNAME") or variables.get(CREDENTIAL_ID) or variables.get(CREDENTIAL_NAME)
+    with translated(f"log in at {variables['OS_AUTH_URL']} as {who}"):
+        connection.authorize()
+    return connection
+
+
+def _login(variables: Mapping[str, str]) -> dict[str, Any]:
+    """How to log in, in openstacksdk's words."""
+    secret = variables.get("OS_APPLICATION_CREDENTIAL_SECRET")
+    if secret:
+        known = {
+            "application_credential_id": variables.get(CREDENTIAL_ID),
+            "application_credential_name": variables.get(CREDENTIAL_NAME),
+            "username": variables.get("OS_USERNAME"),
+            "user_domain_name": variables.get("OS_USER_DOMAIN_NAME"),
+        }
+        given = {name: value for name, value in known.items() if value}
+        auth = {"auth_url": variables["OS_AUTH_URL"], "application_credential_secret": secret, **given}
+        return {"auth_type": "v3applicationcredential", "auth": auth}
+    return {
+        "auth": {
             "auth_url": variables["OS_AUTH_URL"],
             "username": variables["OS_USERNAME"],
             "password": variables["OS_PASSWORD"],
             "project_name": variables.get("OS_PROJECT_NAME") or variables.get("OS_TENANT_NAME"),
             "user_domain_name": variables.get("OS_USER_DOMAIN_NAME", "Default"),
             "project_domain_name": variables.get("OS_PROJECT_DOMAIN_NAME", "Default"),
-        },
-        region_name=variables.get("OS_REGION_NAME"),
-        interface="public",
-    )
-    with translated(f"log in at {variables['OS_AUTH_URL']} as {variables['OS_USERNAME']}"):
-        connection.authorize()
-    return connection
+        }
+    }
 
 
 def connect_named(cloud: str) -> Any:

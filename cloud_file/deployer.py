@@ -59,7 +59,7 @@ class Service:
     """What runs a command where the service is, for hosts that do not see its process: they reach its pod."""
 
     def shown(self, path: str) -> str:
-        """A file that the service reads, as the operator knows it: by its path on the host where it is a copy of one."""
+        """A file that the service reads, as the operator knows it: by the path on the host of which it is a copy."""
         if path == self.read_as:
             return self.nova_conf
         inside = self.read_as.endswith("/") and path.startswith(self.read_as)

@@ -13,7 +13,7 @@ from probes.libvirt_domains import Domain
 from probes.openstack.pci_claims import PciClaim
 from probes.openstack.placement import Allocation
 from probes.pci_address import PciAddress
-from probes.pci_devices import VFIO_DRIVERS, PciDevice
+from probes.pci_devices import PciDevice
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Views:
                     "a domain has a device that the host has not",
                     "domain-with-a-missing-device",
                 )
-            elif device.driver not in VFIO_DRIVERS or device.driver is None:
+            elif not device.is_on_vfio:
                 text = f"a running domain has it, but its driver on the host is {device.driver or 'none'}"
                 yield Disagreement("hypervisor", host, address, open_in, text, "device-without-vfio")
 

@@ -239,6 +239,20 @@ def chosen(entries: tuple[BootEntry, ...], default: str) -> BootEntry | None:
     return next((entry for entry in entries if wanted and wanted in (entry.identifier, entry.title)), None)
 
 
+def is_image_based(host: Host) -> bool:
+    """Whether the host boots images of ostree or bootc: its arguments stand in the boot entries alone.
+
+    https://ostreedev.github.io/ostree/adapting-existing/#booting-and-initramfs-technology
+
+    Raises:
+        ParseError: the answer is neither yes nor no.
+    """
+    text = output_of(host, "if [ -e /run/ostree-booted ]; then echo yes; else echo no; fi").stdout.strip()
+    if text not in ("yes", "no"):
+        raise ParseError("/run/ostree-booted", "neither yes nor no", line=text)
+    return text == "yes"
+
+
 def read_defaults(host: Host) -> GrubDefaults:
     """/etc/default/grub of `host`, and on Debian and Ubuntu what /etc/default/grub.d adds."""
     variables = dict(parse_defaults(read_file(host, DEFAULTS, as_root=True)).variables)

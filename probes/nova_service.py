@@ -31,6 +31,7 @@ class Service(Protocol):
     def anchor(self) -> str:
         """Command that prints the pid of its unit or container; "" if it is none of this host's."""
 
+
 @dataclass(frozen=True)
 class NovaService:
     """A service as its host runs it."""

@@ -48,8 +48,11 @@ NO_LINK_WIDTHS = (0, 63, 255)
 """A link that is down has width 0; a card that does not answer gives all ones."""
 BRIDGE_CLASS = "0604"
 GPU_CLASSES = ("0300", "0302")
-VFIO_DRIVERS = ("vfio-pci", "pcieport", "pci-stub", None)
-"""Drivers that a member of a viable IOMMU group may have (https://docs.kernel.org/driver-api/vfio.html)."""
+HARMLESS_DRIVERS = ("pcieport", "pci-stub", None)
+"""Drivers beside VFIO's own that a member of a viable IOMMU group may have
+(https://docs.kernel.org/driver-api/vfio.html)."""
+VFIO = re.compile(r"(?:^|[-_])vfio(?:$|[-_])")
+"""In the name of every VFIO driver: vfio-pci, and what vendors build on its core, as nvgrace-gpu-vfio-pci."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,16 @@ class PciDevice:
     def is_nvidia_gpu(self) -> bool:
         """Whether this is a GPU of NVIDIA, not its audio function or a bridge."""
         return self.vendor_id == NVIDIA_VENDOR_ID and self.class_code[:4] in GPU_CLASSES
+
+    @property
+    def is_on_vfio(self) -> bool:
+        """Whether it can be given to a guest now: vfio-pci has it, or a variant of it for devices of its kind."""
+        return self.driver is not None and VFIO.search(self.driver) is not None
+
+    @property
+    def is_viable(self) -> bool:
+        """Whether other members of its IOMMU group can be given to a guest while it has this driver."""
+        return self.is_on_vfio or self.driver in HARMLESS_DRIVERS
 
     @property
     def has_full_width(self) -> bool | None:

@@ -12,7 +12,17 @@ from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
 
 EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
-AUTH_NAMES = ("auth_url", "username", "password", "project_name", "user_domain_name", "project_domain_name")
+AUTH_NAMES = (
+    "auth_url",
+    "username",
+    "password",
+    "project_name",
+    "user_domain_name",
+    "project_domain_name",
+    "application_credential_id",
+    "application_credential_name",
+    "application_credential_secret",
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class DeclaredHost(Section):
 
     name: Name
     role: str = "Host"
-    """The TripleO role: Controller, Compute or one of your own; kind host needs none."""
+    """Controller, Compute or one of your own (TripleO's where it deploys); kind host needs none."""
     address: str | None = None
     """Known address; otherwise asked from the undercloud. For kind host also `localhost`: commands are run here."""
     gpus: tuple[ExpectedGpus, ...] = ()
@@ -52,13 +52,14 @@ class DeclaredHost(Section):
 
     @property
     def is_compute(self) -> bool:
-        """Whether instances run here: the role's name tells, as in Compute or ComputeGpu."""
-        return self.role.startswith("Compute")
+        """Whether instances run here: the role's name tells, as in Compute, ComputeGpu or gpu-compute; so do cards."""
+        named = any(word in self.role.lower() for word in ("compute", "hypervisor"))
+        return named or bool(self.gpus and not self.is_controller)
 
     @property
     def is_controller(self) -> bool:
-        """Whether the OpenStack APIs run here."""
-        return self.role.startswith("Controller")
+        """Whether the OpenStack APIs run here: the role's name tells, as in Controller or control-plane."""
+        return "control" in self.role.lower()
 
 
 class PciAlias(Section):

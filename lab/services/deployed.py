@@ -97,7 +97,9 @@ def files_of(state: LabState, service: Deployed) -> list[Path]:
         return machine.path(service.volume + path if own else path)
 
     words = service.command
-    given = [(name, value) for name, _, value in (word.partition("=") for word in words) if name.startswith("--config-")]
+    given = [
+        (name, value) for name, _, value in (word.partition("=") for word in words) if name.startswith("--config-")
+    ]
     names = {name for name, _ in given}
     defaults = [("--config-file", f"/etc/nova/{name}.conf") for name in ("nova", service.kind)]
     defaults = [*(defaults if "--config-file" not in names else ())]

@@ -89,8 +89,9 @@ def tenant_credentials(cloud: Cloud, admin_variables: dict[str, str]) -> dict[st
     """OS_* variables of the tenant's user."""
     if cloud.tenant is None:
         raise ProvisioningError("the cloud file describes no tenant")
+    shared = {name: value for name, value in admin_variables.items() if "_CREDENTIAL_" not in name}
     return {
-        **admin_variables,
+        **shared,
         "OS_USERNAME": cloud.prefixed(cloud.tenant.user),
         "OS_PROJECT_NAME": cloud.prefixed(cloud.tenant.project),
         "OS_PASSWORD": tenant_password(cloud),

@@ -97,22 +97,15 @@ def test_the_device_spec_says_nothing_that_nova_refuses(
             file=compute_configuration.path,
         )
         require(
-            "devname" not in spec or not _reports_in_placement(compute_configuration),
+            "devname" not in spec or not compute_configuration.conf.is_on("pci", "report_in_placement"),
             "devname-in-device-spec",
             f"{spec} has a devname: with report_in_placement nova-compute refuses to start on it",
             file=compute_configuration.path,
         )
-        unbound = [card.address for card in cards if card.driver != "vfio-pci" and takes(spec, card)]
+        unbound = [card.address for card in cards if not card.is_on_vfio and takes(spec, card)]
         require(
             str(spec.get("managed", "yes")).lower() not in ("no", "false", "0") or not unbound,
             "unmanaged-device-not-bound",
             f"managed is {spec.get('managed')!r}, and {', '.join(unbound)} is not bound to vfio-pci",
             file=compute_configuration.path,
         )
-
-
-def _reports_in_placement(configuration: Configuration) -> bool:
-    return any(
-        (option.section, option.name) == ("pci", "report_in_placement") and option.value.lower() in ("true", "1", "yes")
-        for option in configuration.conf.options
-    )

@@ -19,18 +19,28 @@ PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#l
 
 @pytest.mark.check("control_plane.nova_conf.api", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
 def test_nova_api_can_read_its_configuration(
-    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration
+    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, deployer: Deployer
 ) -> None:
     """A line that Nova cannot read, or an alias that it refuses, ends nova-api and nova-scheduler at their start."""
-    require(api_configuration.conf.options, "empty", f"{api_configuration.path} sets nothing")
+    require(
+        api_configuration.conf.options,
+        "empty",
+        f"{api_configuration.path} sets nothing",
+        apply=deployer.settings.how_to_apply,
+    )
 
 
 @pytest.mark.check("control_plane.nova_conf.compute", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
 def test_nova_compute_can_read_its_configuration(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration
+    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, deployer: Deployer
 ) -> None:
     """A line that Nova cannot read, or an alias that it refuses, ends nova-compute at its start."""
-    require(compute_configuration.conf.options, "empty", f"{compute_configuration.path} sets nothing")
+    require(
+        compute_configuration.conf.options,
+        "empty",
+        f"{compute_configuration.path} sets nothing",
+        apply=deployer.settings.how_to_apply,
+    )
 
 
 @pytest.mark.check(
@@ -51,27 +61,33 @@ def test_the_pci_options_are_ones_that_the_release_reads(
             "option-unknown-to-the-release",
             f"[pci] {option.name} is read by no service of {deployer.title}",
             write=write,
-            file=compute_configuration.path,
+            file=compute_configuration.file_of(option),
             line_number=option.line_number,
         )
 
 
 @pytest.mark.check("control_plane.options.pcie_ports", rests_on=("control_plane.nova_conf.*",), source=PCIE_PORTS)
 def test_instances_have_ports_for_their_cards(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, cloud: Cloud
+    compute: Host,
+    declared_compute: DeclaredHost,
+    compute_configuration: Configuration,
+    cloud: Cloud,
+    deployer: Deployer,
 ) -> None:
     """A q35 instance without spare PCI Express root ports takes no second device later: attaching one fails."""
-    options = {(option.section, option.name): option for option in compute_configuration.conf.options}
-    machine = options.get(("libvirt", "hw_machine_type"))
+    conf = compute_configuration.conf
+    machine = conf.option("libvirt", "hw_machine_type")
     image = (cloud.image.properties.get("hw_machine_type", "") if cloud.image else "").lower()
     is_q35 = "q35" in image or (not image and machine is not None and "q35" in machine.value.lower())
-    ports = options.get(("libvirt", "num_pcie_ports"))
+    ports = conf.option("libvirt", "num_pcie_ports")
 
     require(
         not is_q35 or (ports is not None and ports.value not in ("", "0")),
         "no-pcie-ports-for-q35",
         f"instances are of type q35, [libvirt] num_pcie_ports is {ports.value if ports else 'not set'}: "
         "libvirt leaves one free port ('No more available PCI slots')",
-        file=compute_configuration.path,
+        setting=deployer.settings.pcie_ports,
+        apply=deployer.settings.how_to_apply,
+        file=compute_configuration.file_of(ports),
         line_number=ports.line_number if ports else None,
     )

@@ -8,15 +8,14 @@ import pytest
 
 from access.host import Host
 from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.verdicts import require
-from probes.nova_conf import NovaConf
 from probes.openstack import placement
 from provisioning.environment import Environment
 
 IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement"
-YES = ("true", "1", "yes", "on")
 
 
 @pytest.mark.check(
@@ -47,11 +46,6 @@ def test_placement_knows_what_the_host_has(
         )
 
 
-def _is_on(conf: NovaConf, section: str, name: str) -> bool:
-    values = [option.value for option in conf.options if (option.section, option.name) == (section, name)]
-    return bool(values) and values[-1].lower() in YES
-
-
 @pytest.mark.check(
     "control_plane.placement.consistent", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=IN_PLACEMENT
 )
@@ -60,14 +54,18 @@ def test_placement_is_asked_for_cards_only_where_computes_report_them(
     declared_compute: DeclaredHost,
     compute_configuration: Configuration,
     scheduling_configuration: Configuration,
+    deployer: Deployer,
 ) -> None:
     """pci_in_placement makes the scheduler ask Placement for cards: every compute must report them there first."""
-    asks = _is_on(scheduling_configuration.conf, "filter_scheduler", "pci_in_placement")
-    reports = _is_on(compute_configuration.conf, "pci", "report_in_placement")
+    asks = scheduling_configuration.conf.is_on("filter_scheduler", "pci_in_placement")
+    reports = compute_configuration.conf.is_on("pci", "report_in_placement")
 
     require(
         not asks or reports or not declared_compute.gpus,
         "placement-asked-before-computes-report",
         "the scheduler asks Placement for PCI devices, this compute does not report its own there",
+        report=deployer.settings.report_in_placement,
+        ask=deployer.settings.pci_in_placement,
+        apply=deployer.settings.how_to_apply,
         file=scheduling_configuration.path,
     )

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from access.host import Host
+from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
+from judging.filters import needed_filters
 from judging.verdicts import require
 from preflight.filters import known_filters
 from probes.openstack import nova
@@ -17,17 +19,24 @@ from provisioning.environment import Environment
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#filter_scheduler"
-WANTED = {"PciPassthroughFilter", "NUMATopologyFilter"}
+
+
+def _file_of_the_list(found: Configuration) -> str:
+    return found.file_of(found.conf.option("filter_scheduler", "enabled_filters"))
 
 
 @pytest.mark.check("control_plane.filters.pci", rests_on=("control_plane.nova_conf.*", "undercloud.*"), source=NOVA_PCI)
 def test_the_scheduler_filters_by_pci_devices_and_numa(
-    controller: Host, declared_controller: DeclaredHost, scheduler_configuration: Configuration, deployer: Deployer
+    controller: Host,
+    declared_controller: DeclaredHost,
+    scheduler_configuration: Configuration,
+    deployer: Deployer,
+    cloud: Cloud,
 ) -> None:
-    """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket."""  # noqa: E501
+    """PciPassthroughFilter keeps GPU instances from hosts without a free card, NUMATopologyFilter from the wrong socket where flavors or images ask for one."""  # noqa: E501
     filters = scheduler_configuration.conf.filters
 
-    missing = WANTED - set(filters or ())
+    missing = needed_filters(cloud) - set(filters or ())
     require(
         not missing,
         "filter-missing",
@@ -35,7 +44,7 @@ def test_the_scheduler_filters_by_pci_devices_and_numa(
         f"(it has {', '.join(filters or ()) or 'no list of its own'})",
         parameter=deployer.settings.filters,
         apply=deployer.settings.how_to_apply,
-        file=scheduler_configuration.path,
+        file=_file_of_the_list(scheduler_configuration),
     )
 
 
@@ -63,7 +72,7 @@ def test_every_filter_exists_in_the_release(
         f"{deployer.title} has no {', '.join(unknown)}: the scheduler ends with SchedulerHostFilterNotFound",
         parameter=deployer.settings.filters,
         apply=deployer.settings.how_to_apply,
-        file=scheduler_configuration.path,
+        file=_file_of_the_list(scheduler_configuration),
     )
     schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]
     require(

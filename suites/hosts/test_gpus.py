@@ -9,11 +9,19 @@ from cloud_file.cloud import Cloud
 from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import kernel_log, module_parameters, pci_devices
+from probes.pci_devices import PciDevice
 from probes.references import NVIDIA_VENDOR_ID
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 SYSFS = "https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-bus-pci"
+
+
+def _is_shared_out(device: PciDevice, cloud: Cloud) -> bool:
+    """Whether only virtual functions of the card are given away: its own driver stays on the host and makes them."""
+    return device.physical_function is None and any(
+        gpu.product_id == device.product_id and gpu.device_type == "type-VF" for gpu in cloud.gpus
+    )
 
 
 @pytest.mark.check("host.gpu.present", source="the cloud file")
@@ -70,14 +78,13 @@ def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: Declar
 
 
 @pytest.mark.check("host.gpu.group_viable", rests_on=("host.iommu.groups", "host.gpu.driver"), source=VFIO)
-def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """All members of a card's IOMMU group are bound to vfio-pci, to a bridge's driver, or to none."""
+def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud) -> None:
+    """All members of a card's IOMMU group are bound to a driver of VFIO, to a bridge's driver, or to none."""
     devices = pci_devices.read(gpu_host)
-    groups = {device.iommu_group for device in devices if device.is_nvidia_gpu and device.iommu_group is not None}
+    cards = [device for device in devices if device.is_nvidia_gpu and not _is_shared_out(device, cloud)]
+    groups = {card.iommu_group for card in cards if card.iommu_group is not None}
 
-    strangers = [
-        device for device in devices if device.iommu_group in groups and device.driver not in pci_devices.VFIO_DRIVERS
-    ]
+    strangers = [device for device in devices if device.iommu_group in groups and not device.is_viable]
     functions = {device.address[:-2] for device in devices if device.is_nvidia_gpu}
     own = [device for device in strangers if device.address[:-2] in functions]
 
@@ -100,12 +107,14 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
 
 
 @pytest.mark.check("host.gpu.driver", rests_on=("host.gpu.present",), source=NOVA_PCI)
-def test_no_graphics_driver_of_the_host_holds_a_gpu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """A card is bound to vfio-pci or to nothing: nouveau or nvidia on the host would hold it back."""
+def test_no_graphics_driver_of_the_host_holds_a_gpu(
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud
+) -> None:
+    """A card is bound to a driver of VFIO or to nothing: nouveau or nvidia on the host would hold it back."""
     held = {
         device.address: device.driver
         for device in pci_devices.read(gpu_host)
-        if device.is_nvidia_gpu and device.driver not in (None, "vfio-pci")
+        if device.is_nvidia_gpu and device.driver and not device.is_on_vfio and not _is_shared_out(device, cloud)
     }
 
     require(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
+from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
 from probes import audit_log, dracut_conf, lsmod, vfio_log
@@ -69,7 +70,7 @@ def test_every_card_came_back_from_its_resets(gpu_host: Host, declared_gpu_host:
 
 
 @pytest.mark.check("host.memory.instances_survive", source=MEMORY)
-def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: DeclaredHost, deployer: Deployer) -> None:
     """All memory of an instance with a card is pinned: without a reserve for QEMU's own the kernel kills it."""
     killed = vfio_log.read(gpu_host).killed_instances
 
@@ -77,4 +78,6 @@ def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: De
         not killed,
         "instance-killed-for-memory",
         "; ".join(killed[-3:])[:1000],
+        setting=deployer.settings.reserved_memory,
+        apply=deployer.settings.how_to_apply,
     )
