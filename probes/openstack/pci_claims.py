@@ -1,12 +1,18 @@
-"""Nova's table pci_devices: which device is claimed for which instance. No API shows it, the database does."""
+"""Nova's table pci_devices: which device is claimed for which instance. No API shows it, the database does.
+
+nova-conductor's own Python and its own connection reach it wherever the database is; where that does not work, a client
+of MySQL beside the database does.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from probes.nova_process import NovaProcess, steps
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE, bounded
 
@@ -19,6 +25,33 @@ COMMAND = f"""
 if command -v mysql >/dev/null 2>&1; then exec mysql -B nova -e "{STATEMENT}"; fi
 engine=$(command -v podman || command -v docker) || {{ echo "neither mysql nor a container engine" >&2; exit 127; }}
 exec $engine exec -u root "$($engine ps -q -f name=galera-bundle | head -n 1)" mysql -B nova -e "{STATEMENT}"
+"""
+SCRIPT = """
+import sys
+import sqlalchemy
+from oslo_config import cfg
+conf = cfg.ConfigOpts()
+conf.register_opts([cfg.StrOpt("connection", secret=True)], group="database")
+try:
+    conf(sys.argv[2:], project="nova", prog="nova-conductor")
+    engine = sqlalchemy.create_engine(conf.database.connection)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "mysql":
+            connection.execute(sqlalchemy.text("SET SESSION TRANSACTION READ ONLY"))
+        rows = connection.execute(sqlalchemy.text(sys.argv[1]))
+        print("\\t".join(rows.keys()))
+        for row in rows:
+            print("\\t".join("NULL" if value is None else str(value) for value in row))
+except Exception as error:  # its text may quote the connection
+    sys.exit("the database of nova-conductor: " + type(error).__name__)
+"""
+"""One statement that reads, with the connection that nova-conductor has. Neither URL nor password is printed."""
+PYTHON = re.compile(r"(?:/[\w.+-]{1,80}){1,12}/python[0-9.]{0,6}")
+INSIDE = """
+pid={pid}
+same() {{ [ "$(readlink /proc/$pid/ns/$1)" = "$(readlink /proc/self/ns/$1)" ]; }}
+net=; same net || net=--net
+exec nsenter --target $pid --mount --root $net -- {command}
 """
 STATUSES = ("available", "claimed", "allocated", "removed", "deleted", "unclaimable", "unavailable")
 ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -75,10 +108,31 @@ def _claim(line: str, number: int) -> PciClaim:
     )
 
 
-def read(controller: Host) -> tuple[PciClaim, ...]:
-    """All devices, from the database of a controller as its root.
+def read(controller: Host, conductor: NovaProcess | None = None, *, enter: str = "") -> tuple[PciClaim, ...]:
+    """All devices: by nova-conductor's own connection, or from the database of a controller as its root.
+
+    `enter` is what runs a command where the conductor is, if the host does not see its process.
 
     Raises:
-        CommandError: the controller cannot reach the database, or refuses it.
+        CommandError: neither reaches the database, or it refuses.
     """
+    if conductor is not None:
+        command = shlex.join([python_of(conductor), "-c", SCRIPT, STATEMENT, *_options(conductor)])
+        inside = f"{enter} {command}" if enter else INSIDE.format(pid=conductor.pid, command=command)
+        answer = controller.run(inside, as_root=True)
+        if answer.exit_code == 0:
+            return parse(answer.stdout)
     return parse(output_of(controller, COMMAND, as_root=True).stdout)
+
+
+def python_of(process: NovaProcess) -> str:
+    """The interpreter that a service runs in: its virtual environment's, if it has one."""
+    first = process.arguments[0] if process.arguments else ""
+    return first if PYTHON.fullmatch(first) else "python3"
+
+
+def _options(process: NovaProcess) -> tuple[str, ...]:
+    """The files that its command line names."""
+    given = [step for step in steps(process, "nova-conductor") if step.kind in ("file", "directory")]
+    names = {"file": "--config-file", "directory": "--config-dir"}
+    return tuple(word for step in given for word in (names[step.kind], *step.paths))

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from access.errors import Blocked, MeasurementError
 from access.openstack_api import translated
 from cloud_file.cloud import Cloud
+from cloud_file.deployer import deployer_of
 from judging.device_views import Views
-from probes import libvirt_domains, pci_devices
+from probes import libvirt_domains, nova_process, pci_devices
 from probes.libvirt_domains import Domain
 from probes.openstack import pci_claims, placement
 from probes.pci_devices import PciDevice
@@ -19,7 +20,7 @@ Seen = TypeVar("Seen")
 REMEDIES = {
     "devices": "give the suite SSH to the GPU hosts (overcloud_access, addresses of hosts)",
     "domains": "give the suite SSH and sudo for virsh on the GPU hosts (overcloud_access)",
-    "claims": "give the suite SSH and sudo to a controller with a mysql client (overcloud_access)",
+    "claims": "give the suite SSH and sudo to a controller with nova-conductor or a mysql client (overcloud_access)",
     "allocations": "let the administrator's user read Placement",
 }
 PENDING = ("finished", "post-migrating", "migrating", "pre-migrating", "reverting", "confirming", "accepted", "running")
@@ -67,8 +68,17 @@ class CloudViews:
         return {host.name: read(self.hosts.node(host)) for host in self.cloud.computes if host.gpus}
 
     def _claims(self) -> tuple[pci_claims.PciClaim, ...]:
+        conductor = deployer_of(self.cloud).service("nova-conductor")
+        failures: list[MeasurementError] = []
         for controller in self.cloud.controllers:
-            return pci_claims.read(self.hosts.node(controller))
+            try:
+                host = self.hosts.node(controller)
+                process = nova_process.find(host, conductor.service, anchor=conductor.anchor, enter=conductor.enter)
+                return pci_claims.read(host, process, enter=conductor.enter)
+            except MeasurementError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         raise Blocked("the cloud file declares no controller")
 
     def _instances(self) -> dict[str, str]:

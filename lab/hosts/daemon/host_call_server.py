@@ -27,6 +27,7 @@ TOOLS = {
     "upload-puppet-modules": "lab.undercloud.commands:upload_puppet_modules",
     "card-memory": "lab.hosts.hardware.card_memory:card_memory",
     "mysql": "lab.services.mysql:mysql",
+    "service-python": "lab.services.service_python:service_python",
     "systemctl": "lab.services.systemctl:systemctl",
     "docker": "lab.undercloud.containers:docker",
     "oc": "lab.undercloud.containers:oc",
