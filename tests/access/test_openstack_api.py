@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from keystoneauth1 import session
+from keystoneauth1 import loading, session
 from keystoneauth1.adapter import Adapter
 from openstack import exceptions as sdk
 
@@ -121,3 +121,26 @@ def test_an_upload_has_no_time_limit_and_what_follows_has() -> None:
         raise requests.ConnectionError
 
     assert connection.session.timeout == 60.0
+
+
+def _asked_of_keystone(variables: dict[str, str]) -> dict[str, Any]:
+    """What a connection from these variables sends to Keystone."""
+    login = openstack_api._login({"OS_AUTH_URL": "http://127.0.0.1:5000/v3", **variables})
+    plugin = loading.get_plugin_loader(login.get("auth_type", "v3password")).load_from_options(**login["auth"])
+    method = plugin.auth_methods[0]
+    name, data = method.get_auth_data(None, plugin, {}, {})
+    return {name: data}
+
+
+def test_an_application_credential_logs_in() -> None:
+    """It has no user name and no password: by id, or by name together with its user."""
+    secret = {"OS_APPLICATION_CREDENTIAL_SECRET": "s"}
+
+    assert _asked_of_keystone({**secret, "OS_APPLICATION_CREDENTIAL_ID": "i"}) == {
+        "application_credential": {"id": "i", "secret": "s"}
+    }
+    named = _asked_of_keystone(
+        {**secret, "OS_APPLICATION_CREDENTIAL_NAME": "n", "OS_USERNAME": "u", "OS_USER_DOMAIN_NAME": "d"}
+    )
+    assert named["application_credential"]["name"] == "n"
+    assert named["application_credential"]["user"] == {"name": "u", "domain": {"name": "d"}}

@@ -1,0 +1,111 @@
+"""A host in kolla-ansible's layout on this machine: real processes and files, and a `docker` that knows their pids."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from access.host import CommandOutput
+from access.local_host import LocalHost
+from cloud_file.deployer import Deployer, load_deployer
+
+PROGRAM = "import signal\nprint(flush=True)\nsignal.pause()\n"
+DOCKER = """#!/bin/sh
+for name; do :; done
+pid=$(cat {folder}/pids/$name 2>/dev/null) || {{ echo "Error: No such object: $name" >&2; exit 1; }}
+case "$*" in
+  *State.Pid*) echo $pid ;;
+  *StartedAt*) echo "true $(date -u -d @$(stat -c %Y {folder}/pids/$name) +%FT%T.000000000Z)" ;;
+  *) exit 125 ;;
+esac
+"""
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+  *MainPID*) echo 0 ;;
+  *) printf 'LoadState=not-found\\nActiveState=inactive\\nActiveEnterTimestamp=\\n' ;;
+esac
+"""
+BEFORE = time.time() - 3600
+
+
+class KollaHost:
+    """Commands run here, with the host's own docker and systemctl first in PATH, and as whoever runs the test."""
+
+    name = "control-1"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._host = LocalHost("here")
+        self._processes = ExitStack()
+        for place in ("bin", "pids"):
+            (folder / place).mkdir()
+        for name, text in (("docker", DOCKER), ("systemctl", SYSTEMCTL)):
+            self._program(folder / "bin" / name, text.format(folder=folder) if name == "docker" else text)
+
+    def _program(self, path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        path = f"{shlex.quote(str(self.folder / 'bin'))}:$PATH"
+        return self._host.run(f"PATH={path}; export PATH\n{command}", timeout_s=timeout_s)
+
+    def written(self, service: str) -> Path:
+        """The file that kolla-ansible writes."""
+        return self.folder / "kolla" / service / "nova.conf"
+
+    def inside(self, service: str) -> Path:
+        """The copy that the container made of it when it started."""
+        return self.folder / "containers" / service / "nova.conf"
+
+    def has(self, service: str, text: str, *, copied: str | None = None) -> None:
+        """A service's file as it was an hour ago, and what its container copied then."""
+        for path, content in (
+            (self.written(service), text),
+            (self.inside(service), text if copied is None else copied),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+            os.utime(path, (BEFORE, BEFORE))
+
+    def start(self, service: str, *, in_container: bool = True) -> None:
+        """Run a process with the command line of the service."""
+        program = self.folder / "bin" / service
+        program.write_text(PROGRAM, encoding="utf-8")
+        words = [sys.executable, "-S", str(program), "--config-file", str(self.inside(service))]
+        running = subprocess.Popen(words, stdout=subprocess.PIPE)
+        self._processes.callback(running.wait)
+        self._processes.callback(running.kill)
+        assert running.stdout is not None
+        running.stdout.readline()
+        if in_container:
+            (self.folder / "pids" / service.replace("-", "_")).write_text(str(running.pid), encoding="utf-8")
+
+    def close(self) -> None:
+        """End all processes."""
+        self._processes.close()
+
+    def deployer(self) -> Deployer:
+        """kolla-ansible, with this host's paths."""
+        found = load_deployer("kolla-ansible")
+        services = {
+            name: described.model_copy(update={"nova_conf": str(self.written(name)), "read_as": str(self.inside(name))})
+            for name, described in found.services.items()
+        }
+        return found.model_copy(update={"services": services})
+
+
+@contextmanager
+def kolla_host(folder: Path) -> Iterator[KollaHost]:
+    """The host while the block runs."""
+    host = KollaHost(folder)
+    try:
+        yield host
+    finally:
+        host.close()

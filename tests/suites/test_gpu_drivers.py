@@ -1,0 +1,95 @@
+"""Drivers that cards may have on a host: VFIO's and what is built on it, or their own where only VFs are given away."""
+
+from __future__ import annotations
+
+import pytest
+
+from access.errors import Rejected
+from access.host import CommandOutput
+from cloud_file.cloud import Cloud
+from cloud_file.deployer import load_deployer
+from cloud_file.loading import CLOUDS_DIRECTORY, load
+from cloud_file.sections.hosts import DeclaredHost
+from probes import grub, pci_devices
+from suites.hosts import test_gpus, test_iommu
+
+HOST = DeclaredHost(name="gpu-1", role="ComputeGpu")
+ROW = "{address} 0x10de 0x{product} 0x{kind} {driver} {group} 0 16 {physical} 16.0_GT/s 16.0_GT/s 16 16 ffde10de"
+
+
+class AnsweringHost:
+    """Answers the commands that it knows."""
+
+    name = "gpu-1"
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        known = next(answer for part, answer in self.answers.items() if part in command)
+        return CommandOutput(self.name, command, 0, known, "", 0.0)
+
+
+def _devices(*drivers: str, product: str = "20f1", kind: str = "030200", physical: str = "-") -> AnsweringHost:
+    rows = [
+        ROW.format(
+            address=f"0000:0{number}:00.0", product=product, kind=kind, driver=driver, group=5, physical=physical
+        )
+        for number, driver in enumerate(drivers)
+    ]
+    return AnsweringHost(sriov_totalvfs="\n".join((*rows, "end\n")))
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """A100 cards, given away whole."""
+    return load(CLOUDS_DIRECTORY / "examples" / "existing.yaml")
+
+
+@pytest.mark.parametrize(
+    "driver", ["vfio-pci", "nvgrace-gpu-vfio-pci", "nvgrace_gpu_vfio_pci", "mlx5_vfio_pci", "vfio_pci", "-"]
+)
+def test_drivers_of_vfio_hold_no_card_back(driver: str, cloud: Cloud) -> None:
+    """Vendors build on vfio-pci's core for devices that it alone does not know."""
+    host = _devices("vfio-pci", driver)
+
+    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(host, HOST, cloud)
+    test_gpus.test_every_gpus_group_is_viable(host, HOST, cloud)
+    assert all(device.is_on_vfio == (device.driver is not None) for device in pci_devices.read(host))
+
+
+@pytest.mark.parametrize("driver", ["nouveau", "nvidia", "snd_hda_intel", "notvfio", "vfiox"])
+def test_other_drivers_hold_it_back(driver: str, cloud: Cloud) -> None:
+    """Whatever else has the card would have to give it up first."""
+    with pytest.raises(Rejected, match=driver):
+        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices(driver), HOST, cloud)
+
+
+def test_a_card_that_is_shared_out_keeps_its_driver(cloud: Cloud) -> None:
+    """vGPU: the physical function makes the virtual ones, which alone are given away."""
+    shared = cloud.gpus[0].model_copy(update={"device_type": "type-VF"})
+    vgpu = cloud.model_copy(update={"gpus": (shared,)})
+
+    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices("nvidia"), HOST, vgpu)
+    test_gpus.test_every_gpus_group_is_viable(_devices("nvidia"), HOST, vgpu)
+    with pytest.raises(Rejected):
+        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices("nvidia"), HOST, cloud)
+
+
+def test_hosts_that_boot_images_have_no_defaults_of_grub(cloud: Cloud) -> None:
+    """bootc and ostree write the boot entries alone; elsewhere the defaults decide about the next update."""
+    image = AnsweringHost(**{"ostree-booted": "yes\n"})
+
+    assert grub.is_image_based(image)
+    test_iommu.test_grub_defaults_turn_the_iommu_on(image, HOST, load_deployer("rhoso"))
+
+
+def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
+    """Not by TripleO's parameter, and not by its log."""
+    files = {"cat /etc/default/grub": "GRUB_CMDLINE_LINUX=quiet\n", "grub.d": ""}
+    host = AnsweringHost(**{"ostree-booted": "no\n", **files, "config": "# none\n"})
+
+    with pytest.raises(Rejected) as error:
+        test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kayobe"))
+    assert "the group `iommu` of the inventory" in str(error.value.remedy)
+    assert "pci-passthrough.yml" in str(error.value.remedy)

@@ -1,0 +1,145 @@
+"""Checks of the control plane in the layout of kolla-ansible: what is healthy there passes, what is wrong does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kolla_host import KollaHost, kolla_host
+
+from access.errors import Rejected
+from cloud_file.cloud import Cloud
+from cloud_file.loading import CLOUDS_DIRECTORY, load
+from cloud_file.sections.hosts import DeclaredHost
+from judging.configuration import Configuration, configuration
+from suites.control_plane import test_options, test_scheduler, test_services
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the files of other processes")
+FILTERS = "[filter_scheduler]\nenabled_filters = ComputeFilter,{}\n"
+API = "[DEFAULT]\nlog_file = /var/log/kolla/nova/nova-api.log\nheartbeat_in_pthread = true\n"
+HOST = DeclaredHost(name="control-1", role="Controller")
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """No flavor or image of it asks for NUMA."""
+    return load(CLOUDS_DIRECTORY / "examples" / "existing.yaml")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[KollaHost]:
+    """API and scheduler run, each with a file of its own; only the scheduler's has filters."""
+    with kolla_host(tmp_path) as made:
+        made.has("nova-api", API)
+        made.has("nova-scheduler", FILTERS.format("PciPassthroughFilter"))
+        for service in ("nova-api", "nova-scheduler"):
+            made.start(service)
+        yield made
+
+
+def _found(host: KollaHost, service: str) -> Configuration:
+    return configuration(host, host.deployer().service(service))
+
+
+def _in_effect(host: KollaHost) -> None:
+    found = _found(host, "nova-api"), _found(host, "nova-scheduler")
+    test_services.test_the_control_plane_runs_with_its_configuration(host, HOST, host.deployer(), *found)
+
+
+def _filters(host: KollaHost, cloud: Cloud) -> None:
+    scheduler = _found(host, "nova-scheduler")
+    test_scheduler.test_the_scheduler_filters_by_pci_devices_and_numa(host, HOST, scheduler, host.deployer(), cloud)
+
+
+def test_services_with_files_of_their_own_are_healthy(host: KollaHost, cloud: Cloud) -> None:
+    """nova-api and nova-scheduler never have the same nova.conf, and the filters stand in the scheduler's."""
+    _in_effect(host)
+    _filters(host, cloud)
+
+    assert _found(host, "nova-scheduler").path == str(host.written("nova-scheduler"))
+
+
+def test_filters_in_the_apis_file_alone_are_none(host: KollaHost, cloud: Cloud) -> None:
+    """The scheduler does not read that file; the fix names the operator's."""
+    host.has("nova-api", API + FILTERS.format("PciPassthroughFilter"))
+    host.has("nova-scheduler", "[DEFAULT]\ndebug = false\n")
+
+    with pytest.raises(Rejected, match="lacks PciPassthroughFilter") as error:
+        _filters(host, cloud)
+    assert error.value.cause == "filter-missing"
+    assert "/etc/kolla/config/nova/nova-scheduler.conf" in str(error.value.remedy)
+    assert "kolla-ansible reconfigure" in str(error.value.remedy)
+
+
+def test_a_file_that_was_changed_since_the_start_is_not_in_effect(host: KollaHost) -> None:
+    """The container still has its copy: restart it."""
+    os.utime(host.written("nova-scheduler"))
+    os.utime(host.folder / "pids" / "nova_scheduler", (0, 0))
+
+    with pytest.raises(Rejected) as error:
+        _in_effect(host)
+    assert (error.value.cause, error.value.file) == ("service-not-restarted", str(host.written("nova-scheduler")))
+    assert "docker restart nova_scheduler" in str(error.value.remedy)
+
+
+def test_a_copy_that_differs_is_another_file(host: KollaHost) -> None:
+    """Whoever edited the file inside the container loses it with the next start."""
+    host.has("nova-api", API, copied=API + "[pci]\nalias = {}\n")
+
+    with pytest.raises(Rejected) as error:
+        _in_effect(host)
+    assert error.value.cause == "another-file-in-effect"
+
+
+def test_a_container_that_is_not_there_does_not_run(host: KollaHost) -> None:
+    """Neither docker nor /proc knows it."""
+    host.close()
+    for pid in (host.folder / "pids").iterdir():
+        pid.unlink()
+
+    with pytest.raises(Rejected) as error:
+        _in_effect(host)
+    assert error.value.cause == "service-not-running"
+
+
+def test_a_service_under_another_name_runs_all_the_same(host: KollaHost) -> None:
+    """What the deployer's file calls a unit is no ground to reject a cloud whose service runs."""
+    (host.folder / "pids" / "nova_api").unlink()
+
+    _in_effect(host)
+
+
+def test_a_file_of_the_command_line_that_is_gone_is_told(host: KollaHost) -> None:
+    """The next start would fail."""
+    host.inside("nova-api").unlink()
+
+    with pytest.raises(Rejected) as error:
+        _in_effect(host)
+    assert error.value.cause == "configuration-file-gone"
+
+
+def test_numa_filter_is_wanted_where_a_flavor_or_the_image_asks_for_it(host: KollaHost, cloud: Cloud) -> None:
+    """Without a NUMA topology NUMATopologyFilter passes every host."""
+    flavor = cloud.flavors[0]
+    for key in ("hw:numa_nodes", "hw:cpu_policy", "hw:mem_page_size", "resources:PCPU", "hw:pci_numa_affinity_policy"):
+        pinned = flavor.model_copy(update={"extra_specs": {key: "1"}})
+        with pytest.raises(Rejected, match="lacks NUMATopologyFilter"):
+            _filters(host, cloud.model_copy(update={"flavors": (pinned,)}))
+    assert cloud.image is not None
+    image = cloud.image.model_copy(update={"properties": {"hw_numa_nodes": "2"}})
+    with pytest.raises(Rejected, match="lacks NUMATopologyFilter"):
+        _filters(host, cloud.model_copy(update={"image": image}))
+    other = flavor.model_copy(update={"extra_specs": {"hw:watchdog_action": "none", "hw_rng:allowed": "true"}})
+    _filters(host, cloud.model_copy(update={"flavors": (other,)}))
+
+
+def test_an_empty_configuration_names_the_operators_command(host: KollaHost) -> None:
+    """Not TripleO's."""
+    host.has("nova-api", "\n")
+    with pytest.raises(Rejected) as error:
+        test_options.test_nova_api_can_read_its_configuration(host, HOST, _found(host, "nova-api"), host.deployer())
+
+    assert error.value.cause == "empty"
+    assert "kolla-ansible reconfigure" in str(error.value.remedy)
