@@ -229,9 +229,9 @@ def deployer_of(cloud: Cloud) -> Deployer:
     """The deployer of a cloud, with the locations that the cloud file gives itself."""
     name = cloud.deployer or (TRIPLEO if cloud.release else GENERIC)
     found, own = load_deployer(name, cloud.release or ""), cloud.nova
-    conf: dict[str, str | None] = {"controller": own.api_conf, "compute": own.compute_conf}
+    conf = {"nova-api": own.api_conf, "nova-compute": own.compute_conf}
     services = {
-        service: described.model_copy(update={"nova_conf": conf[described.runs_on] or described.nova_conf})
+        service: described.model_copy(update={"nova_conf": conf.get(service) or described.nova_conf})
         for service, described in found.services.items()
     }
     engine = own.container_engine or found.container_engine

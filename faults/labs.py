@@ -33,13 +33,19 @@ def for_variant(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> 
             control.destroy(paths)
         return start(paths, DECLARATION, {})
     data = yaml.safe_load((VARIANTS / f"{variant}.yaml").read_text(encoding="utf-8"))
-    cloud["release"] = data["release"]
+    declaration, changes = DECLARATION, {"hosts": data.get("hosts", [])}
+    if "cloud_file" in data:  # of another deployer, whose machines are declared apart
+        cloud.clear()
+        cloud.update(yaml.safe_load((REPOSITORY / data["cloud_file"]).read_text(encoding="utf-8")))
+        declaration = REPOSITORY / cloud["lab_declaration"]
+    else:
+        cloud["release"] = changes["release"] = data["release"]
     merge(cloud, data.get("cloud", {}))
     other = LabPaths(paths.home, f"{paths.name}-{variant}")
     if (other.state / "lab.json").exists():
         control.destroy(other)
     shutil.rmtree(other.state, ignore_errors=True)
-    return start(other, DECLARATION, {"release": data["release"], "hosts": data.get("hosts", [])})
+    return start(other, declaration, changes)
 
 
 def start(paths: LabPaths, declaration: Path, changes: dict[str, Any]) -> LabState:

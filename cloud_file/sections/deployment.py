@@ -36,6 +36,8 @@ class NovaPlaces(Section):
     """Where Nova's services read their configuration, if it is not where the deployer keeps it."""
 
     api_conf: str | None = None
+    """nova-api's file on controllers; the scheduler's may be another one and is asked from its process."""
     compute_conf: str | None = None
+    """nova-compute's file on computes."""
     container_engine: Literal["docker", "podman"] | None = None
     """Nova's services run in containers of this engine, named as the deployer's file says."""

@@ -148,7 +148,8 @@ def test_a_cloud_of_no_release_is_generic():
     compute = deployer.service("nova-compute")
 
     assert (compute.nova_conf, compute.restart) == ("/etc/kolla/nova-compute/nova.conf", "docker restart nova_compute")
-    assert {service.nova_conf for service in deployer.services_on("controller")} == {"/etc/kolla/nova-api/nova.conf"}
+    assert deployer.service("nova-api").nova_conf == "/etc/kolla/nova-api/nova.conf"
+    assert deployer.service("nova-scheduler").nova_conf == "/etc/nova/nova.conf"
     assert deployer.settings.filters == "[filter_scheduler] enabled_filters"
     assert (deployer.release, deployer.title) == ("", "this Nova")
 
