@@ -45,11 +45,15 @@ for pid in $anchor $found; do
   echo "process $pid $kind $(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f20)"
   tr '\0' '\n' <"/proc/$pid/cmdline" | sed 's/^/argument /'; echo
   tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^({variables})=' | sed 's/^/variable /'; echo
+  for ini in $(tr '\0' '\n' <"/proc/$pid/cmdline" | grep '^/.*\.ini$'); do
+    sed -n -E -e 's/^[[:space:]]*pyargv[[:space:]]*=[[:space:]]*/pyargv /p' \
+      -e 's/^[[:space:]]*env[[:space:]]*=[[:space:]]*(OS_NOVA_CONFIG_)/variable \1/p' "/proc/$pid/root$ini" 2>/dev/null
+  done
 done
 echo "clock $(getconf CLK_TCK 2>/dev/null || echo 100) $(sed -n 's/^btime //p' /proc/stat)"
 echo end
 """
-"""Candidates. A pattern in brackets keeps the search from finding itself."""
+"""Candidates, with what an ini file of uwsgi tells them. A pattern in brackets keeps the search from finding itself."""
 
 SHOW = r"""
 LC_ALL=C; export LC_ALL
@@ -127,6 +131,8 @@ def parse_processes(text: str) -> tuple[NovaProcess, ...]:
             found.append(_process(rest, ticks, booted, line, number))
         elif word == "argument" and found:
             found[-1] = _with(found[-1], arguments=(*found[-1].arguments, rest))
+        elif word == "pyargv" and found:
+            found[-1] = _with(found[-1], arguments=(*found[-1].arguments, "--pyargv", rest))
         elif word == "variable" and found:
             name, _, value = rest.partition("=")
             found[-1] = _with(found[-1], variables={**found[-1].variables, name: value})

@@ -221,6 +221,28 @@ def test_uwsgi_passes_options_on():
     assert found == (Step("file", ("/etc/nova/nova.conf",)), Step("directory", ("/etc/nova/nova.conf.d",)))
 
 
+def test_what_uwsgi_is_told_in_its_ini_file_counts(tmp_path: Path):
+    """Options and variables of the ini file are those of the application; other variables are not read."""
+    ini = tmp_path / "nova-api-uwsgi.ini"
+    ini.write_text(
+        "[uwsgi]\npyargv = --config-dir /d\nenv = OS_NOVA_CONFIG_DIR=/e\nenv = OS_PASSWORD=xyzzy\n", encoding="utf-8"
+    )
+    program = tmp_path / "uwsgi"
+    program.write_text("#!/bin/sh\nread -r line\n", encoding="utf-8")
+    program.chmod(0o755)
+    with subprocess.Popen([program, "--ini", str(ini)], stdin=subprocess.PIPE) as running:
+        try:
+            found = nova_process.find(_AsRoot(LocalHost("here")), "nova-api", anchor=f"echo {running.pid}")
+        finally:
+            running.stdin.close()  # type: ignore[union-attr]
+
+    assert found is not None
+    assert found.arguments[-2:] == ("--pyargv", "--config-dir /d")
+    assert found.variables["OS_NOVA_CONFIG_DIR"] == "/e"
+    assert "xyzzy" not in str(found)
+    assert [step.paths for step in steps(found, "nova-api")][-1] == ("/d",)
+
+
 def test_the_title_of_a_threaded_service_keeps_its_options():
     """cotyledon's title replaces the command line and quotes it."""
     title = "nova-scheduler: master process [/usr/bin/nova-scheduler --config-file /etc/nova/nova.conf --config-dir /d]"
