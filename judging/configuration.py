@@ -124,6 +124,14 @@ def _main(deployed: Deployed, files: tuple[tuple[str, str], ...]) -> str:
     return (telling or [path for path, _ in files] or [deployed.nova_conf])[-1]
 
 
+def written_for(host: Host, deployed: Deployed, found: Configuration) -> tuple[ConfigFile, ...]:
+    """The files of the host that the service reads or copies; none for one that has an /etc of its own and no copies."""
+    own = found.process is not None and not found.process.sees_host and not deployed.container_engine
+    if deployed.enter or own:
+        return ()
+    return nova_process.read_written(host, deployed.nova_conf).files
+
+
 def changed_since(
     started: datetime, found: Configuration, written: Iterable[ConfigFile], deployed: Deployed
 ) -> ConfigFile | None:

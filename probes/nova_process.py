@@ -37,12 +37,14 @@ FIND = r"""
 LC_ALL=C; export LC_ALL
 anchor=$({anchor} 2>/dev/null | tr -cd '0-9')
 here=$(readlink "/proc/${{anchor:-none}}/ns/mnt" 2>/dev/null)
+own=$(stat -L -c %d:%i /etc)
 found=$(grep -zlE {pattern} /proc/[0-9]*/cmdline 2>/dev/null | tr -cd '0-9\n')
 for pid in $anchor $found; do
   [ "$pid" != 0 ] && [ "$pid" != "$$" ] && [ -r "/proc/$pid/stat" ] || continue
   there=$(readlink "/proc/$pid/ns/mnt" 2>/dev/null)
   case $pid in $anchor) kind=anchor ;; *) [ "$there" = "$here" ] && kind=inside || kind=elsewhere ;; esac
-  echo "process $pid $kind $(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f20)"
+  [ "$(stat -L -c %d:%i "/proc/$pid/root/etc" 2>/dev/null)" = "$own" ] && etc=host || etc=other
+  echo "process $pid $kind $etc $(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f20)"
   tr '\0' '\n' <"/proc/$pid/cmdline" | sed 's/^/argument /'; echo
   tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^({variables})=' | sed 's/^/variable /'; echo
   for ini in $(tr '\0' '\n' <"/proc/$pid/cmdline" | grep '^/.*\.ini$'); do
@@ -85,6 +87,8 @@ class NovaProcess:
     """Whether it is the unit's or container's first process, whatever its command line says."""
     is_inside: bool = False
     """Whether it sees the same files as the unit's or container's first process."""
+    sees_host: bool = False
+    """Whether its /etc is the host's: neither a container's nor a pod's."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +157,17 @@ def _clock(line: str) -> tuple[int, int]:
 
 
 def _process(rest: str, ticks: int, booted: int, line: str, number: int) -> NovaProcess:
-    found = re.fullmatch(r"([0-9]{1,10}) (anchor|inside|elsewhere) ([0-9]{1,20})", rest)
+    found = re.fullmatch(r"([0-9]{1,10}) (anchor|inside|elsewhere) (host|other) ([0-9]{1,20})", rest)
     if found is None:
         raise ParseError(TOOL, "no process", line=line, line_number=number)
-    started = datetime.fromtimestamp(booted + int(found[3]) / ticks, UTC)
+    started = datetime.fromtimestamp(booted + int(found[4]) / ticks, UTC)
     return NovaProcess(
-        int(found[1]), started, (), is_anchor=found[2] == "anchor", is_inside=found[2] in ("anchor", "inside")
+        int(found[1]),
+        started,
+        (),
+        is_anchor=found[2] == "anchor",
+        is_inside=found[2] in ("anchor", "inside"),
+        sees_host=found[3] == "host",
     )
 
 

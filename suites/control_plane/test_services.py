@@ -10,9 +10,9 @@ from access.errors import Blocked
 from access.host import Host
 from cloud_file.deployer import Deployer, Service
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration, changed_since, not_in_effect
+from judging.configuration import Configuration, changed_since, not_in_effect, written_for
 from judging.verdicts import require
-from probes import nova_process, nova_service
+from probes import nova_service
 from probes.openstack import nova
 from provisioning.environment import Environment
 
@@ -32,7 +32,7 @@ def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> N
         f"{service.name} does not run, and no process of {deployed.service} does",
         service=service.name,
     )
-    written = () if deployed.enter else nova_process.read_written(host, deployed.nova_conf).files
+    written = written_for(host, deployed, found)
     late = started and changed_since(started, found, written, deployed)
     require(
         not late,

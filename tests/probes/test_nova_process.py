@@ -272,7 +272,7 @@ def test_the_environment_overrides_single_values():
 def test_a_cut_answer_is_no_process():
     """Without its end an answer may lack the process that counts."""
     with pytest.raises(ParseError):
-        parse_processes("process 7 inside 12\nargument nova-compute\n")
+        parse_processes("process 7 inside host 12\nargument nova-compute\n")
 
 
 def test_this_machine_s_process_is_found(tmp_path: Path):
@@ -288,7 +288,7 @@ def test_this_machine_s_process_is_found(tmp_path: Path):
             anchor = f"echo {running.pid}"
             found = nova_process.find(_AsRoot(host), "nova-compute", anchor=anchor)
             assert found is not None
-            assert found.pid == running.pid
+            assert (found.pid, found.sees_host) == (running.pid, True)
             script = nova_process.read_written(_AsRoot(host), str(conf))
             if os.geteuid() == 0:  # only root looks through another process's root
                 assert nova_process.read(_AsRoot(host), "nova-compute", found).files == script.files

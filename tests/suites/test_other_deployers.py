@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from access.errors import Rejected
 from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration, configuration
+from judging.configuration import Configuration, configuration, written_for
 from suites.control_plane import test_options, test_scheduler, test_services
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the files of other processes")
@@ -109,6 +110,17 @@ def test_a_service_under_another_name_runs_all_the_same(host: KollaHost) -> None
     (host.folder / "pids" / "nova_api").unlink()
 
     _in_effect(host)
+
+
+def test_a_service_in_a_container_without_copies_is_not_compared_with_the_host(host: KollaHost) -> None:
+    """OpenStack-Ansible's control plane runs in LXC on hosts that may have a nova.conf of their own: nova-compute's."""
+    deployed = replace(host.deployer().service("nova-api"), container_engine=None)
+    found = configuration(host, deployed)
+    assert found.process is not None
+    inside_lxc = replace(found, process=replace(found.process, sees_host=False))
+
+    assert written_for(host, deployed, found)
+    assert not written_for(host, deployed, inside_lxc)
 
 
 def test_a_file_of_the_command_line_that_is_gone_is_told(host: KollaHost) -> None:
