@@ -125,7 +125,7 @@ def _main(deployed: Deployed, files: tuple[tuple[str, str], ...]) -> str:
 
 
 def written_for(host: Host, deployed: Deployed, found: Configuration) -> tuple[ConfigFile, ...]:
-    """The files of the host that the service reads or copies; none for one that has an /etc of its own and no copies."""
+    """The files of the host that the service reads or copies; none for one with an /etc of its own and no copies."""
     own = found.process is not None and not found.process.sees_host and not deployed.container_engine
     if deployed.enter or own:
         return ()
