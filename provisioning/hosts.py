@@ -39,7 +39,8 @@ class Hosts:
 
     def node(self, declared: DeclaredHost) -> RemoteHost:
         """An overcloud host; its address from the cloud file or from the undercloud."""
-        address = declared.address or self.environment.node_addresses.get(declared.name)
+        known = next((host.address for host in self.cloud.hosts if host.name == declared.name), None)
+        address = declared.address or known or self.environment.node_addresses.get(declared.name)
         if address is None:
             failures = "; ".join(self.environment.failures.values()) or "the undercloud does not know it"
             raise Blocked(f"{declared.name} has no address: {failures}")
