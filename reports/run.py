@@ -41,8 +41,13 @@ class Run:
         """Never better than its checks; a run that was cut off, lost lines or contradicts itself is not accepted."""
         found = outcome_of(self.checks)
         is_whole = self.end is not None and self.end.outcome is Outcome.ACCEPTED and not self.unreadable_lines
-        is_doubtful = not is_whole or bool(self.contradictions)
+        is_doubtful = not is_whole or bool(self.contradictions) or self._hides_cards
         return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and is_doubtful else found
+
+    @property
+    def _hides_cards(self) -> bool:
+        """Whether declared cards were neither measured nor excused; version 2 of the records could not tell."""
+        return self.header.whole and self.header.schema_version > 2 and self.coverage.unexcused > 0
 
     @property
     def contradictions(self) -> tuple[str, ...]:
