@@ -30,6 +30,9 @@ FIRMWARE_FILES = f"""
 if [ -e {DEBIAN_CONFIG} ] && [ ! -d /boot/grub2 ]; then echo {DEBIAN_CONFIG}
 elif [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlink -f /etc/grub2.cfg; fi
 """
+COMMON_CONFIG = "/boot/grub2/grub.cfg"
+CONFIGFILE = re.compile(r"^\s*configfile\s", re.M)
+BOOTS = re.compile(r"^\s*(?:linux(?:16|efi)?\s|blscfg\b)", re.M)
 SAVED = "saved_entry"
 LOOK_BACK_LINES = 400
 
@@ -269,10 +272,18 @@ def _environment_text(host: Host) -> str:
     ).stdout
 
 
+def points_on(text: str) -> bool:
+    """Whether a grub.cfg only goes on to the common one, as that of the EFI partition does since RHEL 9."""
+    return bool(CONFIGFILE.search(text)) and not BOOTS.search(text)
+
+
 def read_boot_entry(host: Host) -> BootEntry:
     """The default entry in the file that this host's firmware starts from."""
     path = output_of(host, FIRMWARE_FILES).stdout.strip()
     text = read_file(host, path, as_root=True)
+    if points_on(text):
+        path = COMMON_CONFIG
+        text = read_file(host, path, as_root=True)
     environment = _environment_text(host)
     variables = parse_environment(environment)
     menu = parse_menu(text, variables, path)

@@ -86,3 +86,25 @@ def test_a_kernel_may_need_no_argument(option: str, arguments: tuple[str, ...], 
     on = kernel_cmdline.turns_iommu_on(arguments, "intel", on_by_default=config.intel_iommu_on_by_default)
 
     assert on is is_on
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "configfile $prefix/grub.cfg\n",
+        "search --no-floppy --root-dev-only --fs-uuid --set=dev 1-2\nset prefix=($dev)/grub2\n"
+        "export $prefix\nconfigfile $prefix/grub.cfg\n",
+    ],
+)
+def test_the_file_on_the_efi_partition_may_only_point_on(stub: str, tmp_path: Path):
+    """Since RHEL 9 entries are those of the common grub.cfg with either firmware."""
+    host = HostBelow(tmp_path)
+    host.has("boot/efi/EFI/redhat/grub.cfg", stub)
+    host.has("boot/grub2/grub.cfg", MENU)
+    host.has("sys/firmware/efi/fw_platform_size", "64\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/grub2-efi.cfg").symlink_to(tmp_path / "boot/efi/EFI/redhat/grub.cfg")
+
+    entry = grub.read_boot_entry(host)
+
+    assert (entry.source, entry.arguments[-1]) == ("/boot/grub2/grub.cfg", "intel_iommu=on")
