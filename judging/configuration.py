@@ -102,8 +102,8 @@ def takes(spec: dict[str, Any], card: PciDevice) -> bool:
 
 def configuration(host: Host, deployed: Deployed) -> Configuration:
     """What a service on a host reads."""
-    process = nova_process.find(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
-    read = nova_process.read(host, deployed.service, process, enter=deployed.enter)
+    process, enter = nova_process.reach(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
+    read = nova_process.read(host, deployed.service, process, enter=enter)
     if process is None:  # its container may not run, and the host's own /etc is not what it reads
         read = nova_process.read_written(host, deployed.nova_conf) if deployed.container_engine else read
     files = tuple((deployed.shown(file.path), file.text) for file in read.files)

@@ -14,10 +14,11 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from access.errors import ParseError
+from access.errors import CommandError, ParseError
 from access.host import Host, output_of
 from probes.reading import bounded
 
@@ -89,6 +90,11 @@ class NovaProcess:
     """Whether it sees the same files as the unit's or container's first process."""
     sees_host: bool = False
     """Whether its /etc is the host's: neither a container's nor a pod's."""
+
+    @property
+    def is_of_web_server(self) -> bool:
+        """Whether it is a worker of apache2 or httpd, which a reload of the web server starts anew."""
+        return bool(self.arguments) and WEB_SERVER.match(self.arguments[0]) is not None
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,8 @@ def chosen(service: str, processes: tuple[NovaProcess, ...]) -> NovaProcess | No
     return min(candidates, key=lambda process: process.started, default=None)
 
 
+WEB_SERVER = re.compile(r"\(wsgi:|nova[-_][a-z_]{0,40}wsgi\b")
+"""How mod_wsgi calls its processes by default, and how deployers have it call them."""
 API = "nova-api"
 """The one service that is also run by a web server: apache2, httpd or uwsgi, under names of their own."""
 API_PROGRAM = re.compile(r"(?:\(wsgi:)?nova[-_](?:os)?api(?:[-_.](?!metadata)[\w.-]*)?\)?(?: .*)?")
@@ -312,6 +320,17 @@ def find(host: Host, service: str, *, anchor: str = "", enter: str = "") -> Nova
     is when this host does not see it.
     """
     return chosen(service, candidates(host, service, anchor=anchor, enter=enter))
+
+
+def reach(host: Host, service: str, *, anchor: str, enter: str) -> tuple[NovaProcess | None, str]:
+    """The process of a service, and what enters the place where it is; "" if this host sees it itself.
+
+    A host may be one that reaches pods from outside, or the node that they run on, which cannot enter them by name.
+    """
+    if enter:
+        with suppress(CommandError):
+            return find(host, service, enter=enter), enter
+    return find(host, service, anchor=anchor), ""
 
 
 def candidates(host: Host, service: str, *, anchor: str = "", enter: str = "") -> tuple[NovaProcess, ...]:

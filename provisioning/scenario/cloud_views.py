@@ -73,8 +73,8 @@ class CloudViews:
         for controller in self.cloud.controllers:
             try:
                 host = self.hosts.node(controller)
-                process = nova_process.find(host, conductor.service, anchor=conductor.anchor, enter=conductor.enter)
-                return pci_claims.read(host, process, enter=conductor.enter)
+                found = nova_process.reach(host, conductor.service, anchor=conductor.anchor, enter=conductor.enter)
+                return pci_claims.read(host, found[0], enter=found[1])
             except MeasurementError as error:
                 failures.append(error)
         if failures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration, changed_since, not_in_effect, written_for
 from judging.verdicts import require
 from probes import nova_service
+from probes.nova_service import NovaService
 from probes.openstack import nova
 from provisioning.environment import Environment
 
@@ -21,11 +23,18 @@ SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
 CONTAINERS = "https://opendev.org/openstack/tripleo-heat-templates/commit/2168e7b15"
 
 
+def _started(service: NovaService, found: Configuration) -> datetime | None:
+    """When the service read its files: a unit of another name tells nothing, a web server starts its workers anew."""
+    process = found.process
+    if process is not None and (not service.is_known or (service.started and process.is_of_web_server)):
+        return process.started
+    return service.started
+
+
 def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> None:
     """The service runs, and what it read when it started is what stands there now."""
     service = nova_service.read(host, deployed)
-    other = found.process.started if found.process and not service.is_known else None
-    started = service.started or other
+    started = _started(service, found)
     require(
         started is not None,
         "service-not-running",

@@ -4,32 +4,60 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from access.errors import ParseError
 from access.local_host import LocalHost
 from probes import nova_conf, nova_process
+from probes.nova_conf import NovaConf
 from probes.nova_process import NovaProcess, Step, chosen, parse_processes, steps
 
 PYTHON = Path(__file__).parents[2] / ".lab" / "cache" / "openstack" / "bin" / "python"
 OSLO = """
-import json, sys
-from oslo_config import cfg, types
-conf = cfg.ConfigOpts()
-old = [cfg.DeprecatedOpt("pci_alias", group="DEFAULT")]
-conf.register_opts([cfg.MultiStrOpt("alias", default=[], deprecated_opts=old),
-                    cfg.MultiStrOpt("device_spec", default=[], deprecated_name="passthrough_whitelist"),
-                    cfg.BoolOpt("report_in_placement", default=False)], group="pci")
-conf.register_opts([cfg.MultiStrOpt("available_filters", default=[]), cfg.ListOpt("enabled_filters",
-    deprecated_opts=[cfg.DeprecatedOpt("scheduler_default_filters", group="DEFAULT")])], group="filter_scheduler")
-conf(sys.argv[2:], project="nova", prog=sys.argv[1])
-print(json.dumps({"alias": conf.pci.alias, "device_spec": conf.pci.device_spec,
-    "report": conf.pci.report_in_placement, "filters": conf.filter_scheduler.enabled_filters}))
+import json, os, sys
+from oslo_config import cfg
+
+def old(name, group="DEFAULT"):
+    return cfg.DeprecatedOpt(name, group=group)
+
+def answer(case):
+    os.environ["HOME"] = case["home"]
+    conf = cfg.ConfigOpts()
+    whitelists = [old("passthrough_whitelist", "pci"), old("pci_passthrough_whitelist")]
+    conf.register_opts([cfg.MultiStrOpt("alias", default=[], deprecated_opts=[old("pci_alias")]),
+                        cfg.MultiStrOpt("device_spec", default=[], deprecated_opts=whitelists),
+                        cfg.BoolOpt("report_in_placement", default=False)], group="pci")
+    filters = cfg.ListOpt("enabled_filters", deprecated_opts=[old("scheduler_default_filters")])
+    conf.register_opts([filters], group="filter_scheduler")
+    conf.register_opts([cfg.StrOpt("x")])
+    try:
+        conf(case["words"], project="nova", prog="nova-compute")
+        return {"alias": conf.pci.alias, "device_spec": conf.pci.device_spec,
+                "report": conf.pci.report_in_placement, "filters": conf.filter_scheduler.enabled_filters}
+    except cfg.Error:
+        return None
+
+print(json.dumps([answer(case) for case in json.load(sys.stdin)]))
 """
+LINES = (
+    "[pci]", "[PCI]", "[DEFAULT]", "[default]", "[filter_scheduler]", "[Filter_Scheduler]", "", "# comment", "; c",
+    'alias = {"name": "N"}', 'alias={"name":"N",\n  "v": 1}', "alias: '{\"name\": \"N\"}'", 'pci_alias = {"name": "N"}',
+    'device_spec = {"n": "N"}', 'device_spec = [{"n": "N"}, {"n": "z"}]', 'passthrough_whitelist = {"n": "N"}',
+    'pci_passthrough_whitelist={"n":"N"}', "report_in_placement = true", "report_in_placement=False",
+    "report_in_placement = yes", "report_in_placement = TRUE", "report_in_placement = no", "enabled_filters = AN,B",
+    "enabled_filters=AN, B ,", "enabled_filters = A,\n  BN", "enabled_filters =", "scheduler_default_filters = CN",
+    "other : value", "neither", "[broken",
+)  # fmt: skip
+PLACES = (".nova/nova.conf", ".nova/nova-compute.conf", ".nova/nova.conf.d/10.conf", ".nova/nova.conf.d/9.conf",
+    ".nova/nova.conf.d/A.conf", ".nova/nova-compute.conf.d/z.conf", "nova.conf", "a.conf", "b.conf", "d/1.conf",
+    "d/2.conf", "e/x.conf")  # fmt: skip
 A, B, C = (json.dumps({"name": name}) for name in "abc")
 SETS: dict[str, tuple[dict[str, str], list[str]]] = {
     "default files and directories": (
@@ -89,40 +117,93 @@ def _process(*arguments: str, pid: int = 7, **others: object) -> NovaProcess:
     return NovaProcess(pid, datetime.fromtimestamp(pid, UTC), arguments, **made)  # type: ignore[arg-type]
 
 
+def _oslo(cases: list[dict[str, object]]) -> list[Any]:
+    """What oslo.config makes of each case; None where it refuses."""
+    command = [str(PYTHON), "-c", OSLO]
+    variables = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, check=True, env=variables)
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
+
+
+def _ours(home: Path, words: list[str]) -> NovaConf:
+    process = _process("/usr/bin/python3", "/usr/bin/nova-compute", *words, variables={"HOME": str(home)})
+    calls = "\n".join(shlex.join((step.kind, *step.paths)) for step in steps(process, "nova-compute"))
+    shown = LocalHost("here").run(f"{nova_process.SHOW}\n{calls}\necho end")
+    read = nova_process.parse_files(shown.stdout)
+    assert all(file.path.startswith(str(home)) for file in read.files)
+    return nova_conf.parse_files((file.path, file.text) for file in read.files)
+
+
+def _require_same(conf: NovaConf, expected: dict[str, Any]) -> None:
+    specs = [json.loads(text) for text in expected["device_spec"]]
+    listed = [entry for spec in specs for entry in (spec if isinstance(spec, list) else [spec])]
+
+    assert list(conf.aliases) == [json.loads(text) for text in expected["alias"]]
+    assert list(conf.device_specs) == listed
+    assert conf.is_on("pci", "report_in_placement") == expected["report"]
+    filters = expected["filters"]
+    assert conf.filters == (None if filters is None else tuple(name for name in map(str.strip, filters) if name))
+
+
+def _written(home: Path, files: dict[str, str]) -> None:
+    for path, text in files.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text, encoding="utf-8")
+
+
+def _below(home: Path, word: str) -> str:
+    """The word with its path below a folder."""
+    if word.startswith("--"):
+        return word.replace("=", f"={home}/")
+    return f"{home}/{word}"
+
+
 @pytest.mark.skipif(not PYTHON.exists(), reason="the lab's environment is made by its first start")
 @pytest.mark.parametrize("name", SETS)
 def test_files_merge_as_oslo_config_merges_them(name: str, tmp_path: Path):
     """Aliases, device specs, a switch and the filters are what oslo.config itself makes of the same files."""
     files, arguments = SETS[name]
-    for path, text in files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, encoding="utf-8")
-    words = [
-        word
-        if word.startswith("--") and "=" not in word
-        else word.replace("=", f"={tmp_path}/")
-        if "=" in word
-        else f"{tmp_path}/{word}"
-        for word in arguments
-    ]
-    script = tmp_path / "oslo.py"
-    script.write_text(OSLO, encoding="utf-8")
-    command = [str(PYTHON), str(script), "nova-compute", *words]
-    variables = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
-    expected = json.loads(done.stdout)
+    _written(tmp_path, files)
+    words = [_below(tmp_path, word) for word in arguments]
 
-    process = _process("/usr/bin/python3", "/usr/bin/nova-compute", *words, variables=variables)
-    calls = "\n".join(nova_process.shlex.join((step.kind, *step.paths)) for step in steps(process, "nova-compute"))
-    shown = LocalHost("here").run(f"{nova_process.SHOW}\n{calls}\necho end")
-    read = nova_process.parse_files(shown.stdout)
-    conf = nova_conf.parse_files((file.path, file.text) for file in read.files)
+    (expected,) = _oslo([{"home": str(tmp_path), "words": words}])
+    _require_same(_ours(tmp_path, words), expected)
 
-    assert list(conf.aliases) == [json.loads(text) for text in expected["alias"]]
-    assert list(conf.device_specs) == [json.loads(text) for text in expected["device_spec"]]
-    assert conf.is_on("pci", "report_in_placement") == expected["report"]
-    assert conf.filters == (None if expected["filters"] is None else tuple(expected["filters"]))
-    assert all(option.file.startswith(str(tmp_path)) for option in conf.options)
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="the lab's environment is made by its first start")
+def test_any_files_merge_as_oslo_config_merges_them(tmp_path: Path):
+    """Random lines in random files, named in any order or not at all; what one refuses the other refuses, too."""
+    random = Random(20)  # noqa: S311  nothing is kept secret by it
+    cases = []
+    for number in range(60):
+        home = tmp_path / str(number)
+        files = {place: "\n".join(_lines(random)) for place in PLACES if random.random() < 0.6}
+        _written(home, {**files, "d/3.conf": "", "e/y.conf": ""})
+        named = [place for place in ("a.conf", "b.conf") if place in files]
+        words = [_named(random, home, named) for _ in range(random.randrange(4))]
+        cases.append({"home": str(home), "words": words})
+
+    refused = 0
+    for case, expected in zip(cases, _oslo(cases), strict=True):
+        if expected is None:
+            refused += 1
+            with pytest.raises(ParseError):
+                _ours(Path(str(case["home"])), list(case["words"]))
+        else:
+            _require_same(_ours(Path(str(case["home"])), list(case["words"])), expected)
+    assert 0 < refused < 50
+
+
+def _lines(random: Random) -> list[str]:
+    drawn = [random.choice(LINES) for _ in range(random.randrange(8))]
+    return ["[pci]", *(line.replace("N", str(random.randrange(99))) for line in drawn)]
+
+
+def _named(random: Random, home: Path, files: list[str]) -> str:
+    if files and random.random() < 0.6:
+        return f"--config-file={home / random.choice(files)}"
+    return f"--config-dir={home / random.choice(['d', 'e'])}"
 
 
 def test_an_option_knows_its_file_and_line():
@@ -298,6 +379,24 @@ def test_this_machine_s_process_is_found(tmp_path: Path):
     assert [file.path for file in script.files] == [str(conf)]
     assert "xyzzy" not in script.files[0].text
     assert script.files[0].text.splitlines()[-1] == "admin_password: (hidden)"
+
+
+def test_a_node_that_cannot_enter_its_pods_sees_their_processes(tmp_path: Path):
+    """Without `oc` a host may still be the one that the pods run on."""
+    program = tmp_path / "nova-scheduler"
+    program.write_text("#!/bin/sh\nread -r line\n", encoding="utf-8")
+    program.chmod(0o755)
+    host = _AsRoot(LocalHost("here"))
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as running:
+        try:
+            anchor = f"echo {running.pid}"
+            absent = nova_process.reach(host, "nova-scheduler", anchor=anchor, enter="/nowhere/oc exec pod --")
+            there = nova_process.reach(host, "nova-scheduler", anchor=anchor, enter="env")
+        finally:
+            running.stdin.close()  # type: ignore[union-attr]
+
+    assert absent[0] is not None
+    assert (absent[0].pid, absent[1], there[1]) == (running.pid, "", "env")
 
 
 class _AsRoot:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kolla_host import KollaHost, kolla_host
+from kolla_host import BEFORE, KollaHost, kolla_host
 
 from access.errors import Rejected
 from cloud_file.cloud import Cloud
@@ -110,6 +110,22 @@ def test_a_service_under_another_name_runs_all_the_same(host: KollaHost) -> None
     (host.folder / "pids" / "nova_api").unlink()
 
     _in_effect(host)
+
+
+def test_a_reload_of_the_web_server_starts_its_workers_anew(host: KollaHost) -> None:
+    """apache2 runs since long, nova-api's processes since its last reload, after the change of the file."""
+    os.utime(host.written("nova-api"), (BEFORE + 60, BEFORE + 60))
+    os.utime(host.folder / "pids" / "nova_api", (0, 0))
+    found = _found(host, "nova-api")
+    assert found.process is not None
+    worker = replace(found.process, arguments=("(wsgi:nova-api)    -k", "start"))
+    scheduler = _found(host, "nova-scheduler")
+
+    test_services.test_the_control_plane_runs_with_its_configuration(
+        host, HOST, host.deployer(), replace(found, process=worker), scheduler
+    )
+    with pytest.raises(Rejected, match="was changed at"):
+        _in_effect(host)
 
 
 def test_a_service_in_a_container_without_copies_is_not_compared_with_the_host(host: KollaHost) -> None:
