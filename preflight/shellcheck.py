@@ -54,6 +54,8 @@ def shellcheck(files: FileSet) -> Iterator[Finding]:
     try:
         rows = json.loads(answer.stdout or "[]")
     except ValueError:
+        said = (answer.stderr or answer.stdout).strip()[:200]
+        yield NO_ANSWER.at(scripts[0].location(0), "", f"shellcheck gave no JSON: {said}", "run shellcheck by hand")
         return
     for row in (row for row in rows if NEGATION not in row["message"]):
         yield _finding(by_name[row["file"]], row)

@@ -187,10 +187,11 @@ def test_a_refused_instance_leaves_nothing_when_deleted(scenario: Scenario, card
     instances.wait_for_status(scenario.tenant, server, "ERROR")
     before = scenario.views.read()
     scenario.delete(server)
+    after = scenario.views.read()
 
-    seen = scenario.views.read()
-    _require_no_allocation(before, server, "in ERROR")
-    require_freed(seen.claims or (), server)
+    for seen, when in ((before, "in ERROR"), (after, "deleted")):
+        _require_no_allocation(seen, server, when)
+        require_freed(seen.claims or (), server)
 
 
 @pytest.mark.check("lifecycle.claim.flavor_is_private", api=True)
