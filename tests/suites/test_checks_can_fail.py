@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import test_lifecycle_can_fail
+import test_lifecycle_halves_can_fail
 import test_main_job_can_fail
 import test_tenants_can_fail
 from deployment import Deployment
 from model_cloud import ModelCloud
 from proving import PROOFS, Proof, Subject, judge
 
-MODULES = (test_lifecycle_can_fail, test_main_job_can_fail, test_tenants_can_fail)
+from preflight.finding import Finding, Location, Severity
+from preflight.rules import MODULES as GROUPS
+
+MODULES = (test_lifecycle_can_fail, test_lifecycle_halves_can_fail, test_main_job_can_fail, test_tenants_can_fail)
 HEALTHY = (ModelCloud, Deployment, test_lifecycle_can_fail.ThreeCards)
+
+
+def _group(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def _name(proof: Proof) -> str:
@@ -57,6 +68,24 @@ def test_scripts_that_nobody_read_are_not_verified() -> None:
     (found,) = judge(WithoutShellcheck(), "preflight.shellcheck")
 
     assert (found.verdict, found.message) == ("not verified", "not verified: shellcheck is not installed here")
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=_group)
+def test_a_group_of_rules_rejects_its_own_mistakes(group: ModuleType) -> None:
+    """An error of one of its rules is its own, a warning is told and rejects nothing; no other group fails for it."""
+    error = next(rule for rule in group.RULES if rule.severity is Severity.ERROR)
+    warnings = [rule for rule in group.RULES if rule.severity is Severity.WARNING]
+
+    class WithAMistake(Deployment):
+        def findings(self) -> tuple[Finding, ...]:
+            return tuple(rule.at(Location(Path("a.yaml")), "…", "why", "instead") for rule in (error, *warnings))
+
+    found = judge(WithAMistake(), *(f"preflight.{_group(module)}" for module in GROUPS))
+
+    assert {(item.check, item.cause) for item in found if item.verdict == "failed"} == {
+        (f"preflight.{_group(group)}", error.code)
+    }
+    assert {item.verdict for item in found} == {"failed", "passed"}
 
 
 def test_all_modules_of_proofs_are_here() -> None:
