@@ -58,7 +58,7 @@ def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, ca
     )
     require_cards(report.gpus, 1, "evacuated")
     require(  # before the sides are compared: its first domain is without a claim, too, and no reboot helps it
-        all(place.startswith(f"{moved.host} ") for place in after.attached),
+        all(place.startswith(f"{moved.host} ") for place in after.attached or ()),
         "evacuated-guest-stays",
         f"it runs on {moved.host}, its domains have {after.attached}",
         host=before.host,

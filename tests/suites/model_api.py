@@ -27,7 +27,6 @@ from openstack.network.v2 import network, port
 from probes.guest_console import REBOOT_ONCE
 from probes.references import NVIDIA_VENDOR_ID
 
-MICROVERSION = (2, 96)
 COMPUTE = "nova-compute"
 
 
@@ -277,7 +276,7 @@ class Compute:
         return quota_set.QuotaSet(cores=CORES, ram=-1, instances=-1)
 
     def get_endpoint_data(self) -> Any:
-        return SimpleNamespace(max_microversion=MICROVERSION)
+        return SimpleNamespace(max_microversion=self._cloud.microversion)
 
     def get(self, path: str, *, microversion: str) -> Any:
         known = self._instance(path.removeprefix("/servers/").removesuffix("/topology"))
@@ -366,6 +365,8 @@ class Placement:
         self._cloud = cloud
 
     def get(self, path: str, *, microversion: str | None) -> Any:
+        if not self._cloud.shows("placement"):
+            return SimpleNamespace(ok=False, status_code=403, text="Forbidden")
         _, _, *words = path.split("/")
         host, what = (words[0], words[1]) if len(words) == 2 else ("", "")
         answers: dict[str, Callable[[], dict[str, Any]]] = {

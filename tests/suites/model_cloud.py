@@ -59,7 +59,7 @@ class Card:
 
     host: str
     address: str
-    node: int
+    node: int | None
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,10 @@ class Instance:
 class ModelCloud:
     """A healthy cloud."""
 
-    cards_on_nodes: tuple[int, ...] = (0, 1)
-    """NUMA node of each card of a host."""
+    cards_on_nodes: tuple[int | None, ...] = (0, 1)
+    """NUMA node of each card of a host; None where firmware tells none."""
+    microversion = (2, 96)
+    """The highest one of Nova's API."""
     hosts = ("compute-0", "compute-1")
     aliases = ("a1", "a2")
 
@@ -213,6 +215,8 @@ class ModelCloud:
         """NUMATopologyFilter: some node, or as many as the instance has, gives all cards."""
         if "hw:numa_nodes" not in flavor.specs or policy not in STRICT:
             return True
+        if None in self.cards_on_nodes:
+            return policy is None
         most = self.cards_by_node(host)[: int(flavor.specs["hw:numa_nodes"])]
         return sum(map(len, most)) >= sum(flavor.aliases.values())
 
@@ -268,7 +272,7 @@ class ModelCloud:
 
     def node_of(self, instance: Instance) -> int:
         """The host's node that an instance with one node is on: that of its first card."""
-        return next((card.node for card in instance.domains), 0)
+        return next((card.node for card in instance.domains if card.node is not None), 0)
 
     def release(self, instance: Instance) -> None:
         """Give back the claims of an instance that ends; what is left stays claimed for it."""
@@ -441,6 +445,10 @@ class ModelCloud:
             item.domains = [card for card in item.domains if card.host != host or item.host == host]
 
     # --- what the sides say ---
+
+    def shows(self, side: str) -> bool:
+        """Whether the suite may look: sysfs, virsh, mysql or placement."""
+        return True
 
     def claims(self) -> Iterable[tuple[Card, str | None]]:
         """A row of pci_devices for each card, with the instance that has it."""

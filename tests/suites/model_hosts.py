@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from model_cloud import Card, ModelCloud
 
-from access.errors import Blocked
+from access.errors import Blocked, CommandError
 from access.host import CommandOutput
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import deployer_of
@@ -70,11 +70,17 @@ class ModelHosts:
         model = self._model
         restart = deployer_of(self._cloud).service("nova-compute").restart
         return {
-            pci_devices.COMMAND: lambda: pci_rows(model, name),
-            libvirt_domains.COMMAND: lambda: virsh(model, name),
-            pci_claims.COMMAND: lambda: mysql(model),
+            pci_devices.COMMAND: lambda: _shown(model, "sysfs", pci_rows(model, name)),
+            libvirt_domains.COMMAND: lambda: _shown(model, "virsh", virsh(model, name)),
+            pci_claims.COMMAND: lambda: _shown(model, "mysql", mysql(model)),
             restart: lambda: _nothing(model.restart_compute, name),
         }
+
+
+def _shown(model: ModelCloud, side: str, text: str) -> str:
+    if not model.shows(side):
+        raise CommandError("the command failed", command=side, host="here", exit_code=1, stderr="permission denied")
+    return text
 
 
 def _nothing(act: Callable[[str], None], name: str) -> str:
@@ -88,8 +94,9 @@ def pci_rows(model: ModelCloud, host: str) -> str:
     rows = ["0000:00:02.0 0x8086 0x6f04 0x060400 pcieport 1 0 - - 8.0_GT/s 8.0_GT/s 16 16 -"]
     for card in (card for card in model.cards if card.host == host):
         driver = "vfio-pci" if card in held else "-"
+        group, node = int(card.address[5:7], 16), -1 if card.node is None else card.node
         rows.append(
-            f"{card.address} 0x{NVIDIA_VENDOR_ID} 0x15f8 0x030200 {driver} {int(card.address[5:7], 16)} {card.node}"
+            f"{card.address} 0x{NVIDIA_VENDOR_ID} 0x15f8 0x030200 {driver} {group} {node}"
             f" - - 8.0_GT/s 8.0_GT/s 16 16 de10f815"
         )
     return "\n".join([*rows, "end", ""])
@@ -125,7 +132,7 @@ def mysql(model: ModelCloud) -> str:
             holder or "NULL",
             NVIDIA_VENDOR_ID,
             "15f8",
-            str(card.node),
+            "NULL" if card.node is None else str(card.node),
         )
         rows.append("\t".join(words))
     return "\n".join([*rows, ""])
