@@ -43,7 +43,7 @@ PLUGINS = (
     "lifecycle_fixtures",
     "preflight_fixtures",
 )
-"""All fixtures of the acceptance but provisioning's and the reports': what they would make, the doubles are."""
+"""All fixtures of the acceptance but those of provisioning, cards' identity and reports: doubles stand for them."""
 QUIET = ("terminal", "cacheprovider", "html", "metadata", "xdist", "faulthandler", "hypothesispytest")
 """Plugins that this needs not, and that are slow to begin."""
 OPTIONS = (
@@ -162,6 +162,14 @@ class Doubles:
     def traces(self) -> Traces:
         """What one tenant leaves for the next."""
         return self._model.traces()
+
+    @pytest.fixture
+    def host_cards(self) -> None:
+        """Which physical cards they are decides no verdict."""
+
+    @pytest.fixture
+    def guest_cards(self) -> None:
+        """The same for those of an instance."""
 
     @pytest.fixture(scope="session")
     def preflight(self) -> Preflight:
