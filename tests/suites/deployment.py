@@ -5,6 +5,9 @@ As in the model cloud, each thing that can be wrong is a method of its own.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 from model_cloud import ModelCloud
 from model_hosts import AnsweringHost
 
@@ -30,6 +33,17 @@ class Deployment:
     def unread_scripts(self) -> str:
         """Why shellcheck did not look at them."""
         return ""
+
+    def nodes(self) -> list[dict[str, object]]:
+        """Rows of `openstack baremetal node list`."""
+        return [
+            {"Name": name, "Provisioning State": "active", "Maintenance": False}
+            for name in ("controller-0", "compute-0", "compute-1")
+        ]
+
+    def overcloud(self) -> str:
+        """Status of its stack."""
+        return "UPDATE_COMPLETE"
 
     def artifacts(self) -> str:
         """What swift lists."""
@@ -63,7 +77,13 @@ class Deployment:
 
     def machines(self) -> dict[str, AnsweringHost]:
         """Machines by name, each with the answers of its tools."""
-        listed = {f"{STACKRC}swift list overcloud-artifacts": self.artifacts}
+        listed: dict[str, Callable[[], str]] = {
+            f"{STACKRC}swift list overcloud-artifacts": self.artifacts,
+            f"{STACKRC}openstack baremetal node list": lambda: json.dumps(self.nodes()),
+            f"{STACKRC}openstack stack list": lambda: json.dumps(
+                [{"Stack Name": "overcloud", "Stack Status": self.overcloud()}]
+            ),
+        }
         guests = {name: AnsweringHost(name, {nvidia_module.TOOL: self.driver}) for name in GUESTS}
         return {"undercloud": AnsweringHost("undercloud", listed), **guests}
 

@@ -27,6 +27,31 @@ class AScriptLostABackslash(Deployment):
         return (rule.at(SCRIPT, "--log-file", "This flag is used as a command name.", "see the link"),)
 
 
+@proves("undercloud.nodes.available", "node-not-available")
+class AServerIsNotRegistered(Deployment):
+    def nodes(self) -> list[dict[str, object]]:
+        return super().nodes()[:-1]
+
+
+@proves("undercloud.nodes.available", "node-not-available")
+class AServerIsInMaintenance(Deployment):
+    def nodes(self) -> list[dict[str, object]]:
+        *others, last = super().nodes()
+        return [*others, last | {"Provisioning State": "available", "Maintenance": True}]
+
+
+@proves("undercloud.overcloud.complete", "overcloud-not-complete")
+class TheUpdateFailed(Deployment):
+    def overcloud(self) -> str:
+        return "UPDATE_FAILED"
+
+
+@proves("undercloud.overcloud.complete", "overcloud-not-complete")
+class TheUpdateWasRolledBack(Deployment):
+    def overcloud(self) -> str:
+        return "ROLLBACK_COMPLETE"
+
+
 @proves("undercloud.puppet_nova.uploaded", "puppet-nova-not-uploaded")
 class NothingWasUploaded(Deployment):
     def artifacts(self) -> str:
