@@ -91,9 +91,9 @@ class KollaHost:
         """End all processes."""
         self._processes.close()
 
-    def deployer(self) -> Deployer:
-        """kolla-ansible, with this host's paths."""
-        found = load_deployer("kolla-ansible")
+    def deployer(self, name: str = "kolla-ansible") -> Deployer:
+        """A deployer with this host's paths."""
+        found = load_deployer(name)
         services = {
             name: described.model_copy(update={"nova_conf": str(self.written(name)), "read_as": str(self.inside(name))})
             for name, described in found.services.items()

@@ -139,6 +139,16 @@ def test_a_service_in_a_container_without_copies_is_not_compared_with_the_host(h
     assert not written_for(host, deployed, inside_lxc)
 
 
+@pytest.mark.parametrize("name", ["packages-rdo", "packages-debian", "openstack-ansible", "openstack-helm", "charms"])
+def test_units_that_systemd_does_not_know_are_no_ground_to_reject(name: str, host: KollaHost) -> None:
+    """systemd calls a unit that it does not know inactive; the service's process tells that it runs."""
+    deployer = host.deployer(name)
+    found = [configuration(host, deployer.service(service)) for service in ("nova-api", "nova-scheduler")]
+
+    test_services.test_the_control_plane_runs_with_its_configuration(host, HOST, deployer, *found)
+    assert [item.process is not None for item in found] == [True, True]
+
+
 def test_a_file_of_the_command_line_that_is_gone_is_told(host: KollaHost) -> None:
     """The next start would fail."""
     host.inside("nova-api").unlink()
