@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-import pytest
 
 from cloud_file.cloud import Cloud
 from judging.records import CheckRecord, Verdict
 
 CLOUD_FILE = "the cloud file"
-
-
-SUITES = Path(__file__).resolve().parents[1] / "suites"
-
-
-def selects_all(config: pytest.Config) -> bool:
-    """Whether the whole of `suites/` was asked for: no folder or test of it, no -k, -m, --deselect or --ignore."""
-    given = {Path(word.split("::")[0]).resolve() for word in config.args}
-    narrowed = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-    return SUITES in given and not any(getattr(config.option, name, None) for name in narrowed)
 
 
 def missing_records(

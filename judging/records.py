@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from access.errors import MeasurementError
 
+OUTPUT_LIMIT_CHARS = 4000
+"""Of a command's output, a message or a finding: hosts are not trusted to be brief."""
 LOWER_IS_BETTER = ("latency", "temperature", "time", "errors")
 
 
@@ -72,6 +75,11 @@ class Measurement:
         if not all(map(math.isfinite, figures)):
             raise MeasurementError(f"{self.metric} of {self.host}, device {self.device}: no finite figure in {figures}")
         object.__setattr__(self, "source", sys.intern(self.source))
+
+
+def now() -> str:
+    """The time as records have it: ISO 8601, UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def direction_of(metric: str) -> str:

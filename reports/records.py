@@ -16,7 +16,6 @@ from judging.records import CheckRecord
 from reports.version import suite_version
 
 SCHEMA_VERSION = 2
-OUTPUT_LIMIT_CHARS = 4000
 SUITE_VERSION = suite_version()
 RECORDS = "records.jsonl"
 
