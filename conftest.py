@@ -23,6 +23,7 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "limit_fixtures",
         "record_fixtures",
         "provisioning_fixtures",
+        "card_fixtures",
         "host_fixtures",
         "configuration_fixtures",
         "lifecycle_fixtures",

@@ -30,6 +30,7 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _cards,
         _cards_on_one_host,
         _image_properties,
+        _excused_hosts,
         kind_host.mistakes,
         threshold_mistakes,
     )
@@ -79,6 +80,11 @@ def _deployer_and_release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _names(raw: Mapping[str, Any], section: str, key: str = "name") -> set[str]:
     return {name for _, entry in entries(raw, section) if (name := text(entry, key)) is not None}
+
+
+def _excused_hosts(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    for index, excuse in entries(raw, "excused_cards"):
+        yield from _unknown(excuse, "host", _names(raw, "hosts"), "hosts", ("excused_cards", index))
 
 
 def _references(raw: Mapping[str, Any]) -> Iterator[Mistake]:

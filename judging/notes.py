@@ -7,6 +7,7 @@ import hashlib
 from access.host import CommandOutput
 from access.redaction import without_secrets
 from judging.records import OUTPUT_LIMIT_CHARS, Evidence, Measurement, now
+from probes.card_identity import CardIdentity
 
 COMMAND_LIMIT_CHARS = 1000
 
@@ -18,6 +19,7 @@ class Notes:
         self.started = now()
         self.evidence: list[Evidence] = []
         self.measurements: list[Measurement] = []
+        self.cards: tuple[CardIdentity, ...] = ()
         self.expected = ""
         self.found = ""
 

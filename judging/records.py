@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from access.errors import MeasurementError
+from probes.card_identity import CardIdentity
 
 OUTPUT_LIMIT_CHARS = 4000
 """Of a command's output, a message or a finding: hosts are not trusted to be brief."""
@@ -114,6 +115,8 @@ class CheckRecord:
     duration_s: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    cards: tuple[CardIdentity, ...] = ()
+    """The physical cards that it is about: of a failure those that are wrong; empty where it is about no card."""
     expected: str = ""
     """What was asked for; the fact where the check says nothing more exact."""
     found: str = ""
