@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ CLOUDS_DIRECTORY = REPOSITORY / "clouds"
 MISTAKES_SHOWN = 50
 MISTAKE_CHARS = 1000
 QUOTED_CHARS = 120
+SHAPES = {
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+    "path_type": "a path",
+}
+"""pydantic's kinds of errors in words of YAML."""
 
 
 def known_clouds(directory: Path = CLOUDS_DIRECTORY) -> list[str]:
@@ -65,13 +74,13 @@ def _all(path: Path, document: Document, mistakes: list[Mistake]) -> str:
 
 def _path_of(name: str, directory: Path) -> Path:
     path = Path(name) if "/" in name or name.endswith((".yaml", ".yml")) else directory / f"{name}.yaml"
-    if path.is_file():
+    if os.path.isfile(path):  # pathlib raises an error for a name that is too long
         return path
     known = known_clouds(directory)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise InputError(
-        f"unknown cloud {name!r}; known clouds: {', '.join(known) or 'none'}",
+        f"unknown cloud {_quoted(name)}; known clouds: {', '.join(known) or 'none'}",
         remedy=f"{hint}write {path} (the commented examples in {directory} show how)",
     )
 
@@ -88,7 +97,9 @@ def _words(error: Any) -> str:
         return "no such key"
     if kind == "missing":
         return "is missing"
-    message = str(error["msg"]).replace("Input should be", "should be")
+    if kind in SHAPES:
+        return f"should be {SHAPES[kind]}"
+    message = str(error["msg"]).replace("Input should be", "should be").removeprefix("Value error, ")
     if kind == "string_type" and isinstance(given, bool | int | float | datetime.date):
         return f"{message}; YAML reads {given} as a {_kind_of(given)}, so put it in quotes"
     if kind == "string_pattern_mismatch":

@@ -33,7 +33,9 @@ TEXT_LIMIT_CHARS = 32 * 1024
 INTEGER_LIMIT = 2**63
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""Also halves of characters, which no encoding can write."""
+NO_CHARACTER = re.compile(r"\\U(?!0010|000[0-9a-fA-F])[0-9a-fA-F]{8}")
 INTEGER = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|0o[0-7_]+|[0-9][0-9_]*)")
 BASES = {"0x": 16, "0o": 8}
 BOOLEANS = {"true": True, "false": False}
@@ -78,6 +80,10 @@ def read_document(path: Path) -> Document:
         return Document(reader.value(node, ()) or {}, reader.lines, tuple(reader.mistakes))
     except _RefusedError as error:
         raise CloudFileError(f"{path}: {error}") from error
+    except (ValueError, OverflowError) as error:  # of the scanner, which knows no line then
+        found = NO_CHARACTER.search(text)
+        line = text.count("\n", 0, found.start() if found else 0) + 1
+        raise CloudFileError(f"{path}: line {line}: an escape that stands for no character") from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1

@@ -23,13 +23,14 @@ SECRET_KEY = re.compile(
 )
 HARMLESS_END = re.compile(
     r"(provider|driver|backend|method|type|format|algorithm|policy|expir\w*|timeout|ttl|lifetime|interval|rotation|length"
-    r"|size|count|max_?age|file|path|dir(ectory)?|url|uri|endpoint|name|uuid|id|users?|hosts?|enabled?|required)$",
+    r"|size|count|max_?age|time|days|regex|description|file|path|dir(ectory)?|url|uri|endpoint|name|uuid|id|users?|hosts?|enabled?|required)$",
     re.IGNORECASE,
 )
 """`TokenProvider`, `PasswordFile`, `SecretName`: about a secret, and none."""
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-|AGE-SECRET-KEY-1")
 QUERY = re.compile(
-    r"[?&;](?:[\w-]*(?:password|passwd|secret|token|signature|credential)|sig|pwd|api[_-]?key)=[^&\s]", re.IGNORECASE
+    r"[?&;](?:[\w-]*(?:password|passwd|secret|token|signature|credential)|sig|pwd|(?:[\w-]*[_-])?key)=[^&\s]",
+    re.IGNORECASE,
 )
 ENCODED = re.compile(r"[A-Za-z0-9+/\s]{64,}={0,2}")
 REFERENCE = ("env", "file")

@@ -37,6 +37,7 @@ SECRETS: dict[str, tuple[tuple[Any, ...], Any]] = {
     ),
     "in a query": (("cuda", "repository"), "https://mirror.example/cuda.repo?access_token=x1y2"),
     "a signature in a query": (("cuda", "samples_archive"), "https://a.example/s.tar.gz?se=2026&sig=x1y2"),
+    "a key in a query": (("cuda", "repository"), "https://a.example/cuda.repo?key=x1y2"),
     "a signed URL": (("cuda", "samples_archive"), "https://a.example/s.tar.gz?X-Amz-Signature=0123abcd"),
     "of a message queue": (
         ("deploy", "parameters", "Transport"),
@@ -52,6 +53,8 @@ HARMLESS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "a certificate": (("deploy", "parameters", "SSLCertificate"), CERTIFICATE),
     "how long tokens live": (("deploy", "parameters", "TokenExpiration"), 3600),
     "which tokens": (("deploy", "parameters", "KeystoneTokenProvider"), "fernet"),
+    "how passwords look": (("deploy", "parameters", "KeystonePasswordRegex"), "^.{8,}$"),
+    "how long tokens are kept": (("deploy", "parameters", "MemcachedTokenCacheTime"), 300),
     "a truth about passwords": (("deploy", "parameters", "PasswordAuthentication"), False),
     "a file with a password": (("deploy", "parameters", "VncPasswordFile"), "/etc/vnc"),
     "a URL with a port": (("cuda", "repository"), "http://mirror.example:8080/cuda.repo"),
