@@ -223,6 +223,7 @@ def test_a_limit_is_a_number_of_minutes(cloud: ExistingCloud, value: str):
 
 def test_without_credentials_every_check_is_blocked_whoever_would_have_asked(cloud: ExistingCloud, tmp_path: Path):
     cloud.keystone.close()
+    cloud.ledger.gone(cloud.ledger.open_entries()[0])
     check = '@pytest.mark.check("made.{name}", api=True)\ndef test_{name}({name}):\n    """A fact."""\n\n\n'
     suite = suite_of(tmp_path, check.format(name="admin") + check.format(name="tenant"))
     plugins = (*RECORDING, "provisioning_fixtures", "lifecycle_fixtures")
