@@ -137,10 +137,11 @@ def test_a_cleanup_that_loses_keystone_says_so(cloud: ExistingCloud):
     assert "Traceback" not in said
 
 
-def test_a_cleanup_that_is_interrupted_says_how_to_go_on(cloud: ExistingCloud):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_cleanup_that_is_interrupted_says_how_to_go_on(cloud: ExistingCloud, number: signal.Signals):
     with cloud.pytest("suites/", "--cleanup") as run:
         cloud.keystone.accept()
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         said, _ = run.communicate(timeout=LIMIT_S)
 
     assert run.returncode == INTERRUPTED
