@@ -23,8 +23,8 @@ from reports.certification.document import REHEARSAL, Content, html, pdf
 from reports.certification.previous import changes_since
 from reports.certification.requirements import CATALOGUE, Decision, catalogue, catalogue_sha256, decide, judge
 from reports.certification.subject import subject_of
-from reports.records import RECORDS, json_line
-from reports.run import Run
+from reports.records import RECORDS
+from reports.run import Run, text_of
 
 ATTESTATION = "attestation.dsse.json"
 RESULTS = {Decision.PASS: "PASSED", Decision.PASS_WITH_DEVIATIONS: "WARNED", Decision.FAIL: "FAILED"}
@@ -52,6 +52,15 @@ def refuse(run: Run, *, rehearsal: bool) -> None:
         raise CannotCertify("only a part of the suites was run", remedy="pytest suites/ --cloud NAME")
     if run.end is None or run.unreadable_lines:
         raise CannotCertify("the run was cut off, or lines of its records cannot be read", remedy="run it again")
+    if not run.is_chained:
+        raise CannotCertify(
+            "the lines of its records are not chained: an older suite wrote them, or their hashes were taken out",
+            remedy="run it again",
+        )
+    if run.altered:
+        raise CannotCertify(
+            f"the records are not as the run wrote them: {', '.join(run.altered[:3])}", remedy="run it again"
+        )
     if contradictions := (*run.contradictions, *altered_evidence(run)):
         raise CannotCertify(
             f"the records contradict themselves: {'; '.join(contradictions[:3])}",
@@ -117,9 +126,7 @@ def files_of(content: Content, signer: CryptoSigner) -> dict[str, bytes]:
         "certificate.pdf": pdf(page, content),
         "certificate.json": _json(_facts(content)),
         "requirements.yaml": CATALOGUE.read_bytes(),
-        RECORDS: "".join(map(json_line, (run.header, *run.hosts, *run.checks, *([run.end] if run.end else ())))).encode(
-            errors="replace"
-        ),
+        RECORDS: text_of(run),
     }
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     payload = statement(
