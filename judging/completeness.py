@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,8 +20,30 @@ SUITES = Path(__file__).resolve().parents[1] / "suites"
 def selects_all(config: pytest.Config) -> bool:
     """Whether the whole of `suites/` was asked for: no folder or test of it, no -k, -m, --deselect or --ignore."""
     given = {Path(word.split("::")[0]).resolve() for word in config.args}
+    return SUITES in given and not is_narrowed(config)
+
+
+def is_narrowed(config: pytest.Config) -> bool:
+    """Whether somebody asked for less than what stands in the folders that are given."""
     narrowed = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-    return SUITES in given and not any(getattr(config.option, name, None) for name in narrowed)
+    return any(getattr(config.option, name, None) for name in narrowed)
+
+
+def checking_functions() -> set[tuple[str, str]]:
+    """File and name of every function of the suites that is a check, read from their source.
+
+    Collected or not: an option or a plugin may keep pytest from looking at a file.
+    """
+    return {
+        (str(file), statement.name)
+        for file in SUITES.rglob("test_*.py")
+        for statement in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.FunctionDef) and any(map(_is_check, statement.decorator_list))
+    }
+
+
+def _is_check(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.check"
 
 
 def missing_records(
