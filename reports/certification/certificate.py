@@ -27,7 +27,13 @@ from reports.records import RECORDS
 from reports.run import Run, text_of
 
 ATTESTATION = "attestation.dsse.json"
-RESULTS = {Decision.PASS: "PASSED", Decision.PASS_WITH_DEVIATIONS: "WARNED", Decision.FAIL: "FAILED"}
+RESULTS = {
+    Decision.PASS: "PASSED",
+    Decision.PASS_WITH_DEVIATIONS: "WARNED",
+    Decision.FAIL: "FAILED",
+    Decision.NOT_COMPLETE: "FAILED",
+}
+"""Results of the predicate; it knows none for what was not tested, and that is no pass."""
 HASH_CHUNK_BYTES = 1 << 20
 ATTESTATION_LIMIT_BYTES = 64 * 1024 * 1024
 """A run of 12 hosts of 8 cards has an envelope of less than one megabyte."""
