@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import InputError
+from access.terminal import say
 from reports.certification import deviations
 from reports.certification.certificate import CannotCertify, content_of, refuse, verify, write
 from reports.certification.keys import signer
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         refuse(done, rehearsal=arguments.rehearsal)
     except CannotCertify as error:
-        print(f"not certified: {error}")
+        say(f"not certified: {error}")
         return NO_GROUND
     key = signer(arguments.key)
     waived = _deviations(arguments.deviations, done)
@@ -51,10 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     write(directory, content, key)
     for each in content.judged:
         if each.is_open:
-            print(
-                f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}"
-            )
-    print(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
+            say(f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}")
+    say(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
     return FAILED if content.decision in (Decision.FAIL, Decision.NOT_COMPLETE) else CERTIFIED
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from access.terminal import say
 from reports.certification.certificate import verify
 from reports.certification.keys import public_key
 
@@ -23,11 +24,11 @@ def run(arguments: argparse.Namespace) -> int:
     """0: each byte is as it was signed. 1: what is not."""
     found, mistakes = verify(arguments.directory, public_key(arguments.public_key))
     for mistake in mistakes:
-        print(f"NOT GENUINE  {mistake}")
+        say(f"NOT GENUINE  {mistake}")
     if found is None or mistakes:
         return FORGED
     facts = json.loads((arguments.directory / "certificate.json").read_text(encoding="utf-8"))
-    print(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {facts['date']}")
+    say(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {facts['date']}")
     if "rehearsal" in facts:
-        print(facts["rehearsal"])
+        say(facts["rehearsal"])
     return GENUINE
