@@ -37,15 +37,15 @@ def outcome_of(checks: Iterable[CheckRecord], doubts: Iterable[str] = ()) -> Out
     return Outcome.ACCEPTED if is_accepted else Outcome.COULD_NOT_JUDGE
 
 
-def exit_code_of(outcome: Outcome, status: int, now: int = 0) -> int:
+def exit_code_of(outcome: Outcome, status: int, code: int = 0) -> int:
     """The exit code of a run: its outcome's, or pytest's own where the run did not come to its end.
 
-    `status` is what pytest ended the tests with, `now` what the session's end made of it (70: not everything is
+    `status` is what pytest ended the tests with, `code` what the session's end made of it (70: not everything is
     removed). Neither can make a better code than the outcome has.
     """
     if status not in (0, 1):
         return status
-    return CLEANUP_FAILED if outcome is Outcome.COULD_NOT_JUDGE and now == CLEANUP_FAILED else EXIT_CODES[outcome]
+    return CLEANUP_FAILED if outcome is Outcome.COULD_NOT_JUDGE and code == CLEANUP_FAILED else EXIT_CODES[outcome]
 
 
 WORST_FIRST = (Verdict.FAILED, Verdict.ERROR, Verdict.NOT_VERIFIED, Verdict.BLOCKED, Verdict.PASSED)

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from access.errors import InputError, MeasurementError
+from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
 from reports.chain import SHOWN, Chain, chained
-from reports.records import ADAPTERS, KINDS, RECORDS, SCHEMA_VERSION, HostFacts, Line, RunEnd, RunHeader, body_of
+from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, body_of
 
 SCHEMA = "docs/records.schema.json"
 Kind = TypeVar("Kind")
@@ -80,6 +81,11 @@ class Run:
     def simulated(self) -> bool:
         """Whether the run, or any check of it, was on simulated hardware."""
         return self.header.simulated or any(check.simulated for check in self.checks)
+
+    @property
+    def coverage(self) -> Coverage:
+        """Declared cards against measured ones."""
+        return coverage_of(self.checks, self.header.declared_hosts, self.header.excused_cards)
 
     def card_of(self, host: str, device: str) -> str:
         """UUID of a device of a host or guest; "" where it is not known."""
@@ -221,9 +227,10 @@ def _read(path: Path) -> Run:
 
 
 def _supported(header: RunHeader, path: Path) -> RunHeader:
-    if header.schema_version != SCHEMA_VERSION:
+    if header.schema_version not in READABLE_VERSIONS:
         raise InputError(
-            f"{path} was written in version {header.schema_version} of the records; this suite reads {SCHEMA_VERSION}",
+            f"{path} was written in version {header.schema_version} of the records; this suite reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}",
             remedy=f"read it with the suite that wrote it, version {header.suite_version}",
         )
     return header
