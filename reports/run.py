@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from judging.records import CheckRecord
 from reports.chain import SHOWN, Chain, chained
 from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, body_of
 
+LINE_LIMIT_BYTES = 256 * 1024 * 1024
 SCHEMA = "docs/records.schema.json"
 Kind = TypeVar("Kind")
 
@@ -121,7 +123,9 @@ def lines(path: Path, chains: list[Chain] | None = None) -> Iterator[Line | None
         if chains is not None:
             chains.append(chain)
         with file.open("rb") as stream:
-            for number, text in enumerate(stream, start=1):
+            for number, text in enumerate(iter(partial(stream.readline, LINE_LIMIT_BYTES), b""), start=1):
+                if len(text) == LINE_LIMIT_BYTES:
+                    raise InputError(f"{file}, line {number}: is longer than any line of a run")
                 if text.strip():
                     line = _line(text, f"{file}, line {number}")
                     chain.follow(number, text, is_readable=line is not None)

@@ -11,7 +11,7 @@ from typing import Any
 from access.errors import InputError
 from access.terminal import say
 from reports.certification import deviations
-from reports.certification.certificate import CannotCertify, content_of, refuse, verify, write
+from reports.certification.certificate import FACTS, CannotCertify, content_of, read_file, refuse, verify, write
 from reports.certification.keys import signer
 from reports.certification.requirements import Decision, catalogue
 from reports.run import Run, read
@@ -73,7 +73,7 @@ def _previous(directory: Path, key: Any, done: Run) -> tuple[str, dict[str, Any]
     _, mistakes = verify(directory, key)
     if mistakes:
         raise InputError(f"the certificate before, {directory}, is not as this key signed it: {'; '.join(mistakes)}")
-    found: dict[str, Any] = json.loads((directory / "certificate.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(read_file(directory / FACTS))
     if ("rehearsal" in found) != done.simulated:
         kinds = ("a rehearsal", "a certificate of real hardware")
         was, now = kinds if "rehearsal" in found else reversed(kinds)

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from access.terminal import say
-from reports.certification.certificate import verify
+from reports.certification.attestation import Forged
+from reports.certification.certificate import FACTS, read_file, verify
 from reports.certification.keys import public_key
 
 HELP = "tell whether a certificate's files are those that the key signed"
@@ -27,8 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"NOT GENUINE  {mistake}")
     if found is None or mistakes:
         return FORGED
-    facts = json.loads((arguments.directory / "certificate.json").read_text(encoding="utf-8"))
-    say(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {facts['date']}")
-    if "rehearsal" in facts:
-        say(facts["rehearsal"])
+    try:
+        facts = json.loads(read_file(arguments.directory / FACTS))
+        date, rehearsal = str(facts["date"]), str(facts.get("rehearsal", ""))
+    except (OSError, Forged, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        say(f"NOT GENUINE  {FACTS}: it was signed, and it is no certificate: {error!r}")
+        return FORGED
+    say(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {date}")
+    if rehearsal:
+        say(rehearsal)
     return GENUINE
