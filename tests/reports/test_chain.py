@@ -175,7 +175,7 @@ def _is_accepted(directory: Path) -> bool:
 
 
 def test_a_rejection_without_its_failed_check_contradicts_itself() -> None:
-    """Even if somebody made the chain anew."""
+    """Even if somebody made the chain again."""
     run = made_run()
     assert run.end is not None
     rejected = replace(run, end=replace(run.end, outcome=Outcome.REJECTED, exit_code=1))
