@@ -13,6 +13,10 @@ from probes.pci_devices import PciDevice
 
 NO_SERIAL = re.compile(r"\[?(?:N/A|Not Supported|Unknown Error|0)\]?")
 """What nvidia-smi prints where a card has none or does not tell."""
+ADDRESS = re.compile(
+    r"(?<![0-9a-f])([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[01][0-9a-fA-F](?:\.[0-7])?)(?![0-9a-f.]|:[0-9a-f])"
+)
+"""As tools print it; the kernel's messages leave out the function."""
 NAMED_DEVICE = re.compile(r"\b(?:device|GPU) (\d{1,3})(?:-(\d{1,3}))?\b")
 
 
@@ -130,16 +134,12 @@ def _serial(card: InventoryCard) -> str:
 def named_in(text: str, cards: Sequence[CardIdentity]) -> tuple[CardIdentity, ...]:
     """The cards that a finding speaks of: by device number, an address, UUID or serial; all where it names none."""
     numbers = {number for match in NAMED_DEVICE.finditer(text) for number in match.groups() if number}
-    named = tuple(card for card in cards if card.device in numbers or _stands_in(text, card))
+    addresses = {str(PciAddress(found[1])) for found in ADDRESS.finditer(text)}
+    named = tuple(
+        card
+        for card in cards
+        if card.device in numbers
+        or {card.host_address, card.instance_address} & addresses
+        or any(word in text for word in (card.uuid, card.serial) if word)
+    )
     return named or tuple(cards)
-
-
-def _stands_in(text: str, card: CardIdentity) -> bool:
-    addresses = {card.host_address, card.instance_address} - {""}
-    ids = {card.uuid, card.serial} - {""}
-    return any(word in text for word in ids) or any(_has_address(text, address) for address in addresses)
-
-
-def _has_address(text: str, address: str) -> bool:
-    """Tools leave out the function, the kernel the domain's zeros."""
-    return re.search(rf"(?<![0-9a-f:]){re.escape(address[:-2])}(?:\.0)?(?![0-9a-f.:])", text) is not None

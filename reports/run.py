@@ -53,13 +53,26 @@ class Run:
     def doubts(self) -> tuple[str, ...]:
         """What beside its checks forbids to accept it, in words."""
         if self.end is None:
-            return ("it was cut off: its last line is missing",)
+            return (*self.lacks, "it was cut off: its last line is missing")
+        says_why = bool(self.end.doubts or self.lacks)
+        is_open = self.end.outcome is not Outcome.ACCEPTED and not says_why
+        said = (f"its last line says {self.end.outcome}",) if is_open else ()
+        return (*self.end.doubts, *self.lacks, *said, *self.contradictions)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What its lines before the last forbid to accept beside their checks."""
         wrong = {
             f"{self.unreadable_lines} lines of its records cannot be read": self.unreadable_lines,
             f"its records were changed: {', '.join(self.altered[:SHOWN])}": self.altered,
-            f"its last line says {self.end.outcome}": self.end.outcome is not Outcome.ACCEPTED and not self.end.doubts,
+            "declared cards were neither measured nor excused": self._hides_cards,
         }
-        return (*self.end.doubts, *(what for what, is_so in wrong.items() if is_so), *self.contradictions)
+        return tuple(what for what, is_so in wrong.items() if is_so)
+
+    @property
+    def _hides_cards(self) -> bool:
+        """Whether declared cards were neither measured nor excused; version 2 of the records could not tell."""
+        return self.header.whole and self.header.schema_version > 2 and self.coverage.unexcused > 0
 
     @property
     def contradictions(self) -> tuple[str, ...]:

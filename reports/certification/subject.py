@@ -91,4 +91,4 @@ def uncovered_cards(run: Run) -> list[str]:
     found = [
         f"{host.host}: {len(host.measured)} of {host.declared} cards were measured" for host in coverage.incomplete
     ]
-    return found + [f"the cloud file says: {excuse.reason}" for excuse in coverage.excused if found]
+    return found + [f"the cloud file excuses them: {excuse.reason}" for excuse in coverage.excused if found]
