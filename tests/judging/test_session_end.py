@@ -8,6 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from suite_runner import OPTIONS, REPOSITORY
 from judging.outcome import Outcome
 from reports.run import read
 
-PLUGINS = ("cloud_fixtures", "record_fixtures", "report_fixtures", "junit_fixtures")
+PLUGINS = ("cloud_fixtures", "record_fixtures")
+WITH_PAGES = (*PLUGINS, "report_fixtures", "junit_fixtures")
+"""They take a second to load."""
 SUITE = '''
 import pytest
 from access.host import CommandOutput
@@ -60,12 +63,13 @@ def end(
     before: str = "",
     run_dir: Path | None = None,
     file_limit_bytes: int | None = None,
+    plugins: Sequence[str] = WITH_PAGES,
 ) -> Ended:
     """Run a suite with a foreign plugin, and perhaps with little room for files."""
     directory.mkdir(exist_ok=True)
     (directory / "test_made.py").write_text(SUITE.format(body=body, before=before), encoding="utf-8")
     (directory / "conftest.py").write_text(f"import os, pytest\n{plugin}", encoding="utf-8")
-    words = [word for name in PLUGINS for word in ("-p", name)]
+    words = [word for name in plugins for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", str(directory / "test_made.py"), *OPTIONS, *words, *options]
     limit = file_limit_bytes
     done = subprocess.run(
