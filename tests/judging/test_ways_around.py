@@ -233,4 +233,4 @@ def test_what_is_not_judged_is_named_with_its_reason(tmp_path: Path) -> None:
 
     assert "NOT VERIFIED  made.passing: no source tells it" in ended.said
     assert "ERROR  made.second: OSError: gone" in ended.said
-    assert "COULD NOT JUDGE" in ended.said
+    assert "outcome: could not judge" in ended.said
