@@ -33,7 +33,7 @@ def for_variant(paths: LabPaths, variant: str | None, cloud: dict[str, Any]) -> 
             control.destroy(paths)
         return start(paths, DECLARATION, {})
     data = yaml.safe_load((VARIANTS / f"{variant}.yaml").read_text(encoding="utf-8"))
-    declaration, changes = DECLARATION, {"hosts": data.get("hosts", [])}
+    declaration, changes = DECLARATION, {key: data[key] for key in ("hosts",) if key in data}
     if "cloud_file" in data:  # of another deployer, whose machines are declared apart
         cloud.clear()
         cloud.update(yaml.safe_load((REPOSITORY / data["cloud_file"]).read_text(encoding="utf-8")))
