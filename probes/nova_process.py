@@ -53,7 +53,7 @@ for pid in $anchor $found; do
       -e 's/^[[:space:]]*env[[:space:]]*=[[:space:]]*(OS_NOVA_CONFIG_)/variable \1/p' "/proc/$pid/root$ini" 2>/dev/null
   done
 done
-echo "clock $(getconf CLK_TCK 2>/dev/null || echo 100) $(sed -n 's/^btime //p' /proc/stat)"
+echo "clock $(getconf CLK_TCK 2>/dev/null || echo 100) $(date +%s) $(cut -d' ' -f1 /proc/uptime)"
 echo end
 """
 """Candidates, with what an ini file of uwsgi tells them. A pattern in brackets keeps the search from finding itself."""
@@ -155,14 +155,15 @@ def _with(process: NovaProcess, **changes: object) -> NovaProcess:
     return NovaProcess(**{**process.__dict__, **changes})
 
 
-def _clock(line: str) -> tuple[int, int]:
-    found = re.fullmatch(r"clock ([0-9]{1,6}) ([0-9]{1,12})", line)
+def _clock(line: str) -> tuple[int, float]:
+    """Ticks of a second, and when the count of ticks began by the clock of now: it may have been set since the boot."""
+    found = re.fullmatch(r"clock ([0-9]{1,6}) ([0-9]{1,12}) ([0-9]{1,12}(?:\.[0-9]{1,6})?)", line)
     if found is None:
         raise ParseError(TOOL, "no clock", line=line)
-    return int(found[1]), int(found[2])
+    return int(found[1]), int(found[2]) - float(found[3])
 
 
-def _process(rest: str, ticks: int, booted: int, line: str, number: int) -> NovaProcess:
+def _process(rest: str, ticks: int, booted: float, line: str, number: int) -> NovaProcess:
     found = re.fullmatch(r"([0-9]{1,10}) (anchor|inside|elsewhere) (host|other) ([0-9]{1,20})", rest)
     if found is None:
         raise ParseError(TOOL, "no process", line=line, line_number=number)

@@ -19,7 +19,7 @@ from provisioning.hosts import Absence
 
 RUNNING = {"ACTIVE": "running", "PAUSED": "paused", "VERIFY_RESIZE": "running"}
 
-NO_PROCESS = ("/proc/[0-9]*/cmdline", "clock 100 1\nend\n")
+NO_PROCESS = ("/proc/[0-9]*/cmdline", "clock 100 1 1.0\nend\n")
 """Where a service is looked for there is none: claims are then read by the client of MySQL."""
 
 
