@@ -11,8 +11,9 @@ from preflight import rules
 from preflight.deployment import Deployment
 from preflight.file_set import FileSet, read
 from preflight.finding import Finding, Severity
-from preflight.output import as_json, as_junit, as_patch, as_sarif, as_text
-from preflight.releases import RELEASES, named_in
+from preflight.output import as_json, as_junit, as_patch, as_sarif, as_text, patch_base
+from preflight.release_of import release_of
+from preflight.releases import RELEASES
 from preflight.shellcheck import shellcheck
 
 FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "junit": as_junit}
@@ -24,8 +25,8 @@ def inspect(
 ) -> tuple[FileSet, list[Finding]]:
     """Read all files below `paths` and return them with the findings, in the files' order."""
     files = read(list(paths))
-    release = release or next((name for path in paths if (name := named_in(path.absolute()))), None)
-    deployment = Deployment(files, release, cpu_vendors)
+    files.release = release_of(release, paths, files.texts)
+    deployment = Deployment(files, files.release.name, cpu_vendors)
     found = [*rules.check(deployment), *shellcheck(files)]
     unique = dict.fromkeys(found)
     return files, sorted(
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m preflight", description="What will go wrong with the deployment that these files describe?"
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="directories or files of the deployment")
-    parser.add_argument("--release", choices=RELEASES, help="OpenStack release; else taken from a directory's name")
+    parser.add_argument(
+        "--release", choices=RELEASES, help="OpenStack release; else what the files, or a directory's name, say"
+    )
     parser.add_argument("--cpu-vendor", action="append", choices=("intel", "amd"), default=[], help="of the GPU hosts")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
     parser.add_argument("--strict", action="store_true", help="warnings fail, too")
@@ -50,9 +53,28 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: no such file or directory: {', '.join(missing)}", file=sys.stderr)
         return UNUSABLE_INPUT
     files, findings = inspect(options.paths, options.release, frozenset(options.cpu_vendor))
-    if not files.texts:
+    if not files.texts and not files.unreadable:
         print(f"error: nothing to read below {', '.join(map(str, options.paths))}", file=sys.stderr)
         return UNUSABLE_INPUT
-    sys.stdout.write(as_patch(findings) if options.fix else FORMATS[options.format](findings, len(files.texts)))
+    if options.fix:
+        return _print_patch(findings)
+    sys.stdout.write(FORMATS[options.format](findings, len(files.texts)))
     failing = [finding for finding in findings if options.strict or finding.severity is Severity.ERROR]
     return FOUND if failing else CLEAN
+
+
+def _print_patch(findings: Sequence[Finding]) -> int:
+    """The patch on standard output, what it does not mend and where it applies on standard error.
+
+    Exit code: 0 there is a patch, or nothing to mend; 1 there are errors and no patch.
+    """
+    patch = as_patch(findings)
+    sys.stdout.write(patch)
+    base = patch_base(findings)
+    if patch and base != Path.cwd():
+        print(f"apply it in {base}", file=sys.stderr)
+    left = [item for item in findings if item.fix is None and item.severity is Severity.ERROR]
+    for finding in left:
+        place = finding.location
+        print(f"not mended: {place.path}:{place.line} {finding.code}: {finding.instead}", file=sys.stderr)
+    return FOUND if left and not patch else CLEAN

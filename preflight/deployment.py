@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from preflight import nova_conf
-from preflight.client import DeployCommand, deploy_commands
+from preflight.client import DeployCommand, deploy_commands, match
 from preflight.declared import Declared, read_declared
 from preflight.entries import FlavorUse, PciEntry, Role, _entries
 from preflight.file_set import FileSet
@@ -87,6 +89,12 @@ class Deployment:
         ]
 
     @cached_property
+    def local_parameters(self) -> frozenset[str]:
+        """Parameters that the deployment's own templates declare."""
+        blocks = [template.get("parameters") for template in self.files.templates]
+        return frozenset(key.text for block in blocks if block for key, _ in block.items())
+
+    @cached_property
     def hiera(self) -> list[tuple[str | None, Node, Node]]:
         """Hiera data that environment files set: role (None: all), key, value."""
         found: list[tuple[str | None, Node, Node]] = []
@@ -119,6 +127,19 @@ class Deployment:
                     default = f"%stackname%-{name.text.lower()}-%index%"
                     found[name.text] = Role(name, taken, written.text if written else default)
         return found
+
+    def roles_beside(self, path: Path) -> set[str]:
+        """Roles of the roles file that goes with a file: the deploy command's, else the nearest directory's."""
+        given = {
+            found
+            for deploy in self.deploys
+            for name in deploy.command.options("-r", "--roles-file")
+            if (found := match(name, [listed.path for listed in self.files.roles]))
+        }
+        candidates = [listed for listed in self.files.roles if not given or listed.path in given]
+        shared = {listed.path: _shared_parts(listed.path, path) for listed in candidates}
+        nearest = [listed for listed in candidates if shared[listed.path] == max(shared.values())]
+        return {name.text for listed in nearest for item in listed.elements() if (name := item.get("name"))}
 
     def is_compute_role(self, name: str) -> bool:
         """Whether instances run on hosts of the role."""
@@ -262,6 +283,12 @@ class Deployment:
             elif name.text.endswith("KernelArgs"):
                 found.append((name.text.removesuffix("KernelArgs"), value))
         return found
+
+
+def _shared_parts(one: Path, other: Path) -> int:
+    """How many directories two paths have in common, from the root on."""
+    pairs = zip(one.absolute().parts, other.absolute().parts, strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _whole(text: str | None) -> int | None:

@@ -10,6 +10,17 @@ from preflight.finding import Location
 from preflight.yaml_source import Node, YamlError, compose
 from probes.references import NVIDIA_VENDOR_ID
 
+LARGEST_ID = 0xFFFF
+
+
+def canonical_id(text: str) -> str | None:
+    """An id as Nova reads it, by `int(text, 16)`: 0x15F8 is 15f8; None for what it refuses."""
+    try:
+        number = int(text, 16)
+    except ValueError:
+        return None
+    return f"{number:04x}" if 0 <= number <= LARGEST_ID else None
+
 
 @dataclass(frozen=True)
 class PciEntry:
@@ -28,10 +39,15 @@ class PciEntry:
         node = self.fields.get(key)
         return node.text if node is not None and node.is_scalar else None
 
+    def id(self, key: str) -> str | None:
+        """`vendor_id` or `product_id` as Nova keeps it: four lower-case hexadecimal digits, or `*`; else as written."""
+        text = self.text(key)
+        return text if text is None else canonical_id(text) or text
+
     @property
     def is_gpu(self) -> bool:
         """Whether the entry names NVIDIA's vendor id."""
-        return (self.text("vendor_id") or "").lower().removeprefix("0x") == NVIDIA_VENDOR_ID
+        return self.id("vendor_id") == NVIDIA_VENDOR_ID
 
 
 @dataclass(frozen=True)

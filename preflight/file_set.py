@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from preflight.finding import Location
+from preflight.release_of import KnownRelease
 from preflight.shell_source import SHEBANG, Command, Script
 from preflight.yaml_source import Node, YamlError, compose
 
@@ -23,6 +24,10 @@ NODE_LIST = re.compile(r'"(?:nodes|pm_addr|pm_type)"')
 NOVA_CONF = re.compile(
     r"^\[(?:pci|filter_scheduler|libvirt)\]|^(?:pci_|scheduler_default_filters|enabled_filters)", re.M
 )
+PROSE_AND_PROGRAMS = {".md", ".rst", ".adoc", ".txt", ".html", ".py", ".go", ".js", ".rb", ".json", ".xml", ".patch"}
+"""They speak of keys and passwords; what they need is not in them."""
+KEY = re.compile(r"^[ \t]*(?P<key>-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----)[ \t]*\r?$", re.M)
+KEY_FILE = re.compile(r"(?:Bag Attributes\b[^-]*|Key Attributes\b[^-]*|\s*)-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 RC_FILE = re.compile(r"^\s*export\s+OS_[A-Z_]+=", re.M)
 ENVIRONMENT_KEYS = {
     "parameter_defaults",
@@ -30,6 +35,9 @@ ENVIRONMENT_KEYS = {
     "parameters",
     "parameter_merge_strategies",
 }
+
+
+NOT_ASKED = KnownRelease(None, "not asked for")
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class FileSet:
     """The deployment's files by kind. Paths are as found below `roots`."""
 
     roots: tuple[Path, ...]
+    release: KnownRelease = NOT_ASKED
     environments: list[Node] = field(default_factory=list)
     templates: list[Node] = field(default_factory=list)
     roles: list[Node] = field(default_factory=list)
@@ -55,6 +64,8 @@ class FileSet:
     node_lists: list[Path] = field(default_factory=list)
     """instackenv.json and its like."""
     key_files: list[Path] = field(default_factory=list)
+    keys: list[Location] = field(default_factory=list)
+    """Where private keys stand: in files of their own, and as values of other files."""
     unreadable: list[Unreadable] = field(default_factory=list)
     texts: dict[Path, str] = field(default_factory=dict)
 
@@ -92,7 +103,7 @@ def _get_files(template: Node) -> Iterator[Node]:
 def read(roots: list[Path]) -> FileSet:
     """Read every file below `roots` (or the files named)."""
     files = FileSet(tuple(roots))
-    for path in sorted(_paths(roots)):
+    for path in sorted(_paths(roots, files.unreadable)):
         _add(files, path)
     named = {path.resolve() for path, _ in files.get_file_targets()}
     files.scripts = [
@@ -102,12 +113,17 @@ def read(roots: list[Path]) -> FileSet:
     return files
 
 
-def _paths(roots: list[Path]) -> Iterator[Path]:
+def _paths(roots: list[Path], unreadable: list[Unreadable]) -> Iterator[Path]:
     for root in roots:
         if not root.is_dir():
             yield root
             continue
-        for folder, folders, names in os.walk(root):  # does not follow links to directories, so a loop of them ends
+
+        def refused(error: OSError) -> None:
+            unreadable.append(Unreadable(Location(Path(str(error.filename))), error.strerror or str(error)))
+
+        # does not follow links to directories, so a loop of them ends
+        for folder, folders, names in os.walk(root, onerror=refused):
             folders[:] = [name for name in folders if name not in SKIPPED_DIRECTORIES]
             yield from (path for name in names if (path := Path(folder, name)).is_file())
 
@@ -117,18 +133,28 @@ def _add(files: FileSet, path: Path) -> None:
     if text is None:
         return
     files.texts[path] = text
-    if "PRIVATE KEY-----" in text[:4000]:
+    suffix = path.suffix.lower()
+    if "PRIVATE KEY-----" in text and suffix not in PROSE_AND_PROGRAMS:
+        files.keys.extend(_keys(path, text))
+    if KEY_FILE.match(text):
         files.key_files.append(path)
-    elif path.suffix.lower() in YAML_SUFFIXES:
+    elif suffix in YAML_SUFFIXES:
         _add_yaml(files, path, text)
     elif path.suffix == ".json":
         _add_json(files, path, text)
     elif path.suffix == ".conf" and NOVA_CONF.search(text):
         files.nova_conf.append(path)
     elif path.suffix == ".sh" or SHEBANG.match(text):
-        files.scripts.append(Script(path, tuple(text.splitlines())))
-    elif RC_FILE.search(text):
+        # as the shell and git count lines; splitlines would end them at form feeds, too
+        files.scripts.append(Script(path, tuple(line.removesuffix("\r") for line in text.split("\n"))))
+    elif suffix not in PROSE_AND_PROGRAMS and RC_FILE.search(text):
         files.rc_files.append(path)
+
+
+def _keys(path: Path, text: str) -> Iterator[Location]:
+    for found in KEY.finditer(text):
+        start = found.start("key")
+        yield Location(path, text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
 
 
 def _text(files: FileSet, path: Path) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,19 +139,31 @@ def _printable(text: str) -> str:
     )
 
 
+def patch_base(findings: Sequence[Finding]) -> Path:
+    """The directory in which the patch applies: the working directory if it holds all files, else one that does."""
+    paths = [finding.location.path.resolve() for finding in findings if finding.fix is not None]
+    here = Path.cwd()
+    if all(path.is_relative_to(here) for path in paths):
+        return here
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
 def as_patch(findings: Sequence[Finding]) -> str:
-    """A unified diff (`patch -p1`, `git apply`) of the safe fixes; "" if there are none."""
+    """A unified diff (`patch -p1`, `git apply`) of the safe fixes, relative to `patch_base`; "" if there are none."""
+    base = patch_base(findings)
     by_path: dict[Path, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.fix is not None:
             by_path[finding.location.path].append(finding)
     patches: list[str] = []
     for path, found in sorted(by_path.items()):
-        before = path.read_bytes().decode("utf-8").splitlines(keepends=True)
+        text = path.read_bytes().decode("utf-8")
+        before = [line for line in re.split(r"(?<=\n)", text) if line]
         after = list(before)
         for finding in sorted(found, key=lambda item: (item.location.line, item.location.column), reverse=True):
-            after[finding.location.line - 1] = _mended(after[finding.location.line - 1], finding)
-        name = _relative(path).as_posix().lstrip("/")
+            if finding.location.line <= len(after):
+                after[finding.location.line - 1] = _mended(after[finding.location.line - 1], finding)
+        name = path.resolve().relative_to(base).as_posix()
         for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
             patches.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(patches)

@@ -106,11 +106,11 @@ def _uses_placement(deployment: Deployment) -> bool:
 
 def _allows(entry: PciEntry, alias: PciEntry) -> bool:
     return all(
-        entry.text(field) in (None, "*", alias.text(field)) or field not in entry.fields
+        entry.id(field) in (None, "*", alias.id(field)) or field not in entry.fields
         for field in ("vendor_id", "product_id")
         if field in alias.fields
     )
 
 
 def _id(entry: PciEntry) -> str:
-    return f"{entry.text('vendor_id')}:{entry.text('product_id') or '*'}"
+    return f"{entry.id('vendor_id')}:{entry.id('product_id') or '*'}"

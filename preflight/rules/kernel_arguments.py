@@ -25,7 +25,7 @@ SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
 HOST_NAME = re.compile(
-    r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~"
+    r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^${}*-]+)|\$\(hostname[^)]*\)\s*(?:=~"
     r"|==?)\s*(?P<test>\S+)"
 )
 BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")

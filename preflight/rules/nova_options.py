@@ -47,10 +47,10 @@ def _name(deployment: Deployment, option: Option) -> Iterator[Finding]:
     entry = load_data("nova_options.yaml").get(option.name)
     if entry is None:
         return
-    if "newer" in entry:
-        if deployment.release:
+    if "first" in entry:
+        if deployment.release is not None and not deployment.is_at_least(entry["first"]):
             yield NEWER_OPTION.at(
-                option.location, option.name, f"Nova has it from {entry['newer']} on", entry["instead"]
+                option.location, option.name, f"Nova has it from {entry['first'].title()} on", entry["instead"]
             )
     elif entry["span"] is None:
         yield UNREAD_OPTION.at(

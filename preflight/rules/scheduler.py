@@ -59,7 +59,7 @@ def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterat
         return
     known = {name: Lifetime(*span) for name, span in load_data("filters.yaml")["filters"].items()}
     for node, name in named:
-        yield from _one_filter(deployment, known, node, name)
+        yield from _one_filter(deployment, known, node, name, [other for _, other in named])
     if deployment.gives_gpus and "PciPassthroughFilter" not in {name for _, name in named}:
         yield NO_PCI_FILTER.at(
             parameter.location,
@@ -69,12 +69,18 @@ def _filter_list(deployment: Deployment, parameter: Node, value: Node) -> Iterat
         )
 
 
-def _one_filter(deployment: Deployment, known: dict[str, Lifetime], node: Node, name: str) -> Iterator[Finding]:
+def _one_filter(
+    deployment: Deployment, known: dict[str, Lifetime], node: Node, name: str, listed: list[str]
+) -> Iterator[Finding]:
     if name not in known:
         near = nearest(name, known)
         if near:  # otherwise a filter of the user's own
             yield FILTER_UNKNOWN.at(
-                node.location, name, "Nova has no such filter", f"did you mean {near}?", Replacement(name, near)
+                node.location,
+                name,
+                "Nova has no such filter",
+                f"did you mean {near}?",
+                Replacement(name, near) if near not in listed and node.text == name else None,
             )
     elif not known[name].covers(deployment.release) and deployment.release != "newton":
         span = known[name]
