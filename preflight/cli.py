@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preflight import rules
-from preflight.deployment import Deployment
+from preflight.deployment import ALIAS_OPTIONS, FILTER_OPTIONS, WHITELIST_OPTIONS, Deployment
 from preflight.file_set import FileSet, read
 from preflight.finding import Finding, Severity
 from preflight.output import as_json, as_junit, as_patch, as_sarif, as_text, patch_base
@@ -17,16 +17,20 @@ from preflight.releases import RELEASES
 from preflight.shellcheck import shellcheck
 
 FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "junit": as_junit}
-CLEAN, FOUND, UNUSABLE_INPUT = 0, 1, 64
+CLEAN, FOUND, UNUSABLE_INPUT, NOT_JUDGED = 0, 1, 64, 69
 
 
 def inspect(
-    paths: Sequence[Path], release: str | None = None, cpu_vendors: frozenset[str] = frozenset()
+    paths: Sequence[Path],
+    release: str | None = None,
+    cpu_vendors: frozenset[str] = frozenset(),
+    exclude: Sequence[str] = (),
 ) -> tuple[FileSet, list[Finding]]:
-    """Read all files below `paths` and return them with the findings, in the files' order."""
-    files = read(list(paths))
+    """Read all files below `paths` but those that match `exclude`; return them with the findings, in their order."""
+    files = read(list(paths), exclude)
     files.release = release_of(release, paths, files.texts)
     deployment = Deployment(files, files.release.name, cpu_vendors)
+    files.unjudged.update(unjudged_settings(deployment))
     found = [*rules.check(deployment), *shellcheck(files)]
     unique = dict.fromkeys(found)
     return files, sorted(
@@ -34,8 +38,20 @@ def inspect(
     )
 
 
+def unjudged_settings(deployment: Deployment) -> dict[Path, str]:
+    """Files that set something of GPUs by a value that only a renderer knows, and why that is not judged."""
+    if any(option.scope.dialect == "kayobe" and not option.is_template for option in deployment.nova_options):
+        return {}  # the values are made of stackhpc_gpu_data
+    names = ALIAS_OPTIONS | WHITELIST_OPTIONS | FILTER_OPTIONS
+    return {
+        option.location.path: f"the value of {option.name.partition('/')[2]} is a template"
+        for option in deployment.nova_options
+        if option.name in names and option.is_template
+    }
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 nothing found, 1 an error or (with --strict) a warning found, 64 bad input."""
+    """Exit code: 0 nothing found, 1 an error or (with --strict) a warning found, 64 bad input, 69 could not judge."""
     parser = argparse.ArgumentParser(
         prog="python -m preflight", description="What will go wrong with the deployment that these files describe?"
     )
@@ -44,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         "--release", choices=RELEASES, help="OpenStack release; else what the files, or a directory's name, say"
     )
     parser.add_argument("--cpu-vendor", action="append", choices=("intel", "amd"), default=[], help="of the GPU hosts")
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave out, e.g. 'docs/*'")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
     parser.add_argument("--strict", action="store_true", help="warnings fail, too")
     parser.add_argument("--fix", action="store_true", help="print a patch of the safe fixes, and nothing else")
@@ -52,15 +69,17 @@ def main(arguments: Sequence[str]) -> int:
     if missing:
         print(f"error: no such file or directory: {', '.join(missing)}", file=sys.stderr)
         return UNUSABLE_INPUT
-    files, findings = inspect(options.paths, options.release, frozenset(options.cpu_vendor))
+    files, findings = inspect(options.paths, options.release, frozenset(options.cpu_vendor), options.exclude)
     if not files.texts and not files.unreadable:
         print(f"error: nothing to read below {', '.join(map(str, options.paths))}", file=sys.stderr)
         return UNUSABLE_INPUT
     if options.fix:
         return _print_patch(findings)
-    sys.stdout.write(FORMATS[options.format](findings, len(files.texts)))
+    sys.stdout.write(FORMATS[options.format](findings, files))
     failing = [finding for finding in findings if options.strict or finding.severity is Severity.ERROR]
-    return FOUND if failing else CLEAN
+    if failing:
+        return FOUND
+    return CLEAN if files.kinds and not files.unjudged else NOT_JUDGED
 
 
 def _print_patch(findings: Sequence[Finding]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
@@ -13,13 +12,14 @@ from pathlib import Path
 from preflight import nova_conf
 from preflight.client import DeployCommand, deploy_commands, match
 from preflight.declared import Declared, read_declared
-from preflight.entries import FlavorUse, PciEntry, Role, _entries
+from preflight.entries import FlavorUse, PciEntry, Role, entries_of, entries_of_option, of_role
 from preflight.file_set import FileSet
+from preflight.filters import FilterList, filter_list_of_node, filter_list_of_option
 from preflight.heat import resources
-from preflight.nova_conf import Option
-from preflight.releases import RELEASES
+from preflight.nova_conf import ALL_SERVICES, Option
+from preflight.releases import RELEASES, load_data
 from preflight.shell_source import Script
-from preflight.yaml_source import Node, YamlError, compose
+from preflight.yaml_source import Node
 
 WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
 WHITELIST_HIERA_KEYS = {
@@ -35,6 +35,10 @@ FILTER_HIERA_KEYS = {
     "nova::scheduler::filter::scheduler_default_filters",
     "nova::scheduler::filter::scheduler_enabled_filters",
 }
+SCHEDULER = "filter_scheduler"
+FOR_ALL = {"openstack-ansible", "openstack-helm", "devstack", "sunbeam", "kolla"}
+"""Deployers whose settings for all services are in truth for all, not of a host that we cannot tell."""
+FILTER_OPTIONS = {"filter_scheduler/enabled_filters", "DEFAULT/scheduler_default_filters"}
 IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
 HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
 HIERA_ALIASES = {"controllerExtraConfig": "Controller", "NovaComputeExtraConfig": "Compute"}
@@ -168,10 +172,10 @@ class Deployment:
         found: list[PciEntry] = []
         for role, name, value in self.role_parameters:
             if name.text in WHITELIST_PARAMETERS:
-                found.extend(_entries(value, role, None))
+                found.extend(entries_of(value, role, None))
         for role, key, value in self.hiera:
             if key.text in WHITELIST_HIERA_KEYS:
-                found.extend(_entries(value, role, key.text))
+                found.extend(entries_of(value, role, key.text))
         return [*found, *self._in_nova_conf(WHITELIST_OPTIONS)]
 
     @cached_property
@@ -181,37 +185,65 @@ class Deployment:
             entry
             for role, key, value in self.hiera
             if key.text in ALIAS_HIERA_KEYS
-            for entry in _entries(value, role, key.text)
+            for entry in entries_of(value, role, key.text)
         ]
         return [*found, *self._in_nova_conf(ALIAS_OPTIONS)]
 
     @cached_property
     def nova_options(self) -> list[Option]:
-        """Options of nova.conf wherever they are set."""
-        return [
-            *(option for path in self.files.nova_conf for option in nova_conf.of_file(path, self.files.texts[path])),
-            *(option for _, key, value in self.hiera for option in nova_conf.of_hiera(key, value)),
-            *(option for command in self.files.commands for option in nova_conf.of_command(command)),
-        ]
+        """Options of nova.conf wherever they are set: the one list that the rules of all deployers work on."""
+        hiera = (option for role, key, value in self.hiera for option in nova_conf.of_hiera(key, value, of_role(role)))
+        return [*self.files.settings, *hiera]
 
     def _in_nova_conf(self, names: set[str]) -> Iterator[PciEntry]:
         for option in self.nova_options:
-            if option.name not in names:
-                continue
-            try:
-                root = compose(option.location.path, option.value)
-            except YamlError:
-                continue
-            for entry in (root.elements() or [root]) if root else ():
-                node = dataclasses.replace(entry, origin=option.location)
-                fields = {key.text: dataclasses.replace(value, origin=option.location) for key, value in entry.items()}
-                yield PciEntry(node, fields, None)
+            if option.name in names and not option.is_template:
+                yield from entries_of_option(option)
 
     @cached_property
-    def filters(self) -> list[tuple[Node, Node]]:
-        """Lists of scheduler filters: what they are set by, and the list."""
-        found = [(name, value) for _, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
-        return found + [(key, value) for _, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+    def filter_lists(self) -> list[FilterList]:
+        """Every list of scheduler filters."""
+        named = [(role, name, value) for role, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
+        named += [(role, key, value) for role, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+        options = [option for option in self.nova_options if option.name in FILTER_OPTIONS and not option.is_template]
+        return [
+            *(filter_list_of_node(name, value, of_role(role)) for role, name, value in named),
+            *(filter_list_of_option(option) for option in options),
+        ]
+
+    @cached_property
+    def oldest_release(self) -> str | None:
+        """The release, or the oldest that reads the options that are set; None if any may."""
+        if self.release is not None:
+            return self.release
+        sections = load_data("nova_conf_options.yaml")["sections"]
+        names = (option.name.partition("/") for option in self.nova_options)
+        spans = [sections.get(section, {}).get(name) for section, _, name in names if section in ("pci", SCHEDULER)]
+        return max((span[0] for span in spans if span), key=RELEASES.index, default=None)
+
+    @cached_property
+    def named_services(self) -> frozenset[str]:
+        """Services whose own settings are among our files, by the names of files, keys and groups."""
+        scopes = [option.scope for option in self.nova_options] + [entry.scope for entry in self.aliases]
+        named = [scope.services for scope in scopes if scope.services != ALL_SERVICES or scope.dialect in FOR_ALL]
+        return frozenset().union(*named)
+
+    @cached_property
+    def knows_the_scheduler(self) -> bool:
+        """Whether the scheduler's settings would stand in our files: a lone nova.conf may be any host's."""
+        if not self.whitelist or not self.aliases:
+            return False
+        environments = {environment.path for environment in self.files.environments}
+        if all(
+            any(entry.node.location.path in environments for entry in entries)
+            for entries in (self.whitelist, self.aliases)
+        ):
+            return True
+        return bool(self.named_services & {"scheduler", "api"})
+
+    def has_templates(self, names: set[str]) -> bool:
+        """Whether one of these options has a value that only a renderer knows."""
+        return any(option.name in names and option.is_template for option in self.nova_options)
 
     @cached_property
     def flavor_uses(self) -> list[FlavorUse]:

@@ -5,36 +5,46 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
+from preflight import here_documents, kinds, local_conf, nova_conf
 from preflight.finding import Location
+from preflight.nova_conf import Option, Scope
+from preflight.placed import PlacedText
 from preflight.release_of import KnownRelease
 from preflight.shell_source import SHEBANG, Command, Script
-from preflight.yaml_source import Node, YamlError, compose
+from preflight.variables import misspelt_variables
+from preflight.yaml_settings import settings_of
+from preflight.yaml_source import Node, YamlError, compose_all
 
 MAX_FILE_BYTES = 2_000_000
 SKIPPED_DIRECTORIES = {".git", ".venv", "node_modules", "__pycache__", ".tox"}
 YAML_SUFFIXES = {".yaml", ".yml"}
 READ_SUFFIXES = YAML_SUFFIXES | {".sh", ".rc"}
+SCRIPT_NAME = re.compile(r"\.sh(?:\.j2|\.tpl)?\Z")
+INI_SUFFIXES = (".conf", ".ini", ".cfg", ".conf.in")
+JINJA = re.compile(r"\{\{|\{%")
+PLACES = {"nova", "nova.conf.d", "etc", "config", "conf.d", "templates", "files"}
+"""Directories that hold nova.conf on every host."""
+OF_INTEREST = re.compile(
+    r"^\s*(?:-\s+)?[\"']?(?:parameter_defaults|resource_registry|parameters|parameter_merge_strategies|gpus"
+    r"|heat_template_version|ServicesDefault|kind|\w*nova\w*|pci\S*|openstack_release|kolla_\w+|gpu_group_map"
+    r"|stackhpc_gpu_data|scheduler-default-filters)[\"']?\s*:|\[pci\]|\[filter_scheduler\]|nova\S*\.conf|10de",
+    re.M | re.I,
+)
+"""YAML without any of these words is of no kind that is read, and need not be parsed."""
 OURS = re.compile(r"^(?:parameter_defaults|resource_registry|heat_template_version)\b", re.M)
 NODE_LIST = re.compile(r'"(?:nodes|pm_addr|pm_type)"')
 NOVA_CONF = re.compile(
     r"^\[(?:pci|filter_scheduler|libvirt)\]|^(?:pci_|scheduler_default_filters|enabled_filters)", re.M
 )
-PROSE_AND_PROGRAMS = {".md", ".rst", ".adoc", ".txt", ".html", ".py", ".go", ".js", ".rb", ".json", ".xml", ".patch"}
-"""They speak of keys and passwords; what they need is not in them."""
 KEY = re.compile(r"^[ \t]*(?P<key>-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----)[ \t]*\r?$", re.M)
 KEY_FILE = re.compile(r"(?:Bag Attributes\b[^-]*|Key Attributes\b[^-]*|\s*)-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 RC_FILE = re.compile(r"^\s*export\s+OS_[A-Z_]+=", re.M)
-ENVIRONMENT_KEYS = {
-    "parameter_defaults",
-    "resource_registry",
-    "parameters",
-    "parameter_merge_strategies",
-}
 
 
 NOT_ASKED = KnownRelease(None, "not asked for")
@@ -61,6 +71,16 @@ class FileSet:
     rc_files: list[Path] = field(default_factory=list)
     cloud_files: list[Node] = field(default_factory=list)
     nova_conf: list[Path] = field(default_factory=list)
+    documents: list[Node] = field(default_factory=list)
+    """YAML of the deployers that have no list of their own."""
+    settings: list[Option] = field(default_factory=list)
+    """Options of nova.conf, whichever file sets them."""
+    misspelt: list[tuple[Node, str]] = field(default_factory=list)
+    """Keys that are spelled almost like a deployer's variable, with that one's name."""
+    kinds: dict[Path, str] = field(default_factory=dict)
+    """What each file was understood as."""
+    unjudged: dict[Path, str] = field(default_factory=dict)
+    """Files that hold GPU settings and are not judged, and why."""
     node_lists: list[Path] = field(default_factory=list)
     """instackenv.json and its like."""
     key_files: list[Path] = field(default_factory=list)
@@ -100,17 +120,23 @@ def _get_files(template: Node) -> Iterator[Node]:
                 yield value
 
 
-def read(roots: list[Path]) -> FileSet:
-    """Read every file below `roots` (or the files named)."""
+def read(roots: list[Path], exclude: Sequence[str] = ()) -> FileSet:
+    """Read every file below `roots` (or the files named) but those whose path below its root matches `exclude`."""
     files = FileSet(tuple(roots))
     for path in sorted(_paths(roots, files.unreadable)):
-        _add(files, path)
+        if not any(fnmatch(_below(roots, path), pattern) for pattern in exclude):
+            _add(files, path)
     named = {path.resolve() for path, _ in files.get_file_targets()}
     files.scripts = [
         replace(script, in_template=True) if not script.in_template and script.path.resolve() in named else script
         for script in files.scripts
     ]
     return files
+
+
+def _below(roots: list[Path], path: Path) -> str:
+    found = (path.relative_to(root) for root in roots if path != root and path.is_relative_to(root))
+    return next(found, path).as_posix()
 
 
 def _paths(roots: list[Path], unreadable: list[Unreadable]) -> Iterator[Path]:
@@ -134,21 +160,64 @@ def _add(files: FileSet, path: Path) -> None:
         return
     files.texts[path] = text
     suffix = path.suffix.lower()
-    if "PRIVATE KEY-----" in text and suffix not in PROSE_AND_PROGRAMS:
+    if "PRIVATE KEY-----" in text and suffix not in kinds.PROSE_AND_PROGRAMS:
         files.keys.extend(_keys(path, text))
     if KEY_FILE.match(text):
         files.key_files.append(path)
-    elif suffix in YAML_SUFFIXES:
+        files.kinds[path] = kinds.KEY
+    elif suffix in YAML_SUFFIXES and ".j2" not in path.suffixes:
         _add_yaml(files, path, text)
-    elif path.suffix == ".json":
+    elif suffix == ".json":
         _add_json(files, path, text)
-    elif path.suffix == ".conf" and NOVA_CONF.search(text):
-        files.nova_conf.append(path)
-    elif path.suffix == ".sh" or SHEBANG.match(text):
+    elif SCRIPT_NAME.search(path.name) or SHEBANG.match(text):
         # as the shell and git count lines; splitlines would end them at form feeds, too
-        files.scripts.append(Script(path, tuple(line.removesuffix("\r") for line in text.split("\n"))))
-    elif suffix not in PROSE_AND_PROGRAMS and RC_FILE.search(text):
+        _add_script(files, Script(path, tuple(line.removesuffix("\r") for line in text.split("\n"))))
+        files.kinds[path] = kinds.SCRIPT
+    elif suffix not in kinds.PROSE_AND_PROGRAMS:
+        _add_other(files, path, text)
+    if path not in files.kinds and kinds.holds_gpu_settings(path, text):
+        why = "a template" if JINJA.search(text) else "of no kind that is read"
+        files.unjudged.setdefault(path, why)
+
+
+def _add_other(files: FileSet, path: Path, text: str) -> None:
+    if local_conf.is_local_conf(path, text):
+        files.settings.extend(local_conf.settings_of(path, text))
+        files.kinds[path] = kinds.LOCAL_CONF
+    elif is_nova_conf(path, text):
+        files.nova_conf.append(path)
+        files.settings.extend(nova_conf.of_text(PlacedText(text, path), scope_of_file(files.roots, path)))
+        files.kinds[path] = kinds.NOVA_CONF
+    elif RC_FILE.search(text):
         files.rc_files.append(path)
+        files.kinds[path] = kinds.RC
+
+
+def is_nova_conf(path: Path, text: str) -> bool:
+    """Whether it is a nova.conf, or a part or a template of one: by its name, or by the sections it has."""
+    name = path.name.removesuffix(".j2").removesuffix(".tpl").lower()
+    if not name.endswith(INI_SUFFIXES):
+        return False
+    return bool(NOVA_CONF.search(text)) or ("nova" in name and "[" in text)
+
+
+def scope_of_file(roots: Sequence[Path], path: Path) -> Scope:
+    """Whose nova.conf a file is: kolla's nova/nova-compute.conf and nova/HOST/nova.conf, compute-0/nova.conf."""
+    below = [path.relative_to(root).parts for root in roots if root.is_dir() and path.is_relative_to(root)]
+    parts = min(below, key=len) if below else path.parts[-2:]
+    dialect = "kayobe" if "kayobe" in path.parts else "kolla" if "kolla" in path.parts else "nova"
+    services = next((named for part in reversed(parts) if (named := nova_conf.services_named(part))), None)
+    if services is None and dialect != "nova" and parts[-3:-2] == ("nova",):
+        return Scope(nova_conf.COMPUTE, parts[-2], dialect)  # nova/HOST/nova.conf
+    where = parts[-2] if len(parts) > 1 and parts[-2] not in PLACES else None
+    return Scope(services or nova_conf.ALL_SERVICES, where, dialect)
+
+
+def _add_script(files: FileSet, script: Script) -> None:
+    files.scripts.append(script)
+    files.settings.extend(here_documents.settings_of(script))
+    for command in script.commands():
+        files.settings.extend(nova_conf.of_command(command))
 
 
 def _keys(path: Path, text: str) -> Iterator[Location]:
@@ -159,7 +228,7 @@ def _keys(path: Path, text: str) -> Iterator[Location]:
 
 def _text(files: FileSet, path: Path) -> str | None:
     """What a file of a kind that we read says; what cannot be read becomes a finding."""
-    is_ours = path.suffix.lower() in READ_SUFFIXES
+    is_ours = path.suffix.lower() in READ_SUFFIXES or path in files.roots
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             if is_ours:
@@ -188,35 +257,43 @@ def _add_json(files: FileSet, path: Path, text: str) -> None:
         files.unreadable.append(Unreadable(Location(path, line, getattr(error, "colno", 1)), str(error)))
         return
     files.node_lists.append(path)
-
-
-def is_jinja(path: Path, text: str) -> bool:
-    """Whether the file becomes YAML or shell only when a deploy renders it."""
-    return ".j2" in path.suffixes or path.suffix == ".j2" or "{%" in text
+    files.kinds[path] = kinds.NODES
 
 
 def _add_yaml(files: FileSet, path: Path, text: str) -> None:
-    if is_jinja(path, text):
+    if not OF_INTEREST.search(text):
         return
     try:
-        root = compose(path, text)
+        documents = compose_all(path, text)
     except YamlError as error:
-        if OURS.search(text) or path.parent.name == "environments":
+        is_template = bool(JINJA.search(text))
+        is_meant = OURS.search(text) or path.parent.name == "environments" or path in files.roots
+        if not is_template and (is_meant or kinds.holds_gpu_settings(path, text)):
             files.unreadable.append(Unreadable(error.location, str(error)))
         return
-    if root is None:
-        return
-    keys = {key.text for key, _ in root.items()}
-    if "heat_template_version" in keys:
-        files.templates.append(root)
-        files.scripts.extend(_embedded_scripts(root, text))
-    elif {"kind", "hosts", "gpus"} <= keys:
-        files.cloud_files.append(root)
-    elif keys & ENVIRONMENT_KEYS and "paths" not in keys:  # an OpenAPI file has `parameters`, too
-        files.environments.append(root)
-        files.scripts.extend(_embedded_scripts(root, text))
-    elif root.is_list and any(element.get("name") and element.get("ServicesDefault") for element in root.elements()):
-        files.roles.append(root)
+    source = text.split("\n")
+    for root in documents:
+        settings = settings_of(root, source)
+        misspelt = misspelt_variables(root)
+        files.misspelt.extend(misspelt)
+        kind = kinds.of_document(root, settings) or (kinds.VARIABLES if misspelt else None)
+        if kind is not None:
+            files.kinds[path] = kind
+            _add_document(files, root, kind, text, settings)
+
+
+def _add_document(files: FileSet, root: Node, kind: str, text: str, settings: list[Option]) -> None:
+    lists = {
+        kinds.TEMPLATE: files.templates,
+        kinds.CLOUD: files.cloud_files,
+        kinds.ENVIRONMENT: files.environments,
+        kinds.ROLES: files.roles,
+    }
+    lists.get(kind, files.documents).append(root)
+    files.settings.extend(settings)
+    if kind in (kinds.TEMPLATE, kinds.ENVIRONMENT):
+        for script in _embedded_scripts(root, text):
+            _add_script(files, script)
 
 
 def _embedded_scripts(root: Node, text: str) -> Iterator[Script]:

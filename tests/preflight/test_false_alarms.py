@@ -185,7 +185,7 @@ def test_the_symptom_is_that_of_the_release(tmp_path: Path, release: str, seen: 
 TEMPLATED = (
     "#!/bin/bash\nexec tool \\\n  --a \\\n{% if b %}\n  --b \\\n{% endif %}\n  --c\n",
     "#!/bin/bash\nexec tool \\\n  --a \\\n{{- if .Values.b }}\n  --b\n{{- else }}\n  --c\n{{- end }}\n",
-    "#!/bin/bash\nglance image-create \\\n  {{ if .private -}}\n  --private\n  {{- else -}}\n  --public\n  {{- end }}\n",
+    "#!/bin/bash\nglance image-create \\\n  {{ if .p -}}\n  --private\n  {{- else -}}\n  --public\n  {{- end }}\n",
 )
 
 

@@ -1,0 +1,78 @@
+"""Names that are spelled almost like a setting: options of nova.conf, and the deployers' own variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.catalogue import rule
+from preflight.deployment import Deployment
+from preflight.finding import Finding
+from preflight.nova_conf import Option
+from preflight.releases import load_data
+from preflight.spelling import nearest
+from preflight.yaml_source import Node
+
+MISSPELT_OPTION = rule("GP232")
+MISSPELT_VARIABLE = rule("GP237")
+UNKNOWN_TYPE = rule("GP238")
+RULES = (MISSPELT_OPTION, MISSPELT_VARIABLE, UNKNOWN_TYPE)
+CLOSED = {"pci"}
+"""Sections that only Nova fills: what it does not know there is wrong, near or not."""
+JUDGED = CLOSED | {"filter_scheduler", "scheduler", "compute", "devices", "libvirt", "workarounds"}
+
+
+def check(deployment: Deployment) -> Iterator[Finding]:
+    """Findings of this concern."""
+    sections = load_data("nova_conf_options.yaml")["sections"]
+    described = load_data("nova_options.yaml")
+    for option in deployment.nova_options:
+        if option.name not in described:
+            yield from _option(sections, option)
+    for key, meant in deployment.files.misspelt:
+        yield MISSPELT_VARIABLE.at(
+            key.location, key.text, "nothing reads a variable of this name", f"did you mean {meant}?"
+        )
+    types = {key.text for root in deployment.files.documents for key, _ in _items(root, "stackhpc_gpu_data")}
+    for root in deployment.files.documents if types else ():
+        for _, listed in _items(root, "gpu_group_map"):
+            for element in listed.elements():
+                if element.text not in types:
+                    near = nearest(element.text, types)
+                    yield UNKNOWN_TYPE.at(
+                        element.location,
+                        element.text,
+                        f"stackhpc_gpu_data has {', '.join(sorted(types))}",
+                        f"did you mean {near}?" if near else "add it to stackhpc_gpu_data",
+                    )
+
+
+def _items(root: Node, key: str) -> Iterator[tuple[Node, Node]]:
+    block = root.get(key)
+    if block is not None:
+        yield from block.items()
+
+
+def _option(sections: dict[str, Any], option: Option) -> Iterator[Finding]:
+    section, _, name = option.name.partition("/")
+    table = sections.get(section)
+    if table is None:
+        meant = nearest(section, JUDGED)
+        if meant and name in sections[meant]:
+            yield MISSPELT_OPTION.at(option.location, f"[{section}]", "Nova has no such section", f"[{meant}]")
+        return
+    if section not in JUDGED or name in table:
+        return
+    near = nearest(name, table)
+    elsewhere = next((other for other in sorted(CLOSED | {"filter_scheduler"}) if name in sections[other]), None)
+    if near or elsewhere or section in CLOSED:
+        yield MISSPELT_OPTION.at(
+            option.location,
+            f"[{section}] {name}",
+            f"Nova reads no option of this name in [{section}]",
+            f"did you mean {near}?"
+            if near
+            else f"it belongs to [{elsewhere}]"
+            if elsewhere
+            else f"one of {', '.join(sorted(table))}",
+        )
