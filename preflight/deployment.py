@@ -16,7 +16,7 @@ from preflight.entries import FlavorUse, PciEntry, Role, entries_of, entries_of_
 from preflight.file_set import FileSet
 from preflight.filters import FilterList, filter_list_of_node, filter_list_of_option
 from preflight.heat import resources
-from preflight.nova_conf import ALL_SERVICES, Option
+from preflight.nova_conf import ALL_SERVICES, CONTROL, Option
 from preflight.releases import RELEASES, load_data
 from preflight.shell_source import Script
 from preflight.yaml_source import Node
@@ -38,6 +38,8 @@ FILTER_HIERA_KEYS = {
 SCHEDULER = "filter_scheduler"
 FOR_ALL = {"openstack-ansible", "openstack-helm", "devstack", "sunbeam", "kolla"}
 """Deployers whose settings for all services are in truth for all, not of a host that we cannot tell."""
+SIDE_BY_SIDE = {"rhoso", "kolla", "kayobe"}
+"""Deployers that keep the settings of API, scheduler and conductor in one place."""
 FILTER_OPTIONS = {"filter_scheduler/enabled_filters", "DEFAULT/scheduler_default_filters"}
 IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
 HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
@@ -226,7 +228,9 @@ class Deployment:
         """Services whose own settings are among our files, by the names of files, keys and groups."""
         scopes = [option.scope for option in self.nova_options] + [entry.scope for entry in self.aliases]
         named = [scope.services for scope in scopes if scope.services != ALL_SERVICES or scope.dialect in FOR_ALL]
-        return frozenset().union(*named)
+        # who has the file of one service of the control plane among ours has them all, or nothing in the others
+        whole = [CONTROL for scope in scopes if scope.dialect in SIDE_BY_SIDE and scope.services & CONTROL]
+        return frozenset().union(*named, *whole)
 
     @cached_property
     def knows_the_scheduler(self) -> bool:

@@ -133,7 +133,8 @@ def _mapping(node: Node, source: Sequence[str], around: Around) -> Iterator[Opti
 
 def _holds_sections(node: Node, around: Around) -> bool:
     """Whether the mapping is nova.conf: section by section, below a key that speaks of nova."""
-    keys = {key.text for key, value in node.items() if value.is_mapping}
+    blocks = [(key, value) for key, value in node.items() if value.is_mapping]
+    keys = {key.text for key, value in blocks if not any(INI.search(text.text) for _, text in value.items())}
     return bool(keys & SECTIONS) and any("nova" in key.lower() for key in around.keys)
 
 

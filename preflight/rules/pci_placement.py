@@ -21,8 +21,6 @@ REPORTS, USES = "pci/report_in_placement", "filter_scheduler/pci_in_placement"
 ANY_ADDRESS = re.compile(r"[*:.]*")
 IN_PLACEMENT_ALREADY = {"sunbeam"}
 """Deployers whose templates switch both options on."""
-WHOLE_CONTROL_PLANE = {"rhoso", "kolla", "kayobe"}
-"""Deployers that keep the files of API, scheduler and conductor side by side."""
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -86,8 +84,7 @@ def _classes(deployment: Deployment, uses: list[Option]) -> Iterator[Finding]:
 def _all_services(deployment: Deployment, uses: list[Option]) -> Iterator[Finding]:
     if not uses:
         return
-    dialect, named = uses[0].scope.dialect, deployment.named_services & CONTROL
-    needed = CONTROL if named and dialect in WHOLE_CONTROL_PLANE else named
+    needed = deployment.named_services & CONTROL
     missing = sorted(name for name in needed if not _covers(uses, {name}))
     if missing:
         yield NOT_ALL_SERVICES.at(
