@@ -45,8 +45,15 @@ class Command:
                     values.append(word[len(name) + 1 :])
         return values
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Every word, and every path's last part: asked before the words are compared in order."""
+        return frozenset(self.words) | {word.rsplit("/", 1)[-1] for word in self.words if "/" in word}
+
     def runs(self, *program: str) -> bool:
         """Whether the command runs `program`, given as consecutive words, e.g. ("openstack", "quota", "set")."""
+        if not self._names.issuperset(program):
+            return False
         size = len(program)
         return any(
             tuple(word.rsplit("/", 1)[-1] if offset == 0 else word for word in self.words[offset : offset + size])

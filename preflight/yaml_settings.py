@@ -192,7 +192,8 @@ def _variable(key: Node, around: Around) -> dict[str, str] | None:
     if entry is None:
         return None
     below = entry.get("below", "")
-    return entry if not below or below in ".".join(around.keys) else None
+    is_definition = entry["dialect"] == "juju" and around.keys[:1] == ("options",)  # a charm's own config.yaml
+    return entry if not is_definition and (not below or below in ".".join(around.keys)) else None
 
 
 def _of_variable(

@@ -1,4 +1,4 @@
-"""The same setup and the same mistakes in every deployer's own files: found there, at their line, fixed in its words."""
+"""The same setup and the same mistakes in every deployer's own files: found there, fixed in its words."""
 
 from __future__ import annotations
 
@@ -361,7 +361,7 @@ def _without_last(text: str, line: str) -> str:
         return text
     head, found, tail = text.rpartition(line)
     assert found
-    return head.rstrip(" ") + ("" if head.endswith("\n") else "") + tail
+    return head.rstrip(" ") + tail
 
 
 def test_no_filter_at_all_is_found_where_the_default_lacks_it(tmp_path: Path) -> None:
