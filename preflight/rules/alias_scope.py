@@ -82,7 +82,7 @@ def _alias_and_whitelist(deployment: Deployment) -> Iterator[Finding]:
         return  # half of the setup: the whitelist may stand elsewhere
     if deployment.has_templates(WHITELIST_OPTIONS):
         return
-    allowed = [entry for entry in deployment.whitelist if entry.is_gpu or "vendor_id" not in entry.fields]
+    allowed = [entry for entry in deployment.whitelist if entry.is_gpu or entry.text("vendor_id") in (None, "*")]
     gpu_aliases = [alias for alias in deployment.aliases if _is_of_cards(deployment, alias)]
     for alias in gpu_aliases:
         if not any(_allows(entry, alias) for entry in allowed):

@@ -80,7 +80,11 @@ def _ids(entry: PciEntry, refused: Callable[[str], str | None]) -> Iterator[Find
             continue
         if node.text == "*":
             continue
-        if _is_number(node):
+        if node.origin is not None and node.is_plain:
+            yield MALFORMED_ID.at(
+                node.location, f"{field}: {node.text}", "a number in JSON; Nova wants a text", f'"{field}": "{node.text}"'
+            )
+        elif _is_number(node):
             yield _unquoted(node, field)
         elif why := refused(node.text):
             yield _malformed(node, field, why)
@@ -162,7 +166,7 @@ def _device_type(alias: PciEntry) -> Iterator[Finding]:
     if gpu is None or gpu.device_type is None:
         return
     written = alias.text("device_type") or "type-PCI"
-    if written == gpu.device_type or written == "type-VF":
+    if written in (gpu.device_type, "type-VF") or not written.startswith("type-P"):
         return
     node = alias.fields.get("device_type") or alias.node
     how = "is" if gpu.device_type == "type-PF" else "is not"
