@@ -25,6 +25,7 @@ MAX_FILE_BYTES = 2_000_000
 SKIPPED_DIRECTORIES = {".git", ".venv", "node_modules", "__pycache__", ".tox"}
 YAML_SUFFIXES = {".yaml", ".yml"}
 READ_SUFFIXES = YAML_SUFFIXES | {".sh", ".rc"}
+PROMPTED = re.compile(r"\s*(?:[$#]\s+|\S*@\S*[$#]\s+|\([\w-]+\)\s*(?:[$#]\s+)?)?(?P<command>openstack\s.*)")
 SCRIPT_NAME = re.compile(r"\.sh(?:\.j2|\.tpl)?\Z")
 INI_SUFFIXES = (".conf", ".ini", ".cfg", ".conf.in")
 JINJA = re.compile(r"\{\{|\{%")
@@ -68,6 +69,8 @@ class FileSet:
     templates: list[Node] = field(default_factory=list)
     roles: list[Node] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
+    manuals: list[Script] = field(default_factory=list)
+    """Commands of README files, each at its line; the rest of the page is blank."""
     rc_files: list[Path] = field(default_factory=list)
     cloud_files: list[Node] = field(default_factory=list)
     nova_conf: list[Path] = field(default_factory=list)
@@ -173,11 +176,25 @@ def _add(files: FileSet, path: Path) -> None:
         # as the shell and git count lines; splitlines would end them at form feeds, too
         _add_script(files, Script(path, tuple(line.removesuffix("\r") for line in text.split("\n"))))
         files.kinds[path] = kinds.SCRIPT
+    elif suffix in (".md", ".rst"):
+        files.manuals.append(Script(path, tuple(_commands_of_page(text))))
     elif suffix not in kinds.PROSE_AND_PROGRAMS:
         _add_other(files, path, text)
     if path not in files.kinds and kinds.holds_gpu_settings(path, text):
         why = "a template" if JINJA.search(text) else "of no kind that is read"
         files.unjudged.setdefault(path, why)
+
+
+def _commands_of_page(text: str) -> Iterator[str]:
+    """The page's lines, all but its commands blank: lines of examples, with a prompt or without, and what continues."""
+    goes_on, fenced = False, False
+    for line in text.split("\n"):
+        fenced ^= line.lstrip().startswith("```")
+        found = PROMPTED.match(line) if fenced or line[:1] in ("$", " ", "\t") else None
+        keep = goes_on or found is not None
+        shown = found["command"] if found is not None and not goes_on else line
+        goes_on = keep and line.rstrip().endswith("\\")
+        yield shown if keep else ""
 
 
 def _add_other(files: FileSet, path: Path, text: str) -> None:

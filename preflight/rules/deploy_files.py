@@ -21,7 +21,7 @@ NAMED_OTHERWISE = rule("GP113")
 WRONG_SECTION = rule("GP114")
 RULES = (IGNORED_FILE, NOT_DEPLOYED, OVERRIDDEN, UNKNOWN_ROLE, NO_SUCH_DIRECTORY, NAMED_OTHERWISE, WRONG_SECTION)
 GPU_SETTINGS = re.compile(
-    r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci"
+    r"OS::TripleO::(?:\w+::)?NodeUserData|OS::TripleO::NodeExtraConfig|NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci"
 )
 REPLACED = re.compile(r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|\w*KernelArgs")
 ROLE_NAME = re.compile(r"(?P<role>[A-Z]\w*?)(?:Parameters|ExtraConfig|KernelArgs)\Z")

@@ -142,10 +142,10 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _puppet(deployment: Deployment) -> Iterator[Finding]:
-    """Ocata's packages were made before the three fixes; the deploy must bring the module along."""
+    """Newton's and Ocata's packages were made before the three fixes; the deploy must bring the module along."""
     keys = [key for _, key, _ in deployment.hiera if key.text in ("nova::pci::aliases", "nova::api::pci_alias")]
     several = len({alias.text("name") for alias in deployment.aliases}) > 1
-    if deployment.release != "ocata" or not deployment.deploys or not keys:
+    if deployment.release not in ("newton", "ocata") or not deployment.deploys or not keys:
         return
     texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
     if (several or keys[0].text == "nova::pci::aliases") and not any(FIXED_PUPPET.search(text) for text in texts):
@@ -153,7 +153,9 @@ def _puppet(deployment: Deployment) -> Iterator[Finding]:
             keys[0].location,
             keys[0].text,
             "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
-            "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
+            f"upload-puppet-modules -d DIRECTORY with puppet-nova of stable/{deployment.release}, before the deploy"
+            if deployment.release == "ocata"
+            else "one alias, or a puppet-nova of stable/ocata by upload-puppet-modules -d DIRECTORY before the deploy",
         )
 
 

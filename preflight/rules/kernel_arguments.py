@@ -20,7 +20,8 @@ PT_WITHOUT_ON = rule("GP406")
 BLS_IGNORES = rule("GP407")
 RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
 
-GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/default/grub")
+GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/(?:default|sysconfig)/grub", re.S)
+KERNEL_ARGUMENT = re.compile(r"iommu|vfio|nouveau|hugepages|isolcpus|\bpci=")
 SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
@@ -73,9 +74,14 @@ def _calls_other_files(deployment: Deployment) -> bool:
 def _sed(script: Script) -> Iterator[Finding]:
     if VERIFIED.search(script.text):
         return
-    for location, match in script.search(GRUB_SED):
+    matches = ((command.location, found) for command in script.commands() for found in GRUB_SED.finditer(command.text))
+    for location, match in matches:
         substitution = SED_SUBSTITUTION.search(match["arguments"])
-        if "iommu" not in match["arguments"] or substitution is None or STABLE_ANCHOR.search(substitution["old"]):
+        if (
+            not KERNEL_ARGUMENT.search(match["arguments"])
+            or substitution is None
+            or STABLE_ANCHOR.search(substitution["old"])
+        ):
             continue
         yield SED_MAY_MISS.at(
             location,

@@ -82,7 +82,10 @@ def _ids(entry: PciEntry, refused: Callable[[str], str | None]) -> Iterator[Find
             continue
         if node.origin is not None and node.is_plain:
             yield MALFORMED_ID.at(
-                node.location, f"{field}: {node.text}", "a number in JSON; Nova wants a text", f'"{field}": "{node.text}"'
+                node.location,
+                f"{field}: {node.text}",
+                "a number in JSON; Nova wants a text",
+                f'"{field}": "{node.text}"',
             )
         elif _is_number(node):
             yield _unquoted(node, field)
