@@ -14,7 +14,7 @@ from preflight.finding import Finding, Severity
 from preflight.output import as_json, as_junit, as_patch, as_sarif, as_text, patch_base
 from preflight.release_of import release_of
 from preflight.releases import RELEASES
-from preflight.shellcheck import shellcheck
+from preflight.shellcheck import ShellCheck
 
 FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "junit": as_junit}
 CLEAN, FOUND, UNUSABLE_INPUT, NOT_JUDGED = 0, 1, 64, 69
@@ -29,9 +29,10 @@ def inspect(
     """Read all files below `paths` but those that match `exclude`; return them with the findings, in their order."""
     files = read(list(paths), exclude)
     files.release = release_of(release, paths, files.texts)
+    shellcheck = ShellCheck(files)
     deployment = Deployment(files, files.release.name, cpu_vendors)
     files.unjudged.update(unjudged_settings(deployment))
-    found = [*rules.check(deployment), *shellcheck(files)]
+    found = [*rules.check(deployment), *shellcheck.findings()]
     unique = dict.fromkeys(found)
     return files, sorted(
         unique, key=lambda item: (str(item.location.path), item.location.line, item.location.column, item.code)

@@ -98,10 +98,14 @@ class FileSet:
         direct = {path.parent for path in self.texts}
         return frozenset(direct | {parent for folder in direct for parent in folder.parents})
 
+    @cached_property
     def get_file_targets(self) -> list[tuple[Path, Node]]:
         """Files that templates take in with get_file, relative to the template, and where they name them."""
         return [
-            (template.path.parent / node.text, node) for template in self.templates for node in _get_files(template)
+            (template.path.parent / node.text, node)
+            for template in self.templates
+            if "get_file" in self.texts[template.path]
+            for node in _get_files(template)
         ]
 
     @property
@@ -129,7 +133,7 @@ def read(roots: list[Path], exclude: Sequence[str] = ()) -> FileSet:
     for path in sorted(_paths(roots, files.unreadable)):
         if not any(fnmatch(_below(roots, path), pattern) for pattern in exclude):
             _add(files, path)
-    named = {path.resolve() for path, _ in files.get_file_targets()}
+    named = {path.resolve() for path, _ in files.get_file_targets}
     files.scripts = [
         replace(script, in_template=True) if not script.in_template and script.path.resolve() in named else script
         for script in files.scripts
@@ -290,10 +294,12 @@ def _add_yaml(files: FileSet, path: Path, text: str) -> None:
         return
     source = text.split("\n")
     for root in documents:
-        settings = settings_of(root, source)
-        misspelt = misspelt_variables(root)
-        files.misspelt.extend(misspelt)
-        kind = kinds.of_document(root, settings) or (kinds.VARIABLES if misspelt else None)
+        kind = kinds.of_document(root, ())
+        settings: list[Option] = []
+        if kind not in kinds.OF_HEAT:  # those have parameters and hiera
+            settings, misspelt = settings_of(root, source), misspelt_variables(root)
+            files.misspelt.extend(misspelt)
+            kind = kinds.of_document(root, settings) or (kinds.VARIABLES if misspelt else None)
         if kind is not None:
             files.kinds[path] = kind
             _add_document(files, root, kind, text, settings)

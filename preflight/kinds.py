@@ -15,6 +15,8 @@ NOVA_CONF, LOCAL_CONF = "nova.conf", "DevStack local.conf"
 MANIFEST, GLOBALS = "Kubernetes manifest", "kolla globals"
 VARIABLES = "variables of a deployer"
 ENVIRONMENT_KEYS = {"parameter_defaults", "resource_registry", "parameters", "parameter_merge_strategies"}
+OF_HEAT = {ENVIRONMENT, TEMPLATE, ROLES, CLOUD}
+"""What TripleO and Heat read, and our own cloud files."""
 OF_DIALECT = {
     "openstack-ansible": "OpenStack-Ansible variables",
     "openstack-helm": "Helm values",

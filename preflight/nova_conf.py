@@ -57,6 +57,8 @@ class Option:
     """The value where it stands in the file."""
     node: Node | None = None
     """The value where it is written as YAML, not as text."""
+    is_joined: bool = False
+    """Whether it is a list that the deployer joins with commas."""
 
     @property
     def is_template(self) -> bool:

@@ -13,6 +13,7 @@ from preflight.finding import Location
 
 LONGEST_LINE = 10_000
 """Longer lines are data, and would make a search slow."""
+QUOTING = re.compile(r"[\"'\\#]")
 SHEBANG = re.compile(r"#!\s*\S*\b(?:env\s+)?(?:ba|da|k)?sh\b")
 
 
@@ -127,6 +128,8 @@ def _commands(script: Script) -> Iterator[Command]:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    if not QUOTING.search(text):
+        return tuple(text.split())  # what shlex makes of it, too, but slowly
     try:
         return tuple(shlex.split(text, comments=True))
     except ValueError:  # a quote that is closed on a later line

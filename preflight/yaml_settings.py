@@ -139,15 +139,19 @@ def _holds_sections(node: Node, around: Around) -> bool:
 
 
 def _section(key: Node, name: Node, setting: Node, source: Sequence[str], scope: Scope) -> Iterator[Option]:
+    if name.is_mapping:  # `? alias: …`, as config_template takes an option that is given several times
+        for inner, value in name.items():
+            yield from _section(key, inner, value, source, scope)
+        return
     full = nova_conf.option_name(key.text, name.text)
     values = setting.get("values") if setting.get("type") else None
-    if values is not None or (setting.is_list and scope.dialect != "openstack-helm"):
-        for element in (values or setting).elements():
+    if values is not None:
+        for element in values.elements():
             yield _option(full, name, element, source, scope)
-    elif setting.is_list:  # the chart joins the elements with commas
+    elif setting.is_list:  # Helm's charts and config_template join the elements with commas
         joined = ",".join(_text(element) for element in setting.elements())
-        yield Option(full, joined, name.location, scope)
-    elif setting.is_mapping:  # a YAML set, as config_template takes options that may be given several times
+        yield Option(full, joined, name.location, scope, is_joined=len(setting.elements()) > 1)
+    elif setting.is_mapping and all(_text(value) == "" for _, value in setting.items()):  # a YAML set
         for element, _ in setting.items():
             yield _option(full, name, element, source, scope)
     else:

@@ -94,8 +94,10 @@ class Node:
 
     def get(self, key: str) -> Node | None:
         """The value of `key`: the last one, as YAML loaders take it."""
-        found = [value for name, value in self.items() if name.text == key]
-        return found[-1] if found else None
+        for name, value in reversed(self.raw.value) if self.is_mapping else ():
+            if name.value == key and isinstance(name, yaml.ScalarNode):
+                return Node(self.path, value)
+        return None
 
     def find(self, *keys: str) -> Node | None:
         """The value below a path of keys."""
@@ -112,11 +114,13 @@ class Node:
 
     def walk(self) -> Iterator[Node]:
         """This node and all nodes below it."""
-        stack = [self]
+        yield self
+        stack = _children(self.raw)[::-1]
         while stack:
-            node = stack.pop()
-            yield node
-            stack.extend(reversed([child for pair in node.items() for child in pair] + node.elements()))
+            raw = stack.pop()
+            yield Node(self.path, raw)
+            if not isinstance(raw, yaml.ScalarNode):
+                stack.extend(_children(raw)[::-1])
 
 
 def compose(path: Path, text: str) -> Node | None:

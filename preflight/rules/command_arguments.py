@@ -14,6 +14,8 @@ from preflight.shell_source import Command
 NOT_UPLOADED = rule("GP620")
 ARGUMENT_MISSING = rule("GP621")
 RULES = (NOT_UPLOADED, ARGUMENT_MISSING)
+FLAGS = ("--enable", "--disable", "--no-", "--use-", "--or-", "--ignore-", "--all")
+"""How options begin that take no value, whatever the command."""
 ENDS = {"|", "||", "&&", ";", ">", ">>", "2>", "2>&1", "<", "&"}
 
 
@@ -56,7 +58,7 @@ def _split(words: list[str], flags: set[str]) -> tuple[list[str], set[str]]:
         word = words[index]
         if word.startswith("-") and len(word) > 1:
             options.add(word.partition("=")[0])
-            index += 1 if "=" in word or word in flags else 2
+            index += 1 if "=" in word or word in flags or word.startswith(FLAGS) else 2
             continue
         given.append(word.rstrip(";"))
         index += 1

@@ -63,7 +63,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _signal(template)
         yield from _outputs(template)
     roots = [root.resolve() for root in deployment.files.roots if root.is_dir()]
-    for path, node in deployment.files.get_file_targets():
+    for path, node in deployment.files.get_file_targets:
         inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
         if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
             yield NO_SUCH_FILE.at(

@@ -84,10 +84,8 @@ def _value(option: Option) -> Iterator[Finding]:
         yield NOT_JSON.at(
             option.place.at(0) if option.place else option.location,
             option.value,
-            f"not JSON: {error}",
-            "one JSON text for each card, in quotes: '{…}'"
-            if option.node is not None
-            else "keys and values in double quotes, no comma at the end",
+            "the list's elements are joined by commas, which is not JSON" if option.is_joined else f"not JSON: {error}",
+            _as_json(option),
         )
         return
     if isinstance(value, list) and option.name in ALIAS_OPTIONS:
@@ -97,6 +95,16 @@ def _value(option: Option) -> Iterator[Finding]:
             "alias may be given several times, each with one JSON object",
             "one `alias = {…}` line for each",
         )
+
+
+def _as_json(option: Option) -> str:
+    if option.is_joined and option.scope.dialect == "openstack-helm":
+        return "{type: multistring, values: […]}"
+    if option.is_joined:
+        return f"`? {option.name.partition('/')[2]}: '{{…}}'` for each"
+    if option.node is not None:
+        return "one JSON text for each card, in quotes: '{…}'"
+    return "keys and values in double quotes, no comma at the end"
 
 
 def _placement(deployment: Deployment) -> Iterator[Finding]:

@@ -122,7 +122,7 @@ def _extra_specs(deployment: Deployment) -> Iterator[Finding]:
 
 def _unscoped_keys(deployment: Deployment) -> Iterator[tuple[Location, str]]:
     for template in deployment.files.templates:
-        for node in template.walk():
+        for node in template.walk() if "extra_specs" in deployment.files.texts[template.path] else ():
             specs = node.get("extra_specs")
             for key, _ in specs.items() if specs else ():
                 if ":" not in key.text and key.text not in ("get_param", "hide_hypervisor_id"):

@@ -173,6 +173,21 @@ alias = {ALIAS}
 enabled_filters = {FILTERS}
 EOF
 """
+HELM_BY_SCRIPT = f"""#!/bin/bash
+set -xe
+tee $OVERRIDES/nova.yaml <<EOF
+{HELM.removeprefix("---")}
+EOF
+helm upgrade --install nova ./nova -f $OVERRIDES/nova.yaml
+"""
+ANSIBLE_SET = f"""---
+nova_nova_conf_overrides:
+  pci:
+    ? device_spec: '{SPEC}'
+    ? alias: '{ALIAS}'
+  filter_scheduler:
+    enabled_filters: [ComputeFilter, PciPassthroughFilter]
+"""
 PLAYBOOK = f"""- hosts: all
   tasks:
     - name: Give the cards
@@ -192,6 +207,8 @@ RIGHT: dict[str, tuple[str, dict[str, str]]] = {
     "kayobe": ("kayobe", KAYOBE),
     "openstack-ansible": ("openstack-ansible", {"user_variables.yml": ANSIBLE}),
     "openstack-ansible overrides": ("openstack-ansible", {"user_variables.yml": ANSIBLE_OVERRIDES}),
+    "openstack-ansible set": ("openstack-ansible", {"user_variables.yml": ANSIBLE_SET}),
+    "openstack-helm by script": ("openstack-helm", {"setup.sh": HELM_BY_SCRIPT}),
     "rhoso": ("rhoso", {"controlplane.yaml": CONTROL_PLANE, "nodeset.yaml": NODE_SET}),
     "rhoso kustomize": ("rhoso", KUSTOMIZE),
     "openstack-helm": ("openstack-helm", {"nova-helm-overrides.yaml": HELM}),
@@ -258,8 +275,11 @@ def test_a_missing_filter_is_found(tmp_path: Path, form: str) -> None:
     dialect, files = RIGHT[form]
     if dialect in FIXED_FILTERS:
         pytest.skip("the deployer sets the filters itself")
-    old = "  - PciPassthroughFilter" if form == "openstack-ansible" else FILTERS
-    new = "  - BlazarFilter" if form == "openstack-ansible" else "ComputeFilter"
+    special = {
+        "openstack-ansible": ("  - PciPassthroughFilter", "  - BlazarFilter"),
+        "openstack-ansible set": (", PciPassthroughFilter", ""),
+    }
+    old, new = special.get(form, (FILTERS, "ComputeFilter"))
 
     found = findings_in(tmp_path, edited(files, (old, new)))
 
