@@ -84,9 +84,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _print_patch(findings: Sequence[Finding]) -> int:
-    """The patch on standard output, what it does not mend and where it applies on standard error.
+    """The patch on standard output, what it does not fix and where it applies on standard error.
 
-    Exit code: 0 there is a patch, or nothing to mend; 1 there are errors and no patch.
+    Exit code: 0 there is a patch, or nothing to fix; 1 there are errors and no patch.
     """
     patch = as_patch(findings)
     sys.stdout.write(patch)
@@ -96,5 +96,5 @@ def _print_patch(findings: Sequence[Finding]) -> int:
     left = [item for item in findings if item.fix is None and item.severity is Severity.ERROR]
     for finding in left:
         place = finding.location
-        print(f"not mended: {place.path}:{place.line} {finding.code}: {finding.instead}", file=sys.stderr)
+        print(f"not fixed: {place.path}:{place.line} {finding.code}: {finding.instead}", file=sys.stderr)
     return FOUND if left and not patch else CLEAN

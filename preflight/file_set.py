@@ -34,7 +34,7 @@ PLACES = {"nova", "nova.conf.d", "etc", "config", "conf.d", "templates", "files"
 OF_INTEREST = re.compile(
     r"^\s*(?:-\s+)?[\"']?(?:parameter_defaults|resource_registry|parameters|parameter_merge_strategies|gpus"
     r"|heat_template_version|ServicesDefault|kind|\w*nova\w*|pci\S*|openstack_release|kolla_\w+|gpu_group_map"
-    r"|stackhpc_gpu_data|scheduler-default-filters)[\"']?\s*:|\[pci\]|\[filter_scheduler\]|nova\S*\.conf|10de",
+    r"|stackhpc_gpu_data|charm|scheduler-default-filters)[\"']?\s*:|\[pci\]|\[filter_scheduler\]|nova\S*\.conf|10de",
     re.M | re.I,
 )
 """YAML without any of these words is of no kind that is read, and need not be parsed."""

@@ -13,8 +13,18 @@ from preflight.yaml_source import YamlError, compose_all
 
 START = re.compile(r"<<(?P<dash>-?)\s*(?P<quote>[\"'\\]?)(?P<word>[A-Za-z_]\w*)")
 NOVA_FILE = re.compile(r"(?P<file>[\w./${}~-]*nova[\w./${}-]*\.conf\S*)", re.I)
+PATCH = re.compile(r"\b(?:oc|kubectl)\b.*(?:--patch|-p)[ =]'\s*\Z")
 YAML_VALUES = re.compile(r"^\s*(?:conf|nova_\w+|apiVersion|applications|core):", re.M)
 NOVA_INI = re.compile(r"^\s*\[(?:pci|filter_scheduler)\]\s*$", re.M)
+
+
+def _patches(script: Script) -> Iterator[Option]:
+    """Manifests in quotes over several lines, as `oc patch … --patch '` has them."""
+    for index, line in enumerate(script.lines):
+        if PATCH.search(line):
+            end = next((at for at in range(index + 1, len(script.lines)) if script.lines[at].startswith("'")), index)
+            if end > index:
+                yield from _of_values(script, index + 1, list(script.lines[index + 1 : end]))
 
 
 def _of_values(script: Script, first: int, body: list[str]) -> Iterator[Option]:
@@ -30,6 +40,7 @@ def _of_values(script: Script, first: int, body: list[str]) -> Iterator[Option]:
 
 def settings_of(script: Script) -> Iterator[Option]:
     """Options of every here-document that goes to a nova.conf, or that holds [pci] or [filter_scheduler]."""
+    yield from _patches(script)
     if "<<" not in script.text:
         return
     end = -1

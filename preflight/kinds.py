@@ -54,6 +54,13 @@ def of_document(root: Node, settings: Sequence[Option]) -> str | None:
         return MANIFEST
     if settings:
         return OF_DIALECT[settings[0].scope.dialect]
+    if any(
+        value.get("charm")
+        for key in ("applications", "services")
+        if (block := root.get(key))
+        for _, value in block.items()
+    ):
+        return OF_DIALECT["juju"]
     if keys & {"gpu_group_map", "stackhpc_gpu_data"}:
         return OF_DIALECT["kayobe"]
     return GLOBALS if keys & GLOBALS_KEYS else None

@@ -17,6 +17,7 @@ STATEMENTS = (
     re.compile(r"^\s*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # DevStack
 )
 RHOSO = re.compile(r"^kind:\s*OpenStack(?:ControlPlane|DataPlaneNodeSet)\s*$", re.M)
+MOST_PLACES = 3
 RELEASE_OF_RHOSO = "2023.1"
 """Red Hat OpenStack Services on OpenShift 18 is Antelope, with parts of later releases."""
 
@@ -39,7 +40,8 @@ def release_of(given: str | None, roots: Sequence[Path], texts: Mapping[Path, st
         name, path = said.popitem()
         return KnownRelease(name, f"{path.name} says so")
     if said:
-        places = ", ".join(f"{path.name} says {name}" for name, path in said.items())
+        shown = list(said.items())[:MOST_PLACES]
+        places = ", ".join(f"{path.name} says {name}" for name, path in shown)
         return KnownRelease(None, f"not known: {places}")
     for root in roots:
         for part in _own_directories(root):

@@ -101,7 +101,7 @@ def _unknown(deployment: Deployment, name: Node) -> Iterator[Finding]:
 
 
 def _may_be_renamed(deployment: Deployment, name: Node, nearest: str) -> bool:
-    """Whether renaming only mends: nothing else sets the right name, and no role is guessed."""
+    """Whether renaming only fixes: nothing else sets the right name, and no role is guessed."""
     names = [other.text for _, other, _ in deployment.role_parameters]
     same = [other for other in names if other == nearest or nearest_parameter(other) == nearest]
     return same == [name.text] and not OF_A_ROLE.search(nearest)

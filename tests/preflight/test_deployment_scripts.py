@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from written import codes_in, findings_in
 
+OWN = "{'start': '203.0.113.10', 'end': '203.0.113.50'}"
+SUBNET = "openstack subnet create --network p --subnet-range 203.0.113.0/24"
+REPOSITORY = "https://example.com/compute/cuda/repos/rhel9/x86_64/cuda-rhel9.repo"
 DEPLOY = "#!/bin/bash\nset -e\nopenstack overcloud deploy --templates -e /home/stack/templates/gpu.yaml\n"
 ALIASES = """
 parameter_defaults:
@@ -67,8 +70,8 @@ def test_an_edit_that_may_change_nothing_is_found_in_any_script(tmp_path: Path, 
 def test_two_who_give_out_the_same_addresses(tmp_path: Path, pool: str, found: bool) -> None:
     """A subnet's pool does not overlap with the deployment's own."""
     files = {
-        "network.yaml": "parameter_defaults:\n  ExternalAllocationPools: [{'start': '203.0.113.10', 'end': '203.0.113.50'}]\n",
-        "net.sh": f"#!/bin/bash\nopenstack subnet create --network p --subnet-range 203.0.113.0/24 --allocation-pool {pool} s\n",
+        "network.yaml": f"parameter_defaults:\n  ExternalAllocationPools: [{OWN}]\n",
+        "net.sh": f"#!/bin/bash\n{SUBNET} --allocation-pool {pool} s\n",
     }
     assert ("GP519" in codes_in(tmp_path, files)) == found
 
@@ -98,10 +101,7 @@ def test_the_commands_of_a_page_are_complete(tmp_path: Path, page: str, found: l
         ("yum -y install https://example.com/x86_64/cuda-10.0.130-1.x86_64.rpm", True),
         ("dpkg -i cuda-toolkit-12.4_amd64.deb", True),
         ("rpm -i https://example.com/cuda-repo-rhel8-12.4.0.x86_64.rpm", False),
-        (
-            "dnf config-manager --add-repo https://example.com/compute/cuda/repos/rhel9/x86_64/cuda-rhel9.repo\ndnf install -y cuda-12-4",
-            False,
-        ),
+        (f"dnf config-manager --add-repo {REPOSITORY}\ndnf install -y cuda-12-4", False),
     ],
 )
 def test_a_package_needs_its_repository(tmp_path: Path, line: str, found: bool) -> None:

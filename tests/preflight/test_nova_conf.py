@@ -1,4 +1,4 @@
-"""nova.conf is judged whole: filters, misplaced and misspelt options, classes, Placement, entries that give too much."""
+"""nova.conf is judged whole: filters, misplaced and misspelt options, classes, Placement, entries that give all."""
 
 from __future__ import annotations
 
@@ -141,6 +141,11 @@ SCRIPTS = {
     "here": "cat > /etc/nova/nova-compute.conf << EOF\n[pci]\ndevice_spek = {card}\nEOF",
     "here, quoted": "sudo tee -a /etc/nova/nova.conf <<'END' >/dev/null\n[pci]\ndevice_spek = {card}\nEND",
     "here, indented": "cat <<-EOF >> $CONF/nova.conf\n\t[pci]\n\tdevice_spek = {card}\n\tEOF",
+    "oc patch": "oc patch openstackcontrolplane osp --patch '\nspec:\n  nova:\n    template:\n"
+    "      apiServiceTemplate:\n        customServiceConfig: |\n          [pci]\n          device_spek = {card}\n'",
+    "manifest": "oc apply -f - <<EOF\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: gpu}\n"
+    "data:\n  03-gpu.conf: |\n\n    [pci]\n    device_spek = {card}\nEOF",
+    "values": "tee nova.yaml <<EOF\nconf:\n  nova:\n    pci:\n      device_spek: '{card}'\nEOF",
     "here, other name": "cat <<EOF >> $FILE\n[pci]\ndevice_spek = {card}\nEOF",
 }
 

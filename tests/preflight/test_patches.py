@@ -1,4 +1,4 @@
-"""--fix: the patch applies as documented, wherever the files are, and mends without a guess."""
+"""--fix: the patch applies as documented, wherever the files are, and fixes without a guess."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ UNQUOTED = 'parameter_defaults:\n  NovaPCIPassthrough:\n    - {vendor_id: "10de"
 def test_the_documented_command_applies_while_an_error_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit code is 0 when there is a patch; what it does not mend stands on standard error."""
+    """The exit code is 0 when there is a patch; what it does not fix stands on standard error."""
     write(tmp_path, {"env.yaml": UNQUOTED + "  NovaSchedulerDefaultFilters: ComputeFilter PciPassthroughFilter\n"})
     monkeypatch.chdir(tmp_path)
 
     assert main([".", "--fix", "--release", "queens"]) == 0
 
     shown = capsys.readouterr()
-    assert "not mended: env.yaml:4 GP304" in shown.err
-    (tmp_path / "mend.patch").write_text(shown.out)
-    subprocess.run(["git", "apply", "mend.patch"], cwd=tmp_path, check=True)
+    assert "not fixed: env.yaml:4 GP304" in shown.err
+    (tmp_path / "fix.patch").write_text(shown.out)
+    subprocess.run(["git", "apply", "fix.patch"], cwd=tmp_path, check=True)
     assert 'product_id: "1528"' in (tmp_path / "env.yaml").read_text()
 
 
-def test_errors_that_no_patch_mends_are_still_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_that_no_patch_fixes_are_still_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a patch the exit code is that of the errors."""
     write(tmp_path, {"env.yaml": "parameter_defaults:\n  NovaSchedulerDefaultFilters: ComputeFilter RamFilter\n"})
 
@@ -38,7 +38,7 @@ def test_errors_that_no_patch_mends_are_still_errors(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize("folders", [["files"], ["one", "two"]])
-def test_files_outside_the_working_directory_are_mended_in_their_own(
+def test_files_outside_the_working_directory_are_fixed_in_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folders: list[str]
 ) -> None:
     """The paths of the patch hold no `..`; standard error says where it applies."""
@@ -66,7 +66,7 @@ def test_files_outside_the_working_directory_are_mended_in_their_own(
         "  NovaSchedulerDefaultFilters: [PciPassthroughFilter, PciPasthroughFilter]\n",
     ],
 )
-def test_a_name_is_not_mended_by_a_guess(tmp_path: Path, text: str) -> None:
+def test_a_name_is_not_fixed_by_a_guess(tmp_path: Path, text: str) -> None:
     """No fix makes a second key of one that is there, or takes one role for another."""
     found = findings_in(tmp_path, {"env.yaml": f"parameter_defaults:\n{text}"}, "queens")
 
