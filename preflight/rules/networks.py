@@ -34,8 +34,15 @@ def _routers(template: Node) -> Iterator[Finding]:
     networks = [item for item in made if _kind(item[1]) in ("OS::Neutron::Net", "OS::Neutron::Subnet")]
     if not any(_has_owner(resource) for _, resource in networks):
         return
+    attached = {
+        target.text
+        for _, resource in made
+        if _kind(resource) == "OS::Neutron::RouterInterface"
+        and (target := resource.find("properties", "router", "get_resource")) is not None
+    }
     for name, resource in made:
-        if _kind(resource) == "OS::Neutron::Router" and not _has_owner(resource):
+        # who attaches it in the same template leaves nothing for the tenant to do with it
+        if _kind(resource) == "OS::Neutron::Router" and not _has_owner(resource) and name.text not in attached:
             yield ROUTER_OF_ANOTHER.at(
                 name.location,
                 name.text,
