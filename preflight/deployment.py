@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,8 @@ FOR_ALL = {"openstack-ansible", "openstack-helm", "devstack", "sunbeam", "kolla"
 """Deployers whose settings for all services are in truth for all, not of a host that we cannot tell."""
 SIDE_BY_SIDE = {"rhoso", "kolla", "kayobe"}
 """Deployers that keep the settings of API, scheduler and conductor in one place."""
+REPLACING = {"kolla", "kayobe"}
+"""Deployers where a service's own file replaces what the file for all services sets."""
 FILTER_OPTIONS = {"filter_scheduler/enabled_filters", "DEFAULT/scheduler_default_filters"}
 IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
 HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
@@ -195,7 +197,7 @@ class Deployment:
     def nova_options(self) -> list[Option]:
         """Options of nova.conf wherever they are set: the one list that the rules of all deployers work on."""
         hiera = (option for role, key, value in self.hiera for option in nova_conf.of_hiera(key, value, of_role(role)))
-        return [*self.files.settings, *hiera]
+        return [*_in_force(self.files.settings), *hiera]
 
     def _in_nova_conf(self, names: set[str]) -> Iterator[PciEntry]:
         for option in self.nova_options:
@@ -319,6 +321,23 @@ class Deployment:
             elif name.text.endswith("KernelArgs"):
                 found.append((name.text.removesuffix("KernelArgs"), value))
         return found
+
+
+def _in_force(options: Sequence[Option]) -> Iterator[Option]:
+    """kolla merges nova.conf and SERVICE.conf option by option: what the second sets, the first sets in vain."""
+    special: dict[tuple[str, str], frozenset[str]] = {}
+    for option in options:
+        scope = option.scope
+        if scope.dialect in REPLACING and scope.services != ALL_SERVICES and scope.where is None:
+            key = (scope.dialect, option.name)
+            special[key] = special.get(key, frozenset()) | scope.services
+    for option in options:
+        scope = option.scope
+        taken = special.get((scope.dialect, option.name), frozenset())
+        if taken and scope.services == ALL_SERVICES and scope.where is None:
+            option = replace(option, scope=replace(scope, services=scope.services - taken))
+        if option.scope.services:
+            yield option
 
 
 def _shared_parts(one: Path, other: Path) -> int:

@@ -57,8 +57,10 @@ class Option:
     """The value where it stands in the file."""
     node: Node | None = None
     """The value where it is written as YAML, not as text."""
-    is_joined: bool = False
-    """Whether it is a list that the deployer joins with commas."""
+    flaw: str = ""
+    """What the deployer makes of a value that it does not write as JSON, in words."""
+    remedy: str = ""
+    """How the value is to be written instead."""
 
     @property
     def is_template(self) -> bool:

@@ -148,9 +148,13 @@ def _section(key: Node, name: Node, setting: Node, source: Sequence[str], scope:
     if values is not None:
         for element in values.elements():
             yield _option(full, name, element, source, scope)
-    elif setting.is_list:  # Helm's charts and config_template join the elements with commas
+    elif setting.is_list and len(setting.elements()) == 1:
+        yield _option(full, name, setting.elements()[0], source, scope)
+    elif setting.is_list:  # Helm's charts and config_template do so
         joined = ",".join(_text(element) for element in setting.elements())
-        yield Option(full, joined, name.location, scope, is_joined=len(setting.elements()) > 1)
+        each = "{type: multistring, values: […]}" if scope.dialect == "openstack-helm" else f"`? {name.text}: '{{…}}'`"
+        why = "the list's elements are joined by commas, which is not JSON"
+        yield Option(full, joined, name.location, scope, flaw=why, remedy=f"{each} for several")
     elif setting.is_mapping and all(_text(value) == "" for _, value in setting.items()):  # a YAML set
         for element, _ in setting.items():
             yield _option(full, name, element, source, scope)
@@ -212,6 +216,10 @@ def _of_variable(
     if entry["form"] == "filters":
         names = [element.text for element in value.elements()] or [value.text]
         yield Option(entry["option"], ",".join(names), value.location, scope)
+        return
+    if entry["form"] == "texts" and value.is_scalar and value.text and "{{" not in value.text:
+        why = "the role writes each element of a list, and takes a text letter by letter"
+        yield Option(entry["option"], value.text, value.location, scope, place(value, source), None, why, "- '{…}'")
         return
     for element in value.elements() or [value]:
         text = "" if element.text == "" and element.is_scalar else _text(element)

@@ -80,15 +80,18 @@ def _value(option: Option) -> Iterator[Finding]:
         return
     try:
         value = json.loads(option.value)
+        if option.flaw and option.name in ALIAS_OPTIONS | WHITELIST_OPTIONS:
+            raise ValueError(option.flaw)
     except ValueError as error:
         yield NOT_JSON.at(
             option.place.at(0) if option.place else option.location,
             option.value,
-            "the list's elements are joined by commas, which is not JSON" if option.is_joined else f"not JSON: {error}",
+            option.flaw or f"not JSON: {error}",
             _as_json(option),
         )
         return
-    if isinstance(value, list) and option.name in ALIAS_OPTIONS:
+    makes_lines = option.scope.dialect == "juju"  # the charms write a line for each element
+    if isinstance(value, list) and option.name in ALIAS_OPTIONS and not makes_lines:
         yield ALIAS_LIST.at(
             option.location,
             option.value,
@@ -98,10 +101,8 @@ def _value(option: Option) -> Iterator[Finding]:
 
 
 def _as_json(option: Option) -> str:
-    if option.is_joined and option.scope.dialect == "openstack-helm":
-        return "{type: multistring, values: […]}"
-    if option.is_joined:
-        return f"`? {option.name.partition('/')[2]}: '{{…}}'` for each"
+    if option.remedy:
+        return option.remedy
     if option.node is not None:
         return "one JSON text for each card, in quotes: '{…}'"
     return "keys and values in double quotes, no comma at the end"

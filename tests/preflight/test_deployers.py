@@ -434,3 +434,54 @@ def test_a_list_of_aliases_in_helm_values_is_joined_by_commas(tmp_path: Path) ->
     )
 
     assert "GP227" in {item.code for item in findings_in(tmp_path, several)}
+
+
+def test_a_text_as_list_of_aliases_is_taken_letter_by_letter(tmp_path: Path) -> None:
+    """OpenStack-Ansible loops over the aliases: one text is no list."""
+    _, files = RIGHT["openstack-ansible"]
+
+    found = findings_in(tmp_path, edited(files, (f"\n  - '{ALIAS}'", f" '{ALIAS}'")))
+
+    assert [item.code for item in found] == ["GP227"]
+    assert "letter by letter" in found[0].why
+
+
+def test_a_charm_takes_a_list_of_aliases(tmp_path: Path) -> None:
+    """The charms write a line for each alias of a list."""
+    _, files = RIGHT["juju"]
+    changed = {name: text.replace(f"'{ALIAS}'", f"'[{ALIAS}]'") for name, text in files.items()}
+
+    assert findings_in(tmp_path, changed) == []
+
+
+def test_a_services_own_file_replaces_what_all_have(tmp_path: Path) -> None:
+    """kolla takes the alias of nova-compute.conf there, and no longer that of nova.conf."""
+    _, files = RIGHT["kolla"]
+    other = ALIAS.replace('"t4"', '"t4b"')
+    changed = {**files, "etc/kolla/config/nova/nova-compute.conf": f"[pci]\nalias = {other}\n"}
+
+    found = findings_in(tmp_path, changed)
+
+    assert sorted(item.code for item in found) == ["GP204", "GP205"]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("nova.conf", True),
+        ("global.conf", True),
+        ("nova/nova-compute.conf", True),
+        ("nova/gpu-01/nova.conf", True),
+        ("nova/gpu-01/nova-compute.conf", True),
+        ("nova-compute.conf", False),
+        ("nova/nova.conf", False),
+        ("nova/compute.conf", False),
+        ("nova/nova-compute/extra/nova.conf", False),
+    ],
+)
+@pytest.mark.parametrize("folder", ["etc/kolla/config", "etc/kayobe/kolla/config"])
+def test_kolla_reads_files_of_certain_names(tmp_path: Path, folder: str, name: str, right: bool) -> None:
+    """What lies elsewhere in the configuration directory is passed over without a word."""
+    found = findings_in(tmp_path, {f"{folder}/{name}": f"[pci]\ndevice_spec = {SPEC}\n"})
+
+    assert [item.code for item in found] == ([] if right else ["GP239"])
