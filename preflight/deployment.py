@@ -313,8 +313,8 @@ class Deployment:
 
     @cached_property
     def kernel_arguments(self) -> list[tuple[str | None, Node]]:
-        """Values of KernelArgs with the role they are set for."""
-        found: list[tuple[str | None, Node]] = []
+        """Values of KernelArgs with the role they are set for, and of what other deployers have instead."""
+        found: list[tuple[str | None, Node]] = [(None, node) for node in self.files.kernel_arguments]
         for role, name, value in self.role_parameters:
             if name.text == "KernelArgs":
                 found.append((role, value))

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from preflight import here_documents, kinds, local_conf, nova_conf
+from preflight import boot_files, here_documents, kinds, local_conf, nova_conf
 from preflight.finding import Location
 from preflight.nova_conf import Option, Scope
 from preflight.placed import PlacedText
@@ -76,6 +76,8 @@ class FileSet:
     nova_conf: list[Path] = field(default_factory=list)
     documents: list[Node] = field(default_factory=list)
     """YAML of the deployers that have no list of their own."""
+    kernel_arguments: list[Node] = field(default_factory=list)
+    """Of hosts of whichever role, outside TripleO."""
     settings: list[Option] = field(default_factory=list)
     """Options of nova.conf, whichever file sets them."""
     misspelt: list[tuple[Node, str]] = field(default_factory=list)
@@ -205,6 +207,9 @@ def _add_other(files: FileSet, path: Path, text: str) -> None:
     if local_conf.is_local_conf(path, text):
         files.settings.extend(local_conf.settings_of(path, text))
         files.kinds[path] = kinds.LOCAL_CONF
+    elif found := boot_files.of_grub(path, text):
+        files.kernel_arguments.extend(found)
+        files.kinds[path] = kinds.BOOT
     elif is_nova_conf(path, text):
         files.nova_conf.append(path)
         files.settings.extend(nova_conf.of_text(PlacedText(text, path), scope_of_file(files.roots, path)))
@@ -313,6 +318,8 @@ def _add_document(files: FileSet, root: Node, kind: str, text: str, settings: li
         kinds.ROLES: files.roles,
     }
     lists.get(kind, files.documents).append(root)
+    if "edpm_kernel_args" in text:
+        files.kernel_arguments.extend(boot_files.of_document(root))
     files.settings.extend(settings)
     if kind in (kinds.TEMPLATE, kinds.ENVIRONMENT):
         for script in _embedded_scripts(root, text):

@@ -12,6 +12,7 @@ from preflight.yaml_source import Node
 ENVIRONMENT, TEMPLATE, ROLES = "environment file", "Heat template", "roles file"
 CLOUD, SCRIPT, RC, NODES, KEY = "cloud file", "script", "rc file", "list of nodes", "private key"
 NOVA_CONF, LOCAL_CONF = "nova.conf", "DevStack local.conf"
+BOOT = "boot configuration"
 MANIFEST, GLOBALS = "Kubernetes manifest", "kolla globals"
 VARIABLES = "variables of a deployer"
 ENVIRONMENT_KEYS = {"parameter_defaults", "resource_registry", "parameters", "parameter_merge_strategies"}

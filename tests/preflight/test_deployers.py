@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from written import findings_in
+from written import findings_in, write
 
-from preflight.words import dialects
+from preflight.cli import inspect
+from preflight.words import dialects, words_of
 
 SPEC = '{"vendor_id": "10de", "product_id": "1eb8"}'
 ALIAS = '{"name": "t4", "vendor_id": "10de", "product_id": "1eb8", "device_type": "type-PF"}'
@@ -234,8 +235,6 @@ def edited(files: dict[str, str], *changes: tuple[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("form", RIGHT)
 def test_what_is_right_passes_and_is_understood(tmp_path: Path, form: str) -> None:
     """The setup has no finding, every file of it is understood, and the options are the deployer's."""
-    from preflight.cli import inspect
-
     dialect, files = RIGHT[form]
     assert findings_in(tmp_path, files) == []
 
@@ -260,8 +259,6 @@ def spec_of_another_card(form: str) -> tuple[str, str]:
 @pytest.mark.parametrize("form", RIGHT)
 def test_an_alias_for_another_card_is_found(tmp_path: Path, form: str) -> None:
     """No whitelist entry allows what the alias asks for; the fix names the deployer's own setting."""
-    from preflight.words import words_of
-
     dialect, files = RIGHT[form]
     found = findings_in(tmp_path, edited(files, spec_of_another_card(form)))
 
@@ -485,3 +482,44 @@ def test_kolla_reads_files_of_certain_names(tmp_path: Path, folder: str, name: s
     found = findings_in(tmp_path, {f"{folder}/{name}": f"[pci]\ndevice_spec = {SPEC}\n"})
 
     assert [item.code for item in found] == ([] if right else ["GP239"])
+
+
+KERNEL = """apiVersion: dataplane.openstack.org/v1beta1
+kind: OpenStackDataPlaneNodeSet
+metadata: {{name: gpus}}
+spec:
+  nodeTemplate:
+    ansible:
+      ansibleVars:
+        edpm_kernel_args: "{0}"
+"""
+GRUB = 'GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT="{0}"\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "vendors", "codes"),
+    [
+        ("intel_iommu=on iommu=pt vfio-pci.ids=10de:1eb8", {"intel"}, []),
+        ("hugepages=16 vfio-pci.ids=10de:1eb8", {"intel"}, ["GP401"]),
+        ("hugepages=16 vfio-pci.ids=10de:1eb8", set(), []),
+        ("iommu=pt", {"intel"}, ["GP406"]),
+        ("iommu=pt", {"amd"}, []),
+        ("iommu=pt", set(), []),
+        ("intel_iommu=on", {"amd"}, ["GP405"]),
+        ("intel_iommu=on vfio-pci.ids=10de:20b5", {"intel"}, ["GP416"]),
+        ("intel_iommu=on vfio_iommu_type1.allow_unsafe_interrupts=1", set(), ["GP906"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("form", "name", "text"), [("rhoso", "gpus.yaml", KERNEL), ("kolla", "hosts/gpu-01/etc/default/grub", GRUB)]
+)
+def test_kernel_arguments_are_judged_with_the_cards(
+    tmp_path: Path, form: str, name: str, text: str, arguments: str, vendors: set[str], codes: list[str]
+) -> None:
+    """Wherever kernel arguments stand, they switch the IOMMU on and bind the cards that are given."""
+    _, files = RIGHT[form]
+    write(tmp_path, {**files, name: text.format(arguments)})
+
+    found = inspect([tmp_path], None, frozenset(vendors))[1]
+
+    assert [item.code for item in found] == codes

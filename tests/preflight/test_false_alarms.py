@@ -9,7 +9,7 @@ import pytest
 from written import codes_in, findings_in
 
 from preflight.cli import inspect, main
-from preflight.releases import TRIPLEO_RELEASES, parameter_lifetimes
+from preflight.releases import TRIPLEO_RELEASES, load_data, parameter_lifetimes
 
 ENVIRONMENT = """
 parameter_defaults:
@@ -73,8 +73,6 @@ def test_a_parameter_that_came_to_the_branch_later_is_known(tmp_path: Path, name
 
 def test_each_release_has_the_parameters_of_its_branch() -> None:
     """Each release's table names the end of its branch as a source."""
-    from preflight.releases import load_data
-
     sources = load_data("parameters.yaml")["sources"]
 
     assert set(sources) == set(TRIPLEO_RELEASES)
