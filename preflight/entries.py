@@ -51,7 +51,7 @@ class PciEntry:
     def id(self, key: str) -> str | None:
         """`vendor_id` or `product_id` as Nova keeps it: four lower-case hexadecimal digits, or `*`; else as written."""
         text = self.text(key)
-        return text if text is None else canonical_id(text) or text
+        return text if text is None or key not in ("vendor_id", "product_id") else canonical_id(text) or text
 
     @property
     def is_gpu(self) -> bool:

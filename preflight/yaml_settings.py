@@ -119,6 +119,9 @@ def _mapping(node: Node, source: Sequence[str], around: Around) -> Iterator[Opti
     task = _task(node, source, around)
     yield from task
     is_nova = _holds_sections(node, around)
+    charm = node.get("charm")
+    if charm is not None and charm.is_scalar:  # an application may have any name
+        around = replace(around, hints=(*around.hints, charm.text))
     for key, value in node.items():
         variable = _variable(key, around)
         if variable is not None:
@@ -211,7 +214,8 @@ def _of_variable(
         entry.get("services", "all")
     ]
     if entry.get("by_application"):
-        services = next((services_named(name) for name in reversed(around.keys) if "nova" in name), services)
+        telling = (hint for hint in reversed(around.hints) if "nova" in hint and services_named(hint))
+        services = next((services_named(hint) for hint in telling), services)
     scope = Scope(services, around.where, entry["dialect"])
     if entry["form"] == "filters":
         names = [element.text for element in value.elements()] or [value.text]

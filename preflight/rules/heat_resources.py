@@ -166,7 +166,7 @@ def _created(deployment: Deployment, what: str) -> set[str]:
     return {
         command.words[-1]
         for command in deployment.files.commands
-        if command.runs("openstack", what, "create") and len(command.words) > 3
+        if command.runs("openstack", what, "create") and len(command.words) > 3 and "{{" not in command.text
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
@@ -16,7 +17,16 @@ CLASS_WITHOUT_PLACEMENT = rule("GP233")
 ONCE_WITHOUT_PLACEMENT = rule("GP234")
 EVERY_DEVICE = rule("GP235")
 NOT_ALL_SERVICES = rule("GP236")
-RULES = (CLASS_WITHOUT_PLACEMENT, ONCE_WITHOUT_PLACEMENT, EVERY_DEVICE, NOT_ALL_SERVICES)
+SEVERAL_IN_PLACEMENT = rule("GP240")
+UNLIKE_NAMESAKES = rule("GP241")
+RULES = (
+    CLASS_WITHOUT_PLACEMENT,
+    ONCE_WITHOUT_PLACEMENT,
+    EVERY_DEVICE,
+    NOT_ALL_SERVICES,
+    SEVERAL_IN_PLACEMENT,
+    UNLIKE_NAMESAKES,
+)
 REPORTS, USES = "pci/report_in_placement", "filter_scheduler/pci_in_placement"
 ANY_ADDRESS = re.compile(r"[*:.]*")
 IN_PLACEMENT_ALREADY = {"sunbeam"}
@@ -45,6 +55,39 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             )
     yield from _classes(deployment, uses)
     yield from _all_services(deployment, uses)
+    yield from _namesakes(deployment, uses)
+
+
+def _namesakes(deployment: Deployment, uses: list[Option]) -> Iterator[Finding]:
+    """Aliases of one name are one alias for several kinds of card, where Nova lets them be."""
+    first: dict[tuple[str, Path], PciEntry] = {}
+    for alias in deployment.aliases:
+        name = (alias.text("name") or "").strip()
+        place = (name, alias.node.location.path.parent)  # deployments that lie side by side have names of their own
+        earlier = first.setdefault(place, alias)
+        if not name or earlier is alias or not earlier.scope.services & alias.scope.services or _same(earlier, alias):
+            continue
+        for key, default in (("device_type", "type-PCI"), ("numa_policy", "legacy")):
+            if (earlier.text(key) or default) != (alias.text(key) or default):
+                yield UNLIKE_NAMESAKES.at(
+                    alias.node.location,
+                    f"name: {name}",
+                    f"another alias of this name has {key} {earlier.text(key) or default}",
+                    f"the same {key} in both, or two names",
+                )
+        if uses:
+            yield SEVERAL_IN_PLACEMENT.at(
+                alias.node.location,
+                f"name: {name}",
+                "with pci_in_placement an alias has one specification; another of this name asks for other cards",
+                "one resource_class in the device_spec of both cards, and one alias for that class",
+            )
+
+
+def _same(one: PciEntry, other: PciEntry) -> bool:
+    """Whether two entries say the same: the API's and the computes' copies of one alias do."""
+    keys = (one.fields.keys() | other.fields.keys()) - {"name"}
+    return all((one.id(key) or "").lower() == (other.id(key) or "").lower() for key in keys)
 
 
 def _is_every_device(entry: PciEntry) -> bool:

@@ -523,3 +523,13 @@ def test_kernel_arguments_are_judged_with_the_cards(
     found = inspect([tmp_path], None, frozenset(vendors))[1]
 
     assert [item.code for item in found] == codes
+
+
+def test_a_charm_is_known_by_its_own_name(tmp_path: Path) -> None:
+    """Applications may have any name: the charm tells whose options they are."""
+    _, files = RIGHT["juju"]
+    renamed = edited(files, ("\n  nova-compute:", "\n  gpu-hosts:"), ("\n  nova-cloud-controller:", "\n  brain:"))
+    assert findings_in(tmp_path, renamed) == []
+
+    changed = edited(renamed, (f"      pci-alias: '{ALIAS}'\n  gpu-hosts", "  gpu-hosts"))
+    assert [item.code for item in findings_in(tmp_path, changed)] == ["GP205"]
