@@ -11,8 +11,10 @@ from preflight.releases import RELEASES, called
 
 STATEMENTS = (
     re.compile(r"^\s*openstack_release\s*[:=]\s*(?P<name>\S+)", re.M),  # kolla-ansible, kayobe
-    re.compile(r"^\s*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),  # charms
-    re.compile(r"^\s*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M),  # charms, Sunbeam
+    re.compile(r"(?:^|[{,])\s*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),  # charms
+    re.compile(
+        r"(?:^|[{,])\s*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M
+    ),  # charms, Sunbeam
     re.compile(r"^\s*defaultbranch\s*=\s*(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # .gitreview
     re.compile(r"^\s*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # DevStack
 )

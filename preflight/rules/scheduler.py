@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
@@ -20,6 +21,8 @@ FILTERS_UNSET = rule("GP305")
 UNSCOPED_EXTRA_SPEC = rule("GP306")
 RULES = (NO_PCI_FILTER, FILTER_UNKNOWN, FILTER_GONE, FILTERS_NOT_A_LIST, FILTERS_UNSET, UNSCOPED_EXTRA_SPEC)
 PCI_FILTER = "PciPassthroughFilter"
+SHORT_NAMES = re.compile(r"p(?:ci|assthr)\w*filter|pci\w*", re.I)
+"""Names that can mean only that filter, further off than a slip of the finger."""
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -86,7 +89,7 @@ def _one_filter(
 ) -> Iterator[Finding]:
     name = item.name
     if name not in known:
-        near = nearest(name, known)
+        near = nearest(name, known) or (PCI_FILTER if SHORT_NAMES.fullmatch(name) else None)
         if near:  # otherwise a filter of the user's own
             yield FILTER_UNKNOWN.at(
                 item.location,

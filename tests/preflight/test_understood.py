@@ -96,6 +96,12 @@ def test_every_output_tells_what_was_not_judged(tmp_path: Path, capsys: pytest.C
             "2024.1",
             "b.yaml says so",
         ),
+        (
+            "gpu",
+            {"b.yaml": "applications: {n: {charm: nova-compute, channel: 2024.1/stable}}\n"},
+            "2024.1",
+            "b.yaml says so",
+        ),
         ("gpu", {".gitreview": "[gerrit]\ndefaultbranch=stable/2024.2\n"}, "2024.2", ".gitreview says so"),
         ("gpu", {"local.conf": "NOVA_BRANCH=stable/2025.2\n"}, "2025.2", "local.conf says so"),
         (
