@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from preflight.file_set import FileSet
@@ -43,7 +43,7 @@ class ShellCheck:
         options = ["--format=json", "--severity=error", f"--exclude={LEFT_OUT}", "--shell=bash"]
         self._answers.append(
             subprocess.Popen(
-                [program, *options, *copies], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
+                [program, *options, *copies], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
             )
         )
 
@@ -55,7 +55,7 @@ class ShellCheck:
 
     def _of(self, answer: subprocess.Popen[str]) -> Iterator[Finding]:
         try:
-            text, _ = answer.communicate(timeout=TIMEOUT_S)
+            text, errors = answer.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
             answer.kill()
             answer.communicate()
@@ -65,9 +65,20 @@ class ShellCheck:
         try:
             rows = json.loads(text or "[]")
         except ValueError:
+            said = (errors or text).strip()[:200]
+            first = self._scripts[0].location(0)
+            yield NO_ANSWER.at(first, "", f"shellcheck gave no JSON: {said}", "run shellcheck by hand")
             return
         for row in (row for row in rows if NEGATION not in row["message"]):
             yield _finding(self._scripts[int(Path(row["file"]).stem)], row)
+
+
+def unread(files: FileSet, findings: Iterable[Finding]) -> str:
+    """Why nobody looked at the scripts; "" if shellcheck did, or if there are none. `findings` are those of `files`."""
+    if any(True for _ in files.scripts) and shutil.which("shellcheck") is None:
+        return "not verified: shellcheck is not installed here; install it (package shellcheck)"
+    unanswered = next((finding.why for finding in findings if finding.code == NO_ANSWER.code), "")
+    return f"not verified: {unanswered}" if unanswered else ""
 
 
 def _finding(script: Script, row: dict[str, object]) -> Finding:
