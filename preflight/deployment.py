@@ -36,7 +36,7 @@ FILTER_HIERA_KEYS = {
     "nova::scheduler::filter::scheduler_enabled_filters",
 }
 SCHEDULER = "filter_scheduler"
-FOR_ALL = {"openstack-ansible", "openstack-helm", "devstack", "sunbeam", "kolla"}
+FOR_ALL = {"openstack-ansible", "openstack-helm", "atmosphere", "devstack", "sunbeam", "kolla"}
 """Deployers whose settings for all services are in truth for all, not of a host that we cannot tell."""
 SIDE_BY_SIDE = {"rhoso", "kolla", "kayobe"}
 """Deployers that keep the settings of API, scheduler and conductor in one place."""

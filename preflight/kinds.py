@@ -21,6 +21,7 @@ OF_HEAT = {ENVIRONMENT, TEMPLATE, ROLES, CLOUD}
 OF_DIALECT = {
     "openstack-ansible": "OpenStack-Ansible variables",
     "openstack-helm": "Helm values",
+    "atmosphere": "Atmosphere variables",
     "sunbeam": "Sunbeam manifest",
     "juju": "Juju bundle",
     "kayobe": "kayobe variables",

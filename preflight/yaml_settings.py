@@ -24,6 +24,7 @@ NOVA_INI = re.compile(
     r"^\s*\[(?:pci|filter_scheduler)\]\s*$|^\s*(?:device_spec|passthrough_whitelist|pci_alias|enabled_filters)\s*=",
     re.M,
 )
+CHARTS = {"openstack-helm", "atmosphere"}
 SECTIONS = {"pci", "filter_scheduler"}
 NOVA_FILE = re.compile(r"nova[\w./{} -]*\.conf|nova\.conf", re.I)
 
@@ -127,11 +128,17 @@ def _mapping(node: Node, source: Sequence[str], around: Around) -> Iterator[Opti
         if variable is not None:
             yield from _of_variable(key, value, source, around, variable)
         elif is_nova and value.is_mapping and not (task and key.text in ("block", "content")):
-            dialect = "openstack-helm" if "conf" in around.keys else "openstack-ansible"
+            dialect = _dialect_of_sections(around)
             for name, setting in value.items():
                 yield from _section(key, name, setting, source, around.scope(dialect))
         elif not (task and key.text in ("block", "content")):
             yield from _walk(value, source, around.below(key.text))
+
+
+def _dialect_of_sections(around: Around) -> str:
+    if "conf" not in around.keys:
+        return "openstack-ansible"
+    return "atmosphere" if any(key.endswith("helm_values") for key in around.keys) else "openstack-helm"
 
 
 def _holds_sections(node: Node, around: Around) -> bool:
@@ -155,7 +162,7 @@ def _section(key: Node, name: Node, setting: Node, source: Sequence[str], scope:
         yield _option(full, name, setting.elements()[0], source, scope)
     elif setting.is_list:  # Helm's charts and config_template do so
         joined = ",".join(_text(element) for element in setting.elements())
-        each = "{type: multistring, values: […]}" if scope.dialect == "openstack-helm" else f"`? {name.text}: '{{…}}'`"
+        each = "{type: multistring, values: […]}" if scope.dialect in CHARTS else f"`? {name.text}: '{{…}}'`"
         why = "the list's elements are joined by commas, which is not JSON"
         yield Option(full, joined, name.location, scope, flaw=why, remedy=f"{each} for several")
     elif setting.is_mapping and all(_text(value) == "" for _, value in setting.items()):  # a YAML set

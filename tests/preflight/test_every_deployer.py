@@ -213,7 +213,7 @@ RIGHT: dict[str, tuple[str, dict[str, str]]] = {
     "rhoso": ("rhoso", {"controlplane.yaml": CONTROL_PLANE, "nodeset.yaml": NODE_SET}),
     "rhoso kustomize": ("rhoso", KUSTOMIZE),
     "openstack-helm": ("openstack-helm", {"nova-helm-overrides.yaml": HELM}),
-    "atmosphere": ("openstack-helm", {"group_vars/all/nova.yml": ATMOSPHERE}),
+    "atmosphere": ("atmosphere", {"group_vars/all/nova.yml": ATMOSPHERE}),
     "sunbeam": ("sunbeam", {"manifest.yaml": SUNBEAM}),
     "juju": ("juju", {"bundle.yaml": JUJU}),
     "devstack": ("devstack", {"local.conf": LOCAL_CONF}),
@@ -396,10 +396,13 @@ def test_no_filter_at_all_is_found_where_the_default_lacks_it(tmp_path: Path) ->
 
 
 def test_no_filter_at_all_is_right_where_the_default_has_it(tmp_path: Path) -> None:
-    """The nova operator's own list has PciPassthroughFilter."""
+    """The nova operator's own list has PciPassthroughFilter, and so has Atmosphere's."""
     _, files = RIGHT["rhoso"]
+    assert findings_in(tmp_path / "rhoso", edited(files, (f"enabled_filters = {FILTERS}", "workers = 2"))) == []
 
-    assert findings_in(tmp_path, edited(files, (f"enabled_filters = {FILTERS}", "workers = 2"))) == []
+    _, files = RIGHT["atmosphere"]
+    lines = f"      filter_scheduler:\n        enabled_filters: {FILTERS}\n"
+    assert findings_in(tmp_path / "atmosphere", edited(files, (lines, ""))) == []
 
 
 def test_filters_that_only_the_api_reads_are_not_the_schedulers(tmp_path: Path) -> None:
