@@ -224,7 +224,8 @@ def is_nova_conf(path: Path, text: str) -> bool:
     name = path.name.removesuffix(".j2").removesuffix(".tpl").lower()
     if not name.endswith(INI_SUFFIXES):
         return False
-    return bool(NOVA_CONF.search(text)) or ("nova" in name and "[" in text)
+    is_named_so = name == "nova.conf" and "=" in text
+    return is_named_so or bool(NOVA_CONF.search(text)) or ("nova" in name and "[" in text)
 
 
 def scope_of_file(roots: Sequence[Path], path: Path) -> Scope:

@@ -98,6 +98,11 @@ def test_the_computes_own_file_has_to_ask_placement(tmp_path: Path) -> None:
     assert codes_in(tmp_path, files) == []
 
 
+def test_a_setting_without_a_section_is_one_of_default(tmp_path: Path) -> None:
+    """A nova.conf without any section is read, and its settings are where Nova does not look for them."""
+    assert codes_in(tmp_path, {"nova.conf": f"device_spec = {CARD}\n"}) == ["GP225"]
+
+
 def test_a_continued_value_is_one_value(tmp_path: Path) -> None:
     """Indented lines continue the value, as oslo.config reads them."""
     text = RIGHT.replace('"vendor_id": "10de", "product_id"', '"vendor_id": "10de",\n   "product_id"', 1)
