@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from access.terminal import printable, say
 from preflight import rules
 from preflight.deployment import ALIAS_OPTIONS, FILTER_OPTIONS, WHITELIST_OPTIONS, Deployment
 from preflight.file_set import FileSet, read
@@ -68,15 +69,16 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     missing = [str(path) for path in options.paths if not path.exists()]
     if missing:
-        print(f"error: no such file or directory: {', '.join(missing)}", file=sys.stderr)
+        say(f"error: no such file or directory: {', '.join(missing)}", sys.stderr)
         return UNUSABLE_INPUT
     files, findings = inspect(options.paths, options.release, frozenset(options.cpu_vendor), options.exclude)
     if not files.texts and not files.unreadable:
-        print(f"error: nothing to read below {', '.join(map(str, options.paths))}", file=sys.stderr)
+        say(f"error: nothing to read below {', '.join(map(str, options.paths))}", sys.stderr)
         return UNUSABLE_INPUT
     if options.fix:
         return _print_patch(findings)
-    sys.stdout.write(FORMATS[options.format](findings, files))
+    text = FORMATS[options.format](findings, files)
+    sys.stdout.write(printable(text) if options.format == "text" else text)
     failing = [finding for finding in findings if options.strict or finding.severity is Severity.ERROR]
     if failing:
         return FOUND
@@ -92,9 +94,9 @@ def _print_patch(findings: Sequence[Finding]) -> int:
     sys.stdout.write(patch)
     base = patch_base(findings)
     if patch and base != Path.cwd():
-        print(f"apply it in {base}", file=sys.stderr)
+        say(f"apply it in {base}", sys.stderr)
     left = [item for item in findings if item.fix is None and item.severity is Severity.ERROR]
     for finding in left:
         place = finding.location
-        print(f"not fixed: {place.path}:{place.line} {finding.code}: {finding.instead}", file=sys.stderr)
+        say(f"not fixed: {place.path}:{place.line} {finding.code}: {finding.instead}", sys.stderr)
     return FOUND if left and not patch else CLEAN
