@@ -33,6 +33,8 @@ NO_FIELD = re.compile(
     r"\s*(?:Max(?:imum)? (?:Texture Dimension Size|Layered).*|Max dimension size of a (?:thread block|grid size).*"
     r"|Compute Mode:|< .* >|\[deviceQuery\] test results\.\.\.|PASSED|> exiting in .*)"
 )
+TIMEOUT_S = 120.0
+"""Eight cards of the largest kind take half a minute."""
 RESULT_SINCE = 5.0
 """Before CUDA 5 the last word is the summary, not always a result."""
 MEMORY = re.compile(r"([0-9]{1,9}) MBytes \(([0-9]{1,15}) bytes\)")
@@ -225,4 +227,4 @@ def _complete(body: dict[int, str], devices: tuple[Device, ...], versions: tuple
 
 def read(host: Host) -> DeviceQuery:
     """Devices that CUDA sees on `host`."""
-    return parse(run_sample(host, TOOL).stdout)
+    return parse(run_sample(host, TOOL, timeout_s=TIMEOUT_S).stdout)

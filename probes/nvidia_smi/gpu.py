@@ -179,6 +179,11 @@ class Gpu:
         return self.flag("ECC Mode/Current", "Ecc Mode/Current")
 
     @property
+    def is_ecc_pending(self) -> bool | None:
+        """Whether memory is protected after the next reset."""
+        return self.flag("ECC Mode/Pending", "Ecc Mode/Pending")
+
+    @property
     def uncorrectable_errors(self) -> dict[str, int]:
         """Counters of uncorrectable (or double-bit) memory errors that the driver reports, by path below ECC Errors."""
         names = [path for path in self.fields if path.startswith("ECC Errors/") and UNCORRECTABLE.search(path)]

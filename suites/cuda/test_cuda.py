@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from recorder import Notes
 
-from access.errors import CommandError
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
-from judging.causes import rejected
 from judging.copies import findings as copy_findings
 from judging.copies import refuse_impossible as refuse_impossible_copies
+from judging.copies import repeated
 from judging.copies import unknown_bands as unknown_copy_bands
+from judging.cuda_programs import errors_are_findings
 from judging.measuring import (
     Bands,
     alone,
@@ -30,7 +30,7 @@ from judging.pairs import findings as pair_findings
 from judging.pairs import refuse_impossible as refuse_impossible_pairs
 from judging.pairs import unknown_bands as unknown_pair_bands
 from judging.verdicts import require, require_known, require_none
-from probes import cuda_samples, device_query
+from probes import device_query
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
@@ -72,25 +72,20 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
 
 
 def _devices(guest: Host) -> tuple[device_query.Device, ...]:
-    """What deviceQuery shows; an error of CUDA that it reports is a finding, for the program itself worked."""
-    try:
+    with errors_are_findings("deviceQuery", may_take_long=False):
         return device_query.read(guest).devices
-    except CommandError as error:
-        said = cuda_samples.failure_in(error.stdout + error.stderr)
-        if said is None or not said.kind.startswith("cuda-"):
-            raise
-        raise rejected(said.kind, f"deviceQuery: {said.reason}", remedy=said.remedy or "see dmesg") from error
 
 
 @pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES, alone=True)
 def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
-    """H2D, D2H and D2D of every card reach their band in most of several runs, and equal cards are equally fast."""
-    with alone(cloud.runs):
+    """H2D, D2H and D2D of every card reach their band in most of several runs that differ little, and equal cards are equally fast."""  # noqa: E501
+    with alone(cloud.runs), errors_are_findings("the copies of every card"):
         cards = measured_cards(guest, expected_models(cloud, declared_guest))
     bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
     notes.measurements += card_measurements(guest.name, cards, bands, bare_metal)
+    notes.found = repeated(cards)
 
     refuse_impossible_copies(cards, bands.of_card)
     require_none(copy_findings(cards, bands.of_card))
@@ -103,7 +98,7 @@ def test_cards_of_one_instance_reach_each_other(
 ) -> None:
     """Every pair reaches bandwidth and latency of its way: NVLink or P2P where it has it, else through the host."""
     bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
-    with alone(cloud.runs):
+    with alone(cloud.runs), errors_are_findings("the copies between cards"):
         pairs = measured_pairs(guest, expected_models(cloud, declared_guest), bands.of_pair)
     notes.measurements += pair_measurements(guest.name, pairs, bands, bare_metal)
     notes.found = NOT_EXPOSED if pairs and not any(pair.is_direct for pair in pairs) else ""
