@@ -15,6 +15,8 @@ from judging.records import CheckRecord, Verdict
 
 MESSAGE_LIMIT_CHARS = 400
 SHOWN_RULED_OUT = 6
+SHOWN_PLACES = 8
+LEAST_SHOWN_CHARS = 60
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,25 @@ def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Ke
         check=first.id,
         cause=first.cause,
         places=tuple(sorted({record.place for record in group if record.place})),
-        what=first.message,
+        what=_told(group),
         fix=first.fix,
         file=first.file,
         line_number=first.line_number,
         ruled_out=tuple(sorted(foundations.that_hold(first))),
         follows=tuple(sorted(key for key, roots in origins.items() if key not in mine and roots & mine)),
     )
+
+
+def _told(group: Sequence[CheckRecord]) -> str:
+    """What each place says; once where all say the same."""
+    said = {record.message for record in group}
+    if len(said) == 1:
+        return said.pop()
+    records = sorted(group, key=lambda record: (record.place, record.message))
+    limit = max(LEAST_SHOWN_CHARS, MESSAGE_LIMIT_CHARS // min(len(records), SHOWN_PLACES) - 20)
+    told = [f"{record.place}: {_one_line(record.message)[:limit]}" for record in records[:SHOWN_PLACES]]
+    more = [f"and {len(records) - SHOWN_PLACES} more places"] if len(records) > SHOWN_PLACES else []
+    return "; ".join(told + more)
 
 
 def _key(record: CheckRecord) -> Key:
