@@ -39,10 +39,10 @@ CODE = re.compile(r"\s*CUDA error at [^ ]{1,200}:[0-9]+ code=([0-9]{1,4})\((\w{1
 OLD_CODE = re.compile(r".{0,300}CUDA (?:Runtime|Driver) API error (?:= ?)?([0-9]{1,4})\b:?(.{0,200})")
 LIBRARY = re.compile(r".{1,300}: error while loading shared libraries: (.{1,200}): cannot open shared object file.*")
 LAST = re.compile(r".{0,300}getLastCudaError\(\) CUDA error : .{0,200}: \(([0-9]{1,4})\) (.{1,200})")
-NAMED = re.compile(r".{0,200}\b(CUDA_ERROR_\w{1,60})\b\]?(.{0,200})")
+NAMED = re.compile(r".{0,200}\b(CUDA_ERROR_\w{1,60}|cudaError[A-Z]\w{1,60})\b\]?(.{0,200})")
 WORDS = re.compile(
     r"\s*(?:Cuda failure [^ ]{1,200}:[0-9]+: '(.{1,200})'|Error in \"[^\"]{0,200}\" \([^)]{0,200}\): (.{1,200})"
-    r"|(?:gpuDeviceInit|findCudaDevice)\(\) CUDA error: (.{1,200}))"
+    r"|(?:gpuDeviceInit\(\) CUDA error|findCudaDevice\(\) CUDA error|Couldn't init CUDA): (.{1,200}))"
 )
 """Programs that print an error's words only."""
 SAID = re.compile(

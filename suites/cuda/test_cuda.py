@@ -42,7 +42,7 @@ GIB = 2**30
 SAY_IT = "set thresholds in the cloud file, with the reason, or add an observation to probes/references"
 
 
-@pytest.mark.check("cuda.device_query", rests_on=("instance.gpu.exact", "instance.driver.*"), source=SAMPLES)
+@pytest.mark.check("cuda.device_query", rests_on=("instance.gpu.*", "instance.driver.*"), source=SAMPLES)
 def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
     """deviceQuery passes and shows number, model, compute capability and memory of the declared cards."""
     devices = _devices(guest)
