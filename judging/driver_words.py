@@ -104,6 +104,12 @@ def of_xids(xids: Sequence[Xid]) -> list[DriverFinding]:
     return found
 
 
+def urgency(what: str) -> int:
+    """Rank of a finding by the action that its words begin with: 0 is the most urgent, and that of all others."""
+    action = what.partition(":")[0]
+    return REJECTING.index(action) if action in REJECTING else 0
+
+
 def notes_of_xids(xids: Sequence[Xid]) -> str:
     """What the harmless ones say, for the record; "" where there are none."""
     counted = Counter((xid.number, xid.name) for xid in xids if xid.is_harmless)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from access.errors import MeasurementError
+from access.errors import MeasurementError, ToolFailure
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
@@ -74,7 +74,10 @@ def alone(runs: Path) -> Iterator[None]:
 
 def is_virtualised(guest: Host, cloud: Cloud) -> bool:
     """Whether the driver finds itself in an instance; where it does not tell, whether the machine is one of a cloud."""
-    mode = query.read(guest).gpus[0].text(*VIRTUALISATION)
+    try:
+        mode = query.read(guest).gpus[0].text(*VIRTUALISATION)
+    except ToolFailure:
+        mode = None
     return cloud.has_openstack if mode is None else mode != "None"
 
 

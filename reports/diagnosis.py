@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from judging.driver_words import urgency
 from judging.layers import Place, layer_of
 from judging.records import CheckRecord, Verdict
 
@@ -76,7 +77,19 @@ def diagnose(records: Sequence[CheckRecord]) -> list[Cause]:
             grouped.setdefault((record.id, record.cause, record.fix, record.file), []).append(record)
     foundations = _Foundations(records)
     causes = [_cause(group, foundations, origins) for group in grouped.values()]
-    return sorted(causes, key=lambda cause: (layer_of(cause.check).order, cause.check, cause.cause, cause.places))
+    return sorted(causes, key=_order)
+
+
+def _order(cause: Cause) -> tuple[int, str, str, int, tuple[str, ...]]:
+    """The deepest layer first; of one cause at several places what is most urgent there."""
+    layer = layer_of(cause.check).order
+    return (
+        layer,
+        cause.check,
+        cause.cause,
+        urgency(cause.what.removeprefix(f"{min(cause.places, default='')}: ")),
+        cause.places,
+    )
 
 
 def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Key, frozenset[Key]]) -> Cause:

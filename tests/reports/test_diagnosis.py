@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
@@ -66,6 +67,15 @@ def test_the_words_of_every_place_are_told():
         assert cause.what == "one-card: Xid 64 at 0000:04:00.0; two-cards: Xid 48 at 0000:05:00.0"
     assert diagnose([_said("a", "the same"), _said("b", "the same")])[0].what == "the same"
     assert diagnose([_said("a", "alone")])[0].what == "alone"
+
+
+def test_of_one_cause_the_most_urgent_place_comes_first():
+    """A card that is off the bus before one that waits for a reset, whatever the names of the places."""
+    urgent = replace(_said("two-cards", "power-cycle: Xid 79 at 0000:05:00.0"), fix="power-cycle the host")
+    others = [replace(_said(name, f"reset: Xid 48 at {name}"), fix="reset the card") for name in ("a-card", "b-card")]
+
+    for order in itertools.permutations([urgent, *others]):
+        assert [cause.fix for cause in diagnose(order)] == ["power-cycle the host", "reset the card"]
 
 
 def test_of_many_places_some_are_told_and_the_others_counted():

@@ -24,7 +24,7 @@ DEPLOYMENT = """parameter_defaults:
 
 @pytest.mark.parametrize("key", MODELS)
 def test_pci_ids_and_the_references_tell_the_same_architecture(key: str) -> None:
-    """Each PCI id of a model stands in pci.ids, as a chip of the model's architecture; only the newest may be missing."""
+    """Each PCI id of a model stands in pci.ids, as a chip of its architecture; only the newest may be missing."""
     model = gpu_models()[key]
 
     for product_id in model.product_ids:
