@@ -59,9 +59,10 @@ FAULT = re.compile(
 DEFAULT_DOMAIN = re.compile(r"iommu: Default domain type: (Passthrough|Translated)")
 
 STAMP = re.compile(
-    r"(?:<[0-9]{1,3}>)?(?:\w{2,8} {0,3}:\w{2,8} {0,3}: )?\[ {0,10}[0-9]{1,8}\.[0-9]{1,9}\]"
-    r"|\[\w{2,4} \w{2,5} {1,2}[0-9]{1,2} [0-9:]{8} [0-9]{4}\]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}"
-    r"|\S{1,40} .{0,60}\bkernel(?:\[[0-9]{1,7}\])?: "
+    r"(?:<[0-9]{1,3}>|\w{2,8} {0,3}:\w{2,8} {0,3}: )?"
+    r"(?:\[ {0,10}\+?[0-9]{1,8}\.[0-9]{1,9}\]|\[\w{2,4} \w{2,5} {1,2}[0-9]{1,2} [0-9:]{8} [0-9]{4}\]"
+    r"|\[[A-Z][a-z]{2} {0,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}\]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}"
+    r"|[0-9]{1,4},[0-9]{1,12},[0-9]{1,16},|\S{1,40} .{0,60}\bkernel(?:\[[0-9]{1,7}\])?: )"
 )
 """How a line of dmesg or journalctl -k begins: seconds since boot, a date, or date, host and `kernel:`."""
 KERNEL_WORDS = re.compile(r"NVRM|nvidia|DMAR|IOMMU|AMD-Vi|Linux version|vfio|pci 0|ACPI|Command line:", re.I)
