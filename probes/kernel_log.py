@@ -26,7 +26,8 @@ PROBE = re.compile(
 )
 FALLEN_OFF = re.compile(r"fallen off the bus", re.I)
 REFUSED = re.compile(
-    r"RmInitAdapter failed|not supported by (?:the|open|this)\b|installed in this system is not supported|will ignore"
+    r"RmInitAdapter failed|rm_init_adapter failed|Cannot initialize GSP firmware|WPR2 already up"
+    r"|not supported by (?:the|open|this)\b|installed in this system is not supported|will ignore"
     r"|was not called|No NVIDIA|BAR[0-9] is 0M|None of the NVIDIA|is invalid:"
     r"|requires use of the NVIDIA open|API mismatch"
 )

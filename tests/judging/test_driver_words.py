@@ -28,6 +28,8 @@ def causes(text: str) -> list[str]:
         ("NVRM: GPU 0000:04:00.0: RmInitAdapter failed! (0x25:0xffff:1457)", "card-does-not-initialize"),
         ("NVRM: GPU 0000:04:00.0: RmInitAdapter failed! (0x62:0x0:2142)", "card-does-not-initialize"),
         ("NVRM: rm_init_adapter failed, device minor number 0", "card-does-not-initialize"),
+        ("NVRM: GPU0 RmInitAdapter: Cannot initialize GSP firmware RM", "card-does-not-initialize"),
+        ("NVRM: GPU0 _kgspBootGspRm: unexpected WPR2 already up, cannot proceed", "card-does-not-initialize"),
         ("NVRM: fallen off the bus and is not responding to commands.", "card-fell-off-the-bus"),
         ("NVRM: BAR1 is 0M @ 0x0 (PCI:0000:4f:00.0)", "no-room-for-a-bar"),
         ("NVRM: This PCI I/O region assigned to your NVIDIA device is invalid:", "no-room-for-a-bar"),
