@@ -58,6 +58,22 @@ def test_the_drivers_own_words_are_the_reason(line: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "causes_named"),
+    [
+        ("install /bin/false", ["module-kept-out"]),
+        ("blacklist nvidia", ["module-kept-out"]),
+        ("install /usr/bin/true", ["module-kept-out"]),
+        ("insmod /lib/modules/5.14.0/extra/nvidia.ko", []),
+        ("blacklist nvidiafb", []),
+        ("blacklist nouveau", []),
+    ],
+)
+def test_what_modprobe_would_do(line: str, causes_named: list[str]) -> None:
+    """It is asked without loading anything."""
+    assert causes(line) == causes_named
+
+
+@pytest.mark.parametrize(
     ("product", "driver", "cause"),
     [
         ("2330", "570.86.15", "confidential-computing-mode"),
