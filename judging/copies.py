@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from access.errors import MeasurementError
 from probes.cards_under_load import LoadedCard
+from probes.copy_runs import RUNS
 from probes.references import GpuModel
 from probes.references.bands import Band
 from probes.references.links import MEASURING_TOLERANCE
 
-RUNS = 3
-MOST_RUNS = 9
-"""Runs are repeated by threes until they differ little, and no more than this."""
 STEADY_PERCENT = 15.0
 """Spread of runs of a quiet machine: an H100 in an instance showed 47.7 to 55.1 GB/s over days."""
 OVER_LINK = ("h2d", "d2h")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from recorder import Notes
+from measuring_lock import alone
 
 from access.host import Host
 from cloud_file.cloud import Cloud
@@ -16,7 +16,8 @@ from judging.copies import unknown_bands as unknown_copy_bands
 from judging.cuda_programs import errors_are_findings
 from judging.measuring import (
     Bands,
-    alone,
+    are_good,
+    are_steady,
     card_measurements,
     expected_models,
     is_virtualised,
@@ -25,12 +26,14 @@ from judging.measuring import (
     models_of,
     pair_measurements,
 )
+from judging.notes import Notes
 from judging.pairs import NOT_EXPOSED
 from judging.pairs import findings as pair_findings
 from judging.pairs import refuse_impossible as refuse_impossible_pairs
 from judging.pairs import unknown_bands as unknown_pair_bands
 from judging.verdicts import require, require_known, require_none
-from probes import device_query
+from probes import copy_runs, device_query
+from probes.nvidia_smi import query
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
@@ -81,9 +84,11 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
     """H2D, D2H and D2D of every card reach their band in most of several runs that differ little, and equal cards are equally fast."""  # noqa: E501
+    models = expected_models(cloud, declared_guest)
     with alone(cloud.runs), errors_are_findings("the copies of every card"):
-        cards = measured_cards(guest, expected_models(cloud, declared_guest))
-    bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
+        copied = copy_runs.read(guest, lambda runs: are_steady(runs, models))
+    cards = measured_cards(copied, models)
+    bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
     notes.measurements += card_measurements(guest.name, cards, bands, bare_metal)
     notes.found = repeated(cards)
 
@@ -97,9 +102,11 @@ def test_cards_of_one_instance_reach_each_other(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
     """Every pair reaches bandwidth and latency of its way: NVLink or P2P where it has it, else through the host."""
-    bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
+    models = expected_models(cloud, declared_guest)
+    bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
     with alone(cloud.runs), errors_are_findings("the copies between cards"):
-        pairs = measured_pairs(guest, expected_models(cloud, declared_guest), bands.of_pair)
+        copied = copy_runs.read_pairs(guest, lambda runs: are_good(runs, models, bands.of_pair))
+    pairs = measured_pairs(copied, models)
     notes.measurements += pair_measurements(guest.name, pairs, bands, bare_metal)
     notes.found = NOT_EXPOSED if pairs and not any(pair.is_direct for pair in pairs) else ""
 

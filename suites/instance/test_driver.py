@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from recorder import Notes
 
 from access.errors import NotVerified
 from access.host import Host
@@ -13,6 +12,7 @@ from access.testinfra_backend import inspected
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging import driver_words
+from judging.notes import Notes
 from judging.verdicts import require, require_none
 from probes import cuda_log, kernel_log, kernel_release, lsmod, nvidia_module
 from probes.nvidia_smi import failures

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Notes
 
 from access.errors import Blocked
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
+from judging.notes import Notes
 from judging.verdicts import require
 from probes.openstack import guest_panic, nova
 from provisioning.environment import Environment, Guest
