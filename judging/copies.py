@@ -17,8 +17,10 @@ from probes.references import GpuModel
 from probes.references.bands import Band
 from probes.references.links import MEASURING_TOLERANCE
 
-STEADY_PERCENT = 15.0
-"""Spread of runs of a quiet machine: an H100 in an instance showed 47.7 to 55.1 GB/s over days."""
+STEADY_PERCENT = 10.0
+"""How far from their median runs of a quiet machine are: an H100 in an instance showed 47.7 to 55.1 GB/s over days."""
+STEADY_SHARE = 2 / 3
+"""Share of the runs that must be as near: one of three may be noise, and of more runs no larger part."""
 OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8
@@ -116,15 +118,20 @@ def is_slow(values: Sequence[float], minimum: float | None) -> bool:
 
 
 def is_unsteady(values: Sequence[float]) -> bool:
-    """Whether runs differ by more than a quiet machine's, the one that is farthest from the others left out."""
+    """Whether too many runs are farther from their median than a quiet machine's."""
+    return len(values) >= RUNS and _near(values) < STEADY_SHARE * len(values)
+
+
+def _near(values: Sequence[float]) -> int:
+    """How many runs are near their median."""
     middle = statistics.median(values)
-    kept = sorted(values, key=lambda value: abs(value - middle))[:-1]
-    return len(values) >= RUNS and spread_percent(kept) > STEADY_PERCENT
+    return sum(abs(value - middle) <= middle * STEADY_PERCENT / 100 for value in values)
 
 
 def is_to_be_repeated(cards: Iterable[MeasuredCard]) -> bool:
     """Whether a figure of any card differs so much that more runs have to tell whether that is noise."""
-    return any(spread_percent(card.gb_per_s[direction]) > STEADY_PERCENT for card in cards for direction in DIRECTIONS)
+    figures = [card.gb_per_s[direction] for card in cards for direction in DIRECTIONS]
+    return any(_near(values) < len(values) for values in figures)
 
 
 def repeated(cards: Iterable[MeasuredCard]) -> str:
@@ -132,9 +139,10 @@ def repeated(cards: Iterable[MeasuredCard]) -> str:
     for card in cards:
         for direction in DIRECTIONS:
             values = card.gb_per_s[direction]
-            spread = spread_percent(values[:RUNS])
-            if len(values) > RUNS and spread > STEADY_PERCENT:
-                odd = f"device {card.device} {direction} had a spread of {spread:.0f} % in the first {RUNS} runs"
+            first = values[:RUNS]
+            if len(values) > RUNS and _near(first) < RUNS:
+                spread = f"a spread of {spread_percent(first):.0f} %"
+                odd = f"device {card.device} {direction} had {spread} in the first {RUNS} runs"
                 return f"measured {len(values)} times: {odd}"
     return ""
 
@@ -174,7 +182,7 @@ def _unsteady(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard])
     values = card.gb_per_s[direction]
     return Finding(
         _cause(card, direction, cards),
-        f"{_figures(card, direction)} in {len(values)} runs: at most {STEADY_PERCENT:.0f} % expected of all but one"
+        f"{_figures(card, direction)} in {len(values)} runs: {_near(values)} of them are within {STEADY_PERCENT:.0f} % of their median"
         f"{_link(card, direction)}",
     )
 
