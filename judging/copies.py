@@ -19,8 +19,8 @@ from probes.references.links import MEASURING_TOLERANCE
 
 STEADY_PERCENT = 10.0
 """How far from their median runs of a quiet machine are: an H100 in an instance showed 47.7 to 55.1 GB/s over days."""
-STEADY_SHARE = 2 / 3
-"""Share of the runs that must be as near: one of three may be noise, and of more runs no larger part."""
+NOISE_SHARE = 4
+"""One of so many runs may be farther; of three, one."""
 OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8
@@ -119,19 +119,19 @@ def is_slow(values: Sequence[float], minimum: float | None) -> bool:
 
 def is_unsteady(values: Sequence[float]) -> bool:
     """Whether too many runs are farther from their median than a quiet machine's."""
-    return len(values) >= RUNS and _near(values) < STEADY_SHARE * len(values)
+    return len(values) >= RUNS and _odd(values) > max(1, len(values) // NOISE_SHARE)
 
 
-def _near(values: Sequence[float]) -> int:
-    """How many runs are near their median."""
+def _odd(values: Sequence[float]) -> int:
+    """How many runs are far from their median."""
     middle = statistics.median(values)
-    return sum(abs(value - middle) <= middle * STEADY_PERCENT / 100 for value in values)
+    return sum(abs(value - middle) > middle * STEADY_PERCENT / 100 for value in values)
 
 
 def is_to_be_repeated(cards: Iterable[MeasuredCard]) -> bool:
     """Whether a figure of any card differs so much that more runs have to tell whether that is noise."""
     figures = [card.gb_per_s[direction] for card in cards for direction in DIRECTIONS]
-    return any(_near(values) < len(values) for values in figures)
+    return any(_odd(values) > len(values) // NOISE_SHARE for values in figures)
 
 
 def repeated(cards: Iterable[MeasuredCard]) -> str:
@@ -140,7 +140,7 @@ def repeated(cards: Iterable[MeasuredCard]) -> str:
         for direction in DIRECTIONS:
             values = card.gb_per_s[direction]
             first = values[:RUNS]
-            if len(values) > RUNS and _near(first) < RUNS:
+            if len(values) > RUNS and _odd(first):
                 spread = f"a spread of {spread_percent(first):.0f} %"
                 odd = f"device {card.device} {direction} had {spread} in the first {RUNS} runs"
                 return f"measured {len(values)} times: {odd}"
@@ -182,7 +182,8 @@ def _unsteady(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard])
     values = card.gb_per_s[direction]
     return Finding(
         _cause(card, direction, cards),
-        f"{_figures(card, direction)} in {len(values)} runs: {_near(values)} of them are within {STEADY_PERCENT:.0f} % of their median"
+        f"{_figures(card, direction)} in {len(values)} runs: "
+        f"{_odd(values)} are farther than {STEADY_PERCENT:.0f} % from their median"
         f"{_link(card, direction)}",
     )
 
