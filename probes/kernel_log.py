@@ -29,7 +29,9 @@ REFUSED = re.compile(
     r"RmInitAdapter failed|rm_init_adapter failed|Cannot initialize GSP firmware|WPR2 already up"
     r"|not supported by (?:the|open|this)\b|installed in this system is not supported|will ignore"
     r"|was not called|No NVIDIA|BAR[0-9] is 0M|None of the NVIDIA|is invalid:"
-    r"|requires use of the NVIDIA open|API mismatch"
+    r"|requires use of the NVIDIA open|API mismatch|Can't find an IRQ|pci_enable_device failed|bar firewall to lower"
+    r"|ignoring the legacy GPU|request_mem_region failed|BAR1\.$|resize PCIe BARs"
+    r"|(?:does not support|GPU) confidential compute|Confidential Compute as|CC is not supported|The NVIDIA vGPU"
 )
 OWN_CHECK = re.compile(r"nvAssert\w*|nvCheck\w*|Assertion failed|Check failed|\bNV_ERR_NOT_SUPPORTED\b")
 """What the driver writes of its own code also where all is well."""

@@ -28,6 +28,17 @@ def causes(text: str) -> list[str]:
         ("NVRM: GPU 0000:04:00.0: RmInitAdapter failed! (0x25:0xffff:1457)", "card-does-not-initialize"),
         ("NVRM: GPU 0000:04:00.0: RmInitAdapter failed! (0x62:0x0:2142)", "card-does-not-initialize"),
         ("NVRM: rm_init_adapter failed, device minor number 0", "card-does-not-initialize"),
+        (
+            "NVRM: GPU0 confComputeConstructEngine: CPU does not support confidential compute.",
+            "confidential-computing-mode",
+        ),
+        ("NVRM: GPU0 x: GPU confidential compute capability is not enabled.", "confidential-computing-mode"),
+        ("NVRM: The NVIDIA vGPU 0000:06:00.0 (PCI ID: 10de:2330)", "virtual-gpu-instead-of-a-card"),
+        ("NVRM: Can't find an IRQ for your NVIDIA card!", "card-without-interrupt"),
+        ("NVRM: ignoring the legacy GPU 0000:04:00.0", "branch-without-this-architecture"),
+        ("NVRM: request_mem_region failed for 16M @ 0xf6000000. This can", "card-held-by-another-driver"),
+        ("NVRM: failed to wait for bar firewall to lower", "card-does-not-initialize"),
+        ("NVRM: FATAL: Failed to re-allocate BAR1.", "no-room-for-a-bar"),
         ("NVRM: GPU0 RmInitAdapter: Cannot initialize GSP firmware RM", "card-does-not-initialize"),
         ("NVRM: GPU0 _kgspBootGspRm: unexpected WPR2 already up, cannot proceed", "card-does-not-initialize"),
         ("NVRM: fallen off the bus and is not responding to commands.", "card-fell-off-the-bus"),
@@ -102,6 +113,10 @@ def test_a_release_that_does_not_support_a_card(product: str, driver: str, cause
         "NVRM: nvCheckOkFailedNoLog: Check failed: Call not supported [NV_ERR_NOT_SUPPORTED]",
         "NVRM: Xid (PCI:0000:04:00): 79, GPU has fallen off the bus.",
         "e1000: Unknown symbol foo (err -2)",
+        "NVRM: Ignore non-zero device function is not supported.",
+        "NVRM: No address space to allocate resized BAR1.",
+        "NVRM: devfreq cooling cannot be found",
+        "NVRM: Confidential Compute devtools mode DISABLED in APM.",
         "iwlwifi 0000:00:14.3: Direct firmware load for iwlwifi-ty-a0-gf-a0-66.ucode failed with error -2",
     ],
 )
@@ -121,6 +136,34 @@ def test_the_most_telling_reason_comes_first_and_none_is_lost() -> None:
         require_none(findings(text.splitlines()))
     assert "0000:05:00.0" in str(caught.value)
     assert "0x25:0xffff:1457" in str(caught.value)
+
+
+VGPU = """[ 1.0] NVRM: The NVIDIA vGPU 0000:06:00.0 (PCI ID: 10de:2330)
+[ 1.0] NVRM: installed in this system is not supported by open
+[ 1.0] NVRM: nvidia.ko.
+"""
+
+
+def test_a_virtual_gpu_is_not_blamed_on_the_flavour_of_the_module() -> None:
+    """The sentence goes on as it does for a card without GSP."""
+    assert causes(VGPU)[0] == "virtual-gpu-instead-of-a-card"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NVRM: GPU0 confComputeConstructEngine: CPU does not support confidential compute.",
+        "NVRM: Can't find an IRQ for your NVIDIA card!",
+        "NVRM: failed to wait for bar firewall to lower",
+        "NVRM: ignoring the legacy GPU 0000:04:00.0",
+        "NVRM: FATAL: Failed to re-allocate BAR1.",
+    ],
+)
+def test_what_is_a_reason_is_also_a_complaint_where_the_module_is_loaded(line: str) -> None:
+    """Another card may have been taken."""
+    log = kernel_log.parse(f"[ 1.0] {line}")
+
+    assert len(findings(log.probe_errors)) == 1
 
 
 def test_every_reason_is_a_cause_of_the_check_that_names_it() -> None:
