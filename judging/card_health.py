@@ -16,6 +16,7 @@ CAUSES = (
     "memory-repair-pending",
     "uncorrected-memory-errors",
     "fabric-not-ready",
+    "card-is-partitioned",
     "error-correction-off",
 )
 """In the order in which they are named when several apply."""
@@ -102,6 +103,11 @@ def _fabric(gpu: Gpu) -> Iterator[CardFinding]:
         yield CardFinding("fabric-not-ready", f"Fabric of {gpu.address}: {trouble}")
 
 
+def _partitions(gpu: Gpu) -> Iterator[CardFinding]:
+    if gpu.is_mig_on:
+        yield CardFinding("card-is-partitioned", f"MIG Mode of {gpu.address} is enabled")
+
+
 def _protection(gpu: Gpu) -> Iterator[CardFinding]:
     try:
         now, later = gpu.is_ecc_on, gpu.is_ecc_pending
@@ -120,4 +126,5 @@ _QUESTIONS: tuple[Callable[[Gpu], Iterator[CardFinding]], ...] = (
     _repairs,
     _errors,
     _fabric,
+    _partitions,
 )

@@ -59,6 +59,7 @@ def test_cards_in_good_order(name: str) -> None:
         ("Fabric", "Summary", "Unhealthy", "fabric-not-ready"),
         ("Fabric", "Summary", "Limited Capacity", "fabric-not-ready"),
         ("ECC Mode", "Current", "Disabled", "error-correction-off"),
+        ("MIG Mode", "Current", "Enabled", "card-is-partitioned"),
         ("ECC Mode", "Pending", "Disabled", "error-correction-off"),
         ("Temperature", "GPU Current Temp", "Unknown Error", "sensors-do-not-answer"),
         ("GPU Power Readings", "Instantaneous Power Draw", "ERR!", "sensors-do-not-answer"),
