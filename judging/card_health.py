@@ -24,6 +24,11 @@ OF_FAILURES = {"reset-required": "card-needs-a-reset", "gpu-lost": "card-needs-a
 """What ails a card whose value could not be read; otherwise its sensors do not answer."""
 RECOVERIES = (("reboot", "/reboot"), ("p2p", "/drain"), ("imex", "/reboot"))
 """Words of a recovery action that ask for more than a reset of the card, with the wording of the fix."""
+MOST_RETIRED_PAGES = 60
+"""From so many on NVIDIA takes a card back; 64 can be retired.
+
+https://docs.nvidia.com/deploy/dynamic-page-retirement/index.html
+"""
 INFOROM = "infoROM is corrupted"
 
 
@@ -67,6 +72,9 @@ def _sensors(gpu: Gpu) -> Iterator[CardFinding]:
 def _memory(gpu: Gpu) -> Iterator[CardFinding]:
     if gpu.has_remapping_failed:
         yield CardFinding("memory-beyond-repair", f"a row of {gpu.address} could not be replaced")
+    retired = sum(count or 0 for count in gpu.retired_pages)
+    if retired >= MOST_RETIRED_PAGES:
+        yield CardFinding("memory-beyond-repair", f"{gpu.address} has retired {retired} pages of its memory")
     if gpu.has_worn_out_memory:
         what = f"{gpu.address} says: SRAM Threshold Exceeded, or Unrepairable Memory"
         yield CardFinding("memory-beyond-repair", what)

@@ -106,6 +106,14 @@ def test_the_most_telling_comes_first_and_names_the_card() -> None:
     assert all("0000:00:06.0" in finding.what for finding in found)
 
 
+@pytest.mark.parametrize(("single", "double", "expected"), [("30", "29", []), ("40", "20", ["memory-beyond-repair"])])
+def test_more_retired_pages_than_a_card_may_have(single: str, double: str, expected: list[str]) -> None:
+    """Before Ampere; both sorts count together."""
+    text = changed(H200, "Retired Pages", "Single Bit ECC", single)
+
+    assert causes(changed(text, "Retired Pages", "Double Bit ECC", double)) == expected
+
+
 def test_protection_that_nobody_asks_for() -> None:
     """The cloud file says whether memory is to be protected."""
     assert causes(changed(H200, "ECC Mode", "Current", "Disabled"), wants_ecc=False) == []
