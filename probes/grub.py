@@ -181,7 +181,7 @@ def _value(raw: str, variables: dict[str, str], source: str, line: str, number: 
         words = shlex.split(raw, comments=True)
     except ValueError as error:
         raise ParseError(source, str(error), line=line, line_number=number) from error
-    if len(words) > 1:
+    if len(words) > 1 and words[1] not in ("&&", "||") and not all("=" in word for word in words[1:]):
         return None
     value = words[0] if words else ""
     return value if is_literal else _expanded(value, variables)

@@ -52,6 +52,10 @@ def test_assignments(text: str, value: str):
             ("a",),
         ),
         ('GRUB_CMDLINE_LINUX="a \\\n  b=c"\n', ("a", "b=c")),
+        ("GRUB_CMDLINE_LINUX=quiet intel_iommu=on\n", ("quiet",)),
+        ('GRUB_CMDLINE_LINUX="a" && export GRUB_CMDLINE_LINUX || true\n', ("a",)),
+        ("GRUB_TIMEOUT=0 /usr/bin/x\nGRUB_CMDLINE_LINUX=\"a\"  # don't touch\n# it's mine\n", ("a",)),
+        ('GRUB_CMDLINE_LINUX="$(echo a; echo b) c"\n', ("$(echo", "a;", "echo", "b)", "c")),
     ],
 )
 def test_what_distributions_write_beside_assignments(text: str, arguments: tuple[str, ...]):
