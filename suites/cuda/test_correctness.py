@@ -61,7 +61,7 @@ def _burned(guest: Host) -> list[gpu_burn.BurnedGpu]:
     return burned
 
 
-@pytest.mark.check("cuda.p2p_data", rests_on=("cuda.device_query",), source=SAMPLES)
+@pytest.mark.check("cuda.p2p_data", rests_on=("cuda.device_query", "cuda.computes_right"), source=SAMPLES)
 def test_copies_between_cards_arrive(guest: Host, declared_guest: DeclaredGuest, notes: Notes) -> None:
     """Where cards reach each other directly, what one writes is what the other reads."""
     with errors_are_findings("simpleP2P", may_take_long=False):

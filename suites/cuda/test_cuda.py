@@ -97,7 +97,7 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     require_known(unknown_copy_bands(cards, bands.of_card), remedy=SAY_IT)
 
 
-@pytest.mark.check("cuda.p2p", rests_on=("cuda.device_query", "cuda.bandwidth"), source=SAMPLES)
+@pytest.mark.check("cuda.p2p", rests_on=("cuda.device_query", "cuda.computes_right", "cuda.bandwidth"), source=SAMPLES)
 def test_cards_of_one_instance_reach_each_other(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
