@@ -42,6 +42,8 @@ def test_a_reset_that_was_waited_for_is_no_failure(line: str):
         "vfio-pci 0000:84:00.0: not ready 65535ms after bus reset; giving up",
         "vfio-pci 0000:84:00.0: not ready 65535ms after resume; giving up",
         "vfio-pci 0000:84:00.0: Failed to return from FLR",
+        "vfio-pci 0000:84:00.0: Refused to change power state, currently in D3",
+        "vfio-pci 0000:84:00.0: Unable to power on device, stuck in D3",
         "pcieport 0000:84:00.0: not ready 65535ms after DPC; giving up",
         "vfio-pci 0000:84:00.0: Unable to change power state from unknown to D0, device inaccessible",
         "vfio-pci 0000:84:00.0: Unable to change power state from D3hot to D0, device inaccessible",
