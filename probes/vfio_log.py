@@ -13,7 +13,8 @@ from probes.reading import bounded
 
 RESET = re.compile(
     r"(?:vfio-pci|pci|pcieport|nvidia) (\S{1,40}): (?:not ready [0-9]{1,9}ms after [^;]{1,40}; giving up"
-    r"|Failed to return from FLR|Refused to change power state, currently in D3\b|Unable to power on device, stuck in D3\b"
+    r"|Failed to return from FLR|Refused to change power state, currently in D3\b"
+    r"|Unable to power on device, stuck in D3\b"
     r"|(?:Unable to|can't) change power state from (?!D3cold)\w{1,20} to D0\b.{0,4}"
     r"(?:device|config space) inaccessible)"
 )
