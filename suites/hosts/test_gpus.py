@@ -8,7 +8,7 @@ from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
-from probes import kernel_log, module_parameters, pci_devices
+from probes import kernel_log, module_parameters, pci_devices, vfio_log
 from probes.references import NVIDIA_VENDOR_ID
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
@@ -62,6 +62,13 @@ def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: Declar
     cards = [device for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
 
     dead = [card.address for card in cards if card.is_answering is False]
+    asleep = [address for address in vfio_log.read(gpu_host).asleep if address in dead] if dead else []
+    require(
+        not asleep,
+        "card-does-not-wake-up",
+        f"the configuration space of {', '.join(asleep)} reads 0xff since it did not come back from D3cold",
+        file="/etc/modprobe.d",
+    )
     require(
         not dead,
         "card-fell-off-the-bus/host",

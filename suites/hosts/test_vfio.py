@@ -59,8 +59,15 @@ def test_no_security_module_keeps_qemu_from_a_device(gpu_host: Host, declared_gp
 @pytest.mark.check("host.vfio.reset", rests_on=("host.gpu.present",), source=RESETS)
 def test_every_card_came_back_from_its_resets(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card that does not answer after a function level reset is lost for the next instance."""
-    lost = vfio_log.read(gpu_host).failed_resets
+    log = vfio_log.read(gpu_host)
+    lost = log.failed_resets
 
+    require(
+        not log.asleep,
+        "card-does-not-wake-up",
+        f"{', '.join(log.asleep)} did not come back from D3cold",
+        file="/etc/modprobe.d",
+    )
     require(
         not lost,
         "card-lost-in-a-reset",
