@@ -1,7 +1,7 @@
 """The processes of one service: `python -m lab.services.process SERVICE LAB MARKER`.
 
-The parent imports what the processes share and forks them; a process that ends is started again. One that ended twice at
-its start stays down, as a unit of systemd does, until SIGUSR1 asks for it. A single process runs in the parent itself.
+The parent imports what the processes share and forks them; a process that ends is started again. One that ended twice
+at its start stays down, as a unit of systemd does, until SIGUSR1 asks for it. A single process runs in the parent.
 """
 
 from __future__ import annotations
