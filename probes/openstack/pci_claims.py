@@ -22,7 +22,8 @@ COLUMNS = (
 )
 STATEMENT = (
     "SELECT n.hypervisor_hostname, p.address, p.status, p.instance_uuid, p.vendor_id, p.product_id, p.numa_node,"
-    " p.dev_type FROM pci_devices p JOIN compute_nodes n ON n.id = p.compute_node_id WHERE p.deleted = 0 AND n.deleted = 0"
+    " p.dev_type FROM pci_devices p JOIN compute_nodes n ON n.id = p.compute_node_id"
+    " WHERE p.deleted = 0 AND n.deleted = 0"
 )
 COMMAND = f"""
 if command -v mysql >/dev/null 2>&1; then exec mysql -B nova -e "{STATEMENT}"; fi

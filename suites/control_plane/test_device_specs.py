@@ -122,7 +122,7 @@ def test_the_device_spec_says_nothing_that_nova_refuses(
 def test_the_device_spec_leaves_the_host_its_own_devices(
     compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration
 ) -> None:
-    """No entry without ids or slot takes disks, networks or bridges that the host itself uses: tenants could get them."""
+    """No entry without ids or slot takes what the host itself uses, such as disks: tenants could get them."""
     devices = pci_devices.read(compute)
     for spec in compute_configuration.conf.device_specs:
         taken = nova_device_specs.takes_the_host(spec, devices)

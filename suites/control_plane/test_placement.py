@@ -28,7 +28,7 @@ IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.htm
 def test_placement_knows_what_the_host_has(
     declared_compute: DeclaredHost, cloud: Cloud, admin: Any, environment: Environment
 ) -> None:
-    """The host's provider offers processors and memory, and, where Nova reports PCI devices, exactly the given cards."""
+    """The host's provider offers processors and memory, and, where Nova reports cards, as many as declared."""
     found = placement.offered(admin, declared_compute.name) or {}
 
     require(

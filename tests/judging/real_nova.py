@@ -32,4 +32,4 @@ if __name__ == "__main__":
     from nova import config
 
     config.parse_args(["nova-api"], default_config_files=[], configure_db=False, init_rpc=False)
-    print(json.dumps([answer(case) for case in json.load(sys.stdin)]))
+    sys.stdout.write(json.dumps([answer(case) for case in json.load(sys.stdin)]))

@@ -54,7 +54,13 @@ def test_an_error_without_unhandled_is_told_with_its_exception() -> None:
 
 def test_a_traceback_on_standard_error_counts_where_there_is_no_log() -> None:
     """A wrong value ends the service before it opens its log."""
-    text = '=== journalctl --unit=nova-api\nTraceback (most recent call last):\n  File "x"\noslo_config.cfg.ConfigFileValueError: Bad value\n'
+    lines = [
+        "=== journalctl",
+        "Traceback (most recent call last):",
+        '  File "x"',
+        "cfg.ConfigFileValueError: Bad value",
+    ]
+    text = "\n".join(lines)
     found = parse(text)
 
     assert found is not None
