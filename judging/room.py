@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from judging.causes import rejected
 from judging.image_and_flavor import has_numa_topology, numa_node_count, policy_of, required_traits
 from judging.nova_aliases import name_of
 from judging.nova_device_specs import normalized
@@ -167,6 +168,17 @@ def why_none(hosts: Sequence[HostFacts], request: Request) -> Reason | None:
     fewest = min(map(len, found.values()))
     nearest = min((item[0] for item in found.values() if len(item) == fewest), key=lambda r: list(Kind).index(r.kind))
     return Reason(nearest.kind, lines(hosts, request))
+
+
+def require_room(hosts: Sequence[HostFacts], request: Request, causes: Mapping[Kind, str], what: str) -> None:
+    """Reject the cloud if no host takes the instance, with a line for each.
+
+    Raises:
+        Rejected: none does; the cause is that of the host against which least speaks.
+    """
+    why = why_none(hosts, request)
+    if why is not None:
+        raise rejected(causes[why.kind], f"{what}\n{why.text}")
 
 
 def lines(hosts: Sequence[HostFacts], request: Request) -> str:

@@ -10,8 +10,7 @@ from recorder import Notes
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.configuration import Configuration
-from judging.room import CAUSES, lines, why_none
-from judging.verdicts import require
+from judging.room import CAUSES, lines, require_room
 from probes.openstack import held_cards
 from provisioning.environment import Environment, Guest
 from provisioning.host_rooms import HostRooms, request_of
@@ -53,10 +52,5 @@ def test_a_gpu_host_has_room_for_the_instance(
     hosts = host_rooms.read()
     request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
     notes.found = lines(hosts, request)
-    why = why_none(hosts, request)
     others = ", ".join(f"{holder.name} has {holder.cards} on {holder.host}" for holder in holders if holder.host)
-    require(
-        why is None,
-        CAUSES[why.kind] if why else "",
-        f"no host takes {request.name}:\n{why.text if why else ''}\n{others}",
-    )
+    require_room(hosts, request, CAUSES, f"no host takes {request.name}; {others or 'no instance has cards'}")

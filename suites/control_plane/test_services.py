@@ -33,12 +33,9 @@ def _require_running(host: Host, deployed: Service, service: NovaService) -> Non
     if service.started is not None:
         return
     words = nova_log.read(host, deployed, deployed.service)
-    require(
-        words is None,
-        cause_of_end(words) if words else "",
-        f"{service.name} does not run: {told(words) if words else ''}",
-        file=deployed.nova_conf,
-    )
+    if words is not None:
+        what = f"{service.name} does not run: {told(words)}"
+        require(False, cause_of_end(words), what, file=deployed.nova_conf)
     require(False, "service-not-running", f"{service.name} does not run", service=service.name)
 
 

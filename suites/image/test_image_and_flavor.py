@@ -11,7 +11,7 @@ from access.errors import Blocked
 from cloud_file.cloud import Cloud
 from judging import image_and_flavor
 from judging.configuration import Configuration
-from judging.room import CAUSES_OF_EMPTY_HOSTS, lines, why_none
+from judging.room import CAUSES_OF_EMPTY_HOSTS, lines, require_room
 from judging.verdicts import require
 from probes.openstack import images, nova
 from provisioning.environment import Environment
@@ -140,11 +140,8 @@ def test_every_flavor_finds_a_host_once_the_hosts_are_empty(
     for declared in cloud.flavors:
         request = request_of(cloud, admin, environment, declared.name, scheduler_view)
         notes.found = lines(hosts, request)
-        why = why_none(hosts, request)
-        require(
-            why is None,
-            CAUSES_OF_EMPTY_HOSTS[why.kind] if why else "",
-            f"no host could take {request.name}, were all of them empty:\n{why.text if why else ''}",
+        require_room(
+            hosts, request, CAUSES_OF_EMPTY_HOSTS, f"no host could take {request.name}, were all of them empty"
         )
 
 
