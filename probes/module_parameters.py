@@ -11,7 +11,9 @@ from probes.reading import transcript_of
 TOOL = "/sys/module/*/parameters"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 ROW = re.compile(r"\s*(?:/sys/module/\w{1,64}/parameters/)?([A-Za-z0-9_]{1,64}):(.*)")
-CONFIGURED = "{ modprobe --showconfig 2>/dev/null || cat /etc/modprobe.d/*.conf; tr ' ' '\\n' </proc/cmdline; echo end; } | tr - _"
+CONFIGURED = r"""
+{ modprobe --showconfig 2>/dev/null || cat /etc/modprobe.d/*.conf; tr ' ' '\n' </proc/cmdline; echo end; } | tr - _
+"""
 """Options of modules from modprobe's configuration, then the kernel's arguments."""
 DMA_LIMIT = re.compile(r"^\s*(?:options\s+)?vfio_iommu_type1[\s.].{0,200}?dma_entry_limit=(\S{1,20})", re.M)
 ON, OFF = ("Y", "1"), ("N", "0")
