@@ -16,6 +16,7 @@ from probes import nova_device_spec
 from probes.openstack.nova_release import Versions
 from probes.pci_address import PciAddress
 from probes.pci_devices import PciDevice
+from probes.references import NVIDIA_VENDOR_ID
 
 SWITCHES_SINCE = {"managed": 31, "live_migratable": 31, "one_time_use": 32}
 """Tags that are yes or no, and the version that first read each."""
@@ -181,7 +182,13 @@ def takes_the_host(spec: Mapping[str, Any], devices: Sequence[PciDevice]) -> lis
     if spec.get("physical_network") or (spec.get("vendor_id", "*") != "*" and spec.get("product_id", "*") != "*"):
         return []
     taken = [device for device in devices if taken_by([spec], device) is not None]
-    own = [device for device in taken if device.class_code[:2] in BUSY_CLASSES and device.driver not in FREE_DRIVERS]
+    own = [
+        device
+        for device in taken
+        if device.class_code[:2] in BUSY_CLASSES
+        and device.driver not in FREE_DRIVERS
+        and device.vendor_id != NVIDIA_VENDOR_ID  # further functions of a card, NVSwitches
+    ]
     classes = {device.class_code[:2] for device in taken}
     slots = {device.address.rpartition(".")[0] for device in taken}
     if len(classes) < 2 or len(slots) < 2:

@@ -21,6 +21,8 @@ from probes.openstack.placement import Inventory
 
 ALIAS = "pci_passthrough:alias"
 AGGREGATE = "aggregate_instance_extra_specs:"
+TWO_SOCKETS = 2
+"""With no more nodes than that a node is a socket."""
 TENANT = "filter_tenant_id"
 LEAST_FOR_A_GUEST = {"DISK_GB", "VCPU", "PCPU", "MEMORY_MB"}
 
@@ -322,8 +324,8 @@ def _numa(host: HostFacts, request: Request) -> Iterator[Reason]:
     if with_cpus:
         yield from _topology(with_cpus, request, count)
     policy = _policy(request)
-    if policy == "preferred":
-        return
+    if policy == "preferred" or (policy == "socket" and len(with_cpus) > TWO_SOCKETS):
+        return  # which nodes share a socket is not known
     for name, wanted, fitting in _wanted_cards(host, request):
         free = [card for card in fitting if not card.is_taken]
         if len(free) < wanted:

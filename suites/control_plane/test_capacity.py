@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from recorder import Notes
 
+from access.errors import Blocked
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.configuration import Configuration
@@ -49,6 +50,8 @@ def test_a_gpu_host_has_room_for_the_instance(
     if any(holder.name == name and holder.host for holder in holders):
         return  # it has its room already
 
+    if declared_guest.flavor not in environment.flavor_ids:
+        raise Blocked(f"tenant: {'; '.join(environment.failures.values()) or 'its flavors were not made'}")
     hosts = host_rooms.read()
     request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
     notes.found = lines(hosts, request)

@@ -229,7 +229,8 @@ def test_entries_are_judged_with_the_devices_that_they_take(
     assert [item.cause for item in found] == ([cause] if cause else [])
 
 
-DISK = _device("0000:00:1f.2", class_code="010601", driver="ahci")
+DISK = PciDevice(PciAddress("0000:00:1f.2"), "8086", "8d02", "010601", "ahci", 1, 0, None)
+USB = _device("0000:84:00.2", class_code="0c0330", driver="xhci_hcd")
 AUDIO = _device("0000:04:00.1", class_code="040300", driver="snd_hda_intel")
 
 
@@ -239,7 +240,8 @@ AUDIO = _device("0000:04:00.1", class_code="040300", driver="snd_hda_intel")
         ({"address": "*:*:*.*"}, True),
         ({}, True),
         ({"vendor_id": "*", "product_id": "*"}, True),
-        ({"vendor_id": "10de"}, True),
+        ({"vendor_id": "10de"}, False),
+        ({"vendor_id": "8086"}, False),
         ({"address": "*:04:00.*"}, False),
         ({"vendor_id": "10de", "product_id": "2331"}, False),
         ({"address": "*:*:*.*", "physical_network": "physnet0"}, False),
@@ -247,7 +249,7 @@ AUDIO = _device("0000:04:00.1", class_code="040300", driver="snd_hda_intel")
 )
 def test_an_entry_that_takes_what_the_host_needs_is_seen(spec: dict[str, Any], takes: bool) -> None:
     """One slot with all of its functions, or devices by their ids, are meant."""
-    assert bool(nova_device_specs.takes_the_host(spec, (CARD, AUDIO, DISK))) is takes
+    assert bool(nova_device_specs.takes_the_host(spec, (CARD, AUDIO, DISK, USB))) is takes
 
 
 def test_names_are_made_acceptable_as_nova_does_it() -> None:
