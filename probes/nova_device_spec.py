@@ -19,6 +19,14 @@ LIMITS = {"domain": 0xFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7}
 LIMIT_PATTERN_CHARS = 64
 
 
+def is_passed_over(address: PciAddress) -> bool:
+    """Whether Nova passes over a device whatever is written: its domain has more than four digits.
+
+    https://bugs.launchpad.net/nova/+bug/1897528
+    """
+    return address.domain > LIMITS["domain"]
+
+
 def takes(spec: Mapping[str, Any], address: PciAddress, vendor_id: str, product_id: str) -> bool:
     """Whether the entry takes a device; other tags (managed, traits, resource_class…) do not decide it.
 
@@ -29,7 +37,7 @@ def takes(spec: Mapping[str, Any], address: PciAddress, vendor_id: str, product_
     """
     ids = (("vendor_id", vendor_id), ("product_id", product_id))
     fits = [_hexadecimal(spec.get(name, ANY), 0xFFFF) in (None, int(value, 16)) for name, value in ids]
-    return _takes_address(spec.get("address"), address) and all(fits)
+    return _takes_address(spec.get("address"), address) and all(fits) and not is_passed_over(address)
 
 
 def _takes_address(wanted: Any, address: PciAddress) -> bool:

@@ -14,7 +14,7 @@ from cloud_file.sections.hosts import DeclaredHost
 from judging import nova_device_specs
 from judging.configuration import Configuration, takes
 from judging.verdicts import require
-from probes import pci_devices
+from probes import nova_device_spec, pci_devices
 from probes.openstack.nova_release import Versions
 from probes.pci_devices import PciDevice
 from probes.references import NVIDIA_VENDOR_ID
@@ -54,6 +54,13 @@ def test_the_device_spec_matches_the_declared_cards(
         f"and {deployer.settings.how_to_apply}"
     )
     require(specs, "device-spec-missing", "no device is given to instances", change=change, file=path)
+    far = [card.address for card in cards if nova_device_spec.is_passed_over(card.address)]
+    require(
+        not far,
+        "card-that-nova-passes-over",
+        f"{', '.join(far)} is in a PCI domain of more than four digits",
+        file=path,
+    )
     left = [card for card in cards if not any(takes(spec, card) for spec in specs)]
     by_id = [card for card in left if any(takes(_ids(spec), card) for spec in specs)]
     require(

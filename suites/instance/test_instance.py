@@ -133,7 +133,18 @@ def test_the_instance_answers(guest: Host, declared_guest: DeclaredGuest) -> Non
     )
 
 
-@pytest.mark.check("instance.console.no_panic", rests_on=("instance.server.active",), source=CONSOLE, api=True)
+@pytest.mark.check(
+    "instance.console.no_panic",
+    rests_on=(  # a console is asked of the instance's nova-compute
+        "instance.server.active",
+        "control_plane.compute.up",
+        "control_plane.config.compute_in_effect",
+        "control_plane.nova_conf.compute",
+        "control_plane.device_spec.valid",
+    ),
+    source=CONSOLE,
+    api=True,
+)
 def test_the_guest_did_not_end_in_a_panic(
     made_guest: Guest, declared_guest: DeclaredGuest, admin: Any, notes: Notes
 ) -> None:

@@ -252,6 +252,14 @@ def test_an_entry_that_takes_what_the_host_needs_is_seen(spec: dict[str, Any], t
     assert bool(nova_device_specs.takes_the_host(spec, (CARD, AUDIO, DISK, USB))) is takes
 
 
+def test_a_domain_of_five_digits_is_passed_over() -> None:
+    """Nova offers no such device, whatever device_spec says (nova/pci/manager.py)."""
+    far = PciDevice(PciAddress("10000:01:00.0"), "10de", "2331", "030200", None, 1, 0, None)
+
+    assert nova_device_specs.taken_by([{"vendor_id": "10de"}], CARD) is not None
+    assert nova_device_specs.taken_by([{"vendor_id": "10de"}], far) is None
+
+
 def test_names_are_made_acceptable_as_nova_does_it() -> None:
     """Classes and traits are compared in Placement's spelling."""
     assert nova_device_specs.normalized("my gpu-class") == "CUSTOM_MY_GPU_CLASS"

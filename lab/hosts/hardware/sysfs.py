@@ -219,8 +219,13 @@ def _resources(function: Function) -> str:
     return "\n".join(lines) + "\n"
 
 
+def bus_of(address: str) -> int:
+    """Number of the bus; a domain may have more than four digits (Intel VMD, some servers of many sockets)."""
+    return int(address.split(":")[-2], 16)
+
+
 def _config_space(function: Function) -> bytes:
-    primary = int(function.address[5:7], 16)
+    primary = bus_of(function.address)
     return pci_config.encode(
         pci_config.Header(
             function.vendor,
@@ -293,7 +298,7 @@ def functions_of(machine: dict[str, Any], iommu: bool, drivers: dict[str, str | 
     group = (lambda: next(groups)) if groups else (lambda: None)
     functions = _amd_board(group) if machine["cpu"]["vendor"] == "amd" else _intel_board(group)
     bridge = AMD_ROOT_PORT if machine["cpu"]["vendor"] == "amd" else INTEL_ROOT_PORT
-    ports: dict[int, int] = {}
+    ports: dict[tuple[str, int], int] = {}
     for gpu in machine["gpus"]:
         functions += _slot(gpu, bridge, ports, group, drivers)
     return functions
@@ -324,16 +329,16 @@ def _amd_board(group: Any) -> list[Function]:
 def _slot(
     gpu: dict[str, Any],
     model: tuple[int, int],
-    ports: dict[int, int],
+    ports: dict[tuple[str, int], int],
     group: Any,
     drivers: dict[str, str | None],
 ) -> list[Function]:
     """A root port and the card below it. Without ACS at the port all share the port's IOMMU group."""
-    bus_number = int(gpu["address"][5:7], 16)
+    bus_number, domain = bus_of(gpu["address"]), gpu["address"].rsplit(":", 2)[0]
     node = int(gpu["numa_node"])
     bus = 0x80 if bus_number >= 0x80 else 0x00
-    ports[bus] = ports.get(bus, 1) + 1
-    port, root = f"0000:{bus:02x}:{ports[bus]:02x}.0", f"pci0000:{bus:02x}"
+    ports[domain, bus] = ports.get((domain, bus), 1) + 1
+    port, root = f"{domain}:{bus:02x}:{ports[domain, bus]:02x}.0", f"pci{domain}:{bus:02x}"
     best = (gpu["max_link"]["generation"], gpu["max_link"]["width"])
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     port_group, acs = group(), bool(gpu.get("acs", True))
@@ -375,7 +380,7 @@ def _slot(
 
 def _virtual_functions(card: Function, group: Any) -> list[Function]:
     """Those that are switched on: each at an address and in a group of its own, with the card's ids."""
-    bus = card.address[:7]
+    bus = card.address.rpartition(":")[0]
     return [
         replace(
             card,
@@ -392,7 +397,7 @@ def _virtual_functions(card: Function, group: Any) -> list[Function]:
 
 
 def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str, str | None]) -> Function:
-    number = int(gpu["address"][5:7], 16) or int(gpu["address"][8:10], 16)
+    number = bus_of(gpu["address"]) or int(gpu["address"].rpartition(":")[2][:2], 16)
     bar1 = 0x38000000000 + number * (gpu["bar1_bytes"] * 2)
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     return Function(
