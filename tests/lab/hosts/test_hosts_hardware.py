@@ -1,4 +1,4 @@
-"""Hardware that a host may have: virtual functions, PCI domains of five digits, module parameters, libvirtd's limits."""
+"""Hardware that a host may have: virtual functions, domains of five digits, module parameters, libvirtd's limits."""
 
 from __future__ import annotations
 
