@@ -22,6 +22,7 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "cloud_fixtures",
         "record_fixtures",
         "provisioning_fixtures",
+        "card_fixtures",
         "host_fixtures",
         "configuration_fixtures",
         "lifecycle_fixtures",

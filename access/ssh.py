@@ -1,45 +1,35 @@
 """One kept SSH connection to a machine: commands, files, and nothing that is not checked.
 
-`RemoteHost` implements `probes.host.Host`. Host keys are checked against known_hosts, an
+`RemoteHost` implements `access.host.Host`. Host keys are checked against known_hosts, an
 unknown key is refused. paramiko's exceptions end here.
 """
 
 from __future__ import annotations
 
-import codecs
 import posixpath
-import select
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 import paramiko
-from paramiko.pkey import UnknownKeyType
 
-from access.answer import Answer, command_line, why_no_answer
+from access.answer import command_line, why_no_answer
 from access.endpoint import SshEndpoint
 from access.errors import (
     AuthenticationError,
     CommandError,
-    CommandTimeout,
     ConnectError,
     HostKeyError,
     LoginError,
     shorten,
 )
 from access.host import CommandOutput
+from access.ssh_connection import CONNECT_TIMEOUT_S, connected
+from access.ssh_streams import Stream, collect
 
-CONNECT_TIMEOUT_S = 15.0
-OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
-"""A host is not trusted to be brief."""
-CHUNK_BYTES = 65536
-POLL_S = 0.05
-"""How long a deadline may be overlooked."""
 NO_EXIT_STATUS = -1
 """Killed by a signal, or the connection ended before it was told."""
 REDACTED = "[redacted]"
@@ -125,7 +115,7 @@ class RemoteHost:
             self.on_command(output)
         return output
 
-    def _refuse(self, stdout: _Stream, stderr: _Stream, exit_code: int, as_root: bool) -> NoReturn:
+    def _refuse(self, stdout: Stream, stderr: Stream, exit_code: int, as_root: bool) -> NoReturn:
         said = self.redact(stdout.before + stderr.before + stderr.text())
         reason, remedy = why_no_answer(said, self.endpoint.user, as_root=as_root)
         quoted = f"\n  it printed: {shorten(said.strip())}" if said.strip() else " and printed nothing"
@@ -218,8 +208,6 @@ class RemoteHost:
                 text = text.replace(secret, REDACTED)
         return text
 
-    # -- connection ---------------------------------------------------------------------------
-
     def _channel(self) -> paramiko.Channel:
         with self._lock:
             for attempt in ("kept", "new"):
@@ -242,40 +230,8 @@ class RemoteHost:
             if transport is not None and transport.is_active():
                 return self._client
             self._client.close()
-        self._client = self._connect()
+        self._client = connected(self._name, self.endpoint, self._tunnel)
         return self._client
-
-    def _connect(self) -> paramiko.SSHClient:
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        endpoint = self.endpoint
-        try:
-            if endpoint.known_hosts is not None:
-                client.load_host_keys(str(endpoint.known_hosts))
-            else:
-                client.load_system_host_keys()
-            client.connect(
-                endpoint.address,
-                port=endpoint.port,
-                username=endpoint.user,
-                pkey=_private_key(endpoint.key_file) if endpoint.key_file else None,
-                look_for_keys=endpoint.key_file is None,
-                allow_agent=endpoint.key_file is None,
-                timeout=CONNECT_TIMEOUT_S,
-                banner_timeout=CONNECT_TIMEOUT_S,
-                auth_timeout=CONNECT_TIMEOUT_S,
-                sock=self._tunnel(),
-            )
-        except Exception as error:
-            client.close()
-            self._translate(error)
-        transport = client.get_transport()
-        if transport is not None:
-            transport.set_keepalive(30)
-            if isinstance(transport.sock, socket.socket):
-                # paramiko leaves Nagle's algorithm on: a command's second packet waits 40 ms for an acknowledgement
-                transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return client
 
     def _tunnel(self) -> Any:
         if self._via is None:
@@ -291,144 +247,25 @@ class RemoteHost:
             timeout=CONNECT_TIMEOUT_S,
         )
 
-    def _translate(self, error: Exception) -> NoReturn:
-        where = f"{self._name} ({self.endpoint.user}@{self.endpoint.address} port {self.endpoint.port})"
-        known_hosts = self.endpoint.known_hosts or "~/.ssh/known_hosts"
-        if isinstance(error, ConnectError):
-            raise error
-        if isinstance(error, paramiko.BadHostKeyException):
-            raise HostKeyError(
-                f"the host key of {where} has changed: it shows {error.key.get_name()} "
-                f"{error.key.fingerprint}, {known_hosts} has {error.expected_key.fingerprint}",
-                remedy=f"if the machine was installed again, remove its line from {known_hosts}; "
-                "otherwise somebody answers in its place",
-            ) from error
-        if isinstance(error, paramiko.AuthenticationException):
-            raise AuthenticationError(
-                f"{where} refused our key or user: {error}",
-                remedy=f"check user and key_file ({self.endpoint.key_file or 'agent and default keys'}) "
-                "in the cloud file, and authorized_keys there",
-            ) from error
-        if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
-            raise HostKeyError(
-                f"the host key of {where} is not in {known_hosts}",
-                remedy=f"compare its fingerprint by another way, then: "
-                f"ssh-keyscan -p {self.endpoint.port} {self.endpoint.address} >> {known_hosts}",
-            ) from error
-        if isinstance(error, paramiko.SSHException | OSError | EOFError):
-            reason = "no answer in time" if isinstance(error, socket.timeout | TimeoutError) else error
-            raise ConnectError(
-                f"cannot reach {where}: {reason or type(error).__name__}",
-                remedy="is it up, is the address right, does a firewall stand between?",
-            ) from error
-        raise error
-
-    # -- output -------------------------------------------------------------------------------
-
     def _collect(
-        self,
-        channel: paramiko.Channel,
-        command: str,
-        timeout_s: float,
-        on_line: Callable[[str], None] | None,
-    ) -> tuple[int, _Stream, _Stream]:
-        deadline = time.monotonic() + timeout_s
-        streams = (_Stream(on_line), _Stream(on_line))
-        readable = select.poll()
-        readable.register(channel, select.POLLIN)
-        while True:
-            # asked before the streams are read: what comes in between belongs to the command, too
-            ended = channel.closed or (channel.eof_received and channel.exit_status_ready())
-            received = _feed(channel, streams)
-            if received:
-                if streams[0].size_bytes + streams[1].size_bytes > OUTPUT_LIMIT_BYTES:
-                    self._give_up(CommandError, "more than 32 MiB of output", command, streams)
-                continue
-            if ended:
-                break
-            if time.monotonic() > deadline:
-                self._give_up(CommandTimeout, f"still running after {timeout_s:g} s", command, streams)
-            if channel.eof_received:  # the channel's file stays readable from then on
-                channel.status_event.wait(POLL_S)
-            else:
-                readable.poll(POLL_S * 1000)
-        if channel.exit_status == NO_EXIT_STATUS and not self._is_connected():
-            self._give_up(CommandError, "the connection was lost", command, streams)
-        return channel.exit_status, *streams
+        self, channel: paramiko.Channel, command: str, timeout_s: float, on_line: Callable[[str], None] | None
+    ) -> tuple[int, Stream, Stream]:
+        streams = (Stream(on_line), Stream(on_line))
+
+        def give_up(error: type[CommandError], reason: str) -> NoReturn:
+            raise error(
+                reason,
+                command=self.redact(command),
+                host=self._name,
+                stdout=self.redact(streams[0].text()),
+                stderr=self.redact(streams[1].text()),
+            )
+
+        exit_code = collect(channel, streams, timeout_s, give_up)
+        if exit_code == NO_EXIT_STATUS and not self._is_connected():
+            give_up(CommandError, "the connection was lost")
+        return exit_code, *streams
 
     def _is_connected(self) -> bool:
         transport = self._client.get_transport() if self._client is not None else None
         return transport is not None and transport.is_active()
-
-    def _give_up(
-        self, error: type[CommandError], reason: str, command: str, streams: tuple[_Stream, _Stream]
-    ) -> NoReturn:
-        raise error(
-            reason,
-            command=self.redact(command),
-            host=self._name,
-            stdout=self.redact(streams[0].text()),
-            stderr=self.redact(streams[1].text()),
-        )
-
-
-def _feed(channel: paramiko.Channel, streams: tuple[_Stream, _Stream]) -> bool:
-    """Take what has come on stdout and stderr; whether anything had."""
-    received = False
-    if channel.recv_ready():
-        received = streams[0].feed(channel.recv(CHUNK_BYTES))
-    if channel.recv_stderr_ready():
-        received = streams[1].feed(channel.recv_stderr(CHUNK_BYTES)) or received
-    return received
-
-
-class _Stream:
-    """Bytes in; the answer as text and, while it comes, as lines."""
-
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._answer = Answer()
-        self._on_line = on_line
-        self._parts: list[str] = []
-        self._rest = ""
-        self.size_bytes = 0
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the marker of the answer was seen."""
-        return self._answer.has_begun
-
-    @property
-    def before(self) -> str:
-        """What came before the answer."""
-        return self._answer.before
-
-    def feed(self, data: bytes) -> bool:
-        self.size_bytes += len(data)
-        text = self._answer.feed(self._decoder.decode(data))
-        self._parts.append(text)
-        if self._on_line is not None:
-            *lines, self._rest = (self._rest + text).split("\n")
-            for line in lines:
-                self._on_line(line.rstrip("\r"))
-        return bool(data)
-
-    def text(self) -> str:
-        """The whole answer; a last line without its end is passed on, too."""
-        if self._rest and self._on_line is not None:
-            self._on_line(self._rest)
-            self._rest = ""
-        return "".join(self._parts)
-
-
-def _private_key(file: Path) -> paramiko.PKey:
-    # Given a file name, paramiko tries each kind of key in turn and reports the last misfit instead of the refusal.
-    remedy = "name the right key_file in the cloud file, or leave it out to use the SSH agent"
-    try:
-        return paramiko.PKey.from_path(file)
-    except paramiko.PasswordRequiredException as error:
-        raise AuthenticationError(
-            f"the key {file} has a passphrase", remedy="ssh-add it, and leave key_file out"
-        ) from error
-    except (OSError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
-        raise AuthenticationError(f"cannot use the key {file}: {error}", remedy=remedy) from error

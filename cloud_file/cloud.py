@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field
 
 from access.endpoint import ExpandedPath, Section, SshEndpoint
 from access.errors import InputError
+from cloud_file.sections.coverage import ExcusedCards
 from cloud_file.sections.cuda import Cuda
 from cloud_file.sections.deployment import Deploy, NovaPlaces
 from cloud_file.sections.history import History
@@ -53,6 +54,8 @@ class Cloud(Section):
     networks: Networks | None = None
     cuda: Cuda | None = None
     guests: tuple[DeclaredGuest, ...] = ()
+    excused_cards: tuple[ExcusedCards, ...] = ()
+    """Cards of the hosts that need not be measured, with the reason; without it all of them must be."""
     thresholds: Thresholds = Field(default_factory=dict)
     """By metric (docs/gpus.md): figures that differ from the reference data, with the reason."""
     bare_metal: str | None = None

@@ -26,6 +26,7 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _addresses,
         _quota,
         _cards_on_one_host,
+        _excused_hosts,
         kind_host.mistakes,
         threshold_mistakes,
     )
@@ -71,6 +72,13 @@ def _deployer_and_release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     known = known_releases(str(deployer or TRIPLEO))
     if known and release not in known:
         yield ("release",), f"unknown release {release!r}; known: {', '.join(sorted(known))}"
+
+
+def _excused_hosts(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    names = {host.get("name") for _, host in _entries(raw, "hosts")}
+    for index, excuse in _entries(raw, "excused_cards"):
+        if excuse.get("host") not in (None, *names):
+            yield ("excused_cards", index, "host"), f"no host {excuse['host']!r} is declared"
 
 
 def _references(raw: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-import pytest
 
 from cloud_file.cloud import Cloud
+from judging.coverage import ExcusedCards, coverage_of
 from judging.records import CheckRecord, Verdict
 
 CLOUD_FILE = "the cloud file"
-
-
-SUITES = Path(__file__).resolve().parents[1] / "suites"
-
-
-def selects_all(config: pytest.Config) -> bool:
-    """Whether the whole of `suites/` was asked for: no folder or test of it, no -k, -m, --deselect or --ignore."""
-    given = {Path(word.split("::")[0]).resolve() for word in config.args}
-    narrowed = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-    return SUITES in given and not any(getattr(config.option, name, None) for name in narrowed)
 
 
 def missing_records(
@@ -40,6 +28,7 @@ def missing_records(
             if name not in {record.place for record in records}
         ),
         *_unmeasured_cards(cloud, records),
+        *_uncovered_hosts(cloud, records),
     ]
 
 
@@ -62,6 +51,29 @@ def _unmeasured_cards(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[
                 guest.name,
                 f"{declared} cards are declared, figures are there of {len(measured)}",
             )
+
+
+def _uncovered_hosts(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[CheckRecord]:
+    """Only where all else is well, as above: the cards that no declared instance got."""
+    declared = {host.name: sum(gpu.count for gpu in host.gpus) for host in cloud.gpu_hosts}
+    coverage = coverage_of(records, declared, excused_cards(cloud))
+    if not coverage.unexcused or any(record.verdict is not Verdict.PASSED for record in records):
+        return
+    for host in coverage.incomplete:
+        measured = f" ({', '.join(host.measured)})" if host.measured else ""
+        unseen = f"; nothing is known of {', '.join(host.seen)}" if host.seen else ""
+        yield _record(
+            cloud,
+            "run.covers_cards",
+            host.host,
+            f"{host.declared} cards are declared, figures are there of {len(host.measured)}{measured}{unseen}\n"
+            "  what to do: declare guests that take the others, or excused_cards with a reason in the cloud file",
+        )
+
+
+def excused_cards(cloud: Cloud) -> tuple[ExcusedCards, ...]:
+    """What the cloud file excuses."""
+    return tuple(ExcusedCards(each.cards, each.reason, each.host or "") for each in cloud.excused_cards)
 
 
 def _record(cloud: Cloud, check: str, place: str, message: str) -> CheckRecord:

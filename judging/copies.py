@@ -16,7 +16,6 @@ from probes.references import GpuModel
 from probes.references.bands import Band
 from probes.references.links import MEASURING_TOLERANCE
 
-RUNS = 3
 OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8

@@ -47,6 +47,8 @@ class Layer:
     needs: Needs
     step: str
     """Where the page shows it in the stack."""
+    cards: bool = False
+    """Whether its checks are about cards: their records say which."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ def _parts_of(order: int, entry: Mapping[str, Any]) -> list[_Part]:
     return found
 
 
-def _with(layer: Layer, changes: Mapping[str, str]) -> Layer:
+def _with(layer: Layer, changes: Mapping[str, Any]) -> Layer:
     return replace(
         layer,
+        cards=bool(changes.get("cards", layer.cards)),
         step=changes.get("step", layer.step),
         place=Place(changes.get("place", layer.place)),
         needs=Needs(changes.get("needs", layer.needs)),

@@ -1,26 +1,22 @@
-"""Measures the cards of one machine for the CUDA suite, and turns the figures into measurements of the record."""
+"""From the copies of one machine's cards to what is judged and recorded: models, bands and measurements."""
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from access.errors import MeasurementError
-from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
-from judging.copies import DIRECTIONS, RUNS, MeasuredCard
+from judging.copies import DIRECTIONS, MeasuredCard
 from judging.pairs import Pair, pairs_of
 from judging.pairs import findings as pair_findings
 from judging.records import Measurement
 from judging.verdicts import require
-from probes import cards_under_load, copy_bandwidth, device_query, p2p_bandwidth
+from probes.copy_runs import CopyRuns, PairRuns
 from probes.device_query import Device
-from probes.nvidia_smi import query, topology
+from probes.nvidia_smi.query import Gpu
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
 
@@ -61,47 +57,47 @@ def models_of(devices: Sequence[Device], expected: Sequence[GpuModel]) -> list[G
     return named
 
 
-@contextmanager
-def alone(runs: Path) -> Iterator[None]:
-    """Keep other workers and runs on this cloud from measuring meanwhile: copies share cards, links and memory."""
-    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (runs / "measuring.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def is_virtualised(guest: Host, cloud: Cloud) -> bool:
+def is_virtualised(gpu: Gpu, cloud: Cloud) -> bool:
     """Whether the driver finds itself in an instance; where it does not tell, whether the machine is one of a cloud."""
-    mode = query.read(guest).gpus[0].text(*VIRTUALISATION)
+    mode = gpu.text(*VIRTUALISATION)
     return cloud.has_openstack if mode is None else mode != "None"
 
 
-def measured_cards(guest: Host, expected: Sequence[GpuModel]) -> list[MeasuredCard]:
-    """Copies of every card, several runs, and what the cards did under load."""
-    devices = device_query.read(guest).devices
-    models = models_of(devices, expected)
-    loaded = cards_under_load.read(guest)
-    runs = [copy_bandwidth.read(guest, len(devices)).gb_per_s for _ in range(RUNS)]
+def measured_cards(copied: CopyRuns, expected: Sequence[GpuModel]) -> list[MeasuredCard]:
+    """Every card with its figures, and what it did under load.
+
+    Raises:
+        Rejected: CUDA sees other cards than expected.
+    """
+    models = models_of(copied.devices, expected)
     return [
         MeasuredCard(
             device.index,
             model,
-            {direction: tuple(run[device.index][direction] for run in runs) for direction in DIRECTIONS},
-            loaded.get(device.address) if device.address else None,
+            {direction: tuple(run[device.index][direction] for run in copied.gb_per_s) for direction in DIRECTIONS},
+            copied.loaded.get(device.address) if device.address else None,
         )
-        for device, model in zip(devices, models, strict=True)
+        for device, model in zip(copied.devices, models, strict=True)
     ]
 
 
-def measured_pairs(guest: Host, expected: Sequence[GpuModel], band_of: Callable[[Pair, str], Band]) -> list[Pair]:
-    """Copies between every two cards; measured again only where a run is not good, for that takes minutes."""
-    runs: list[p2p_bandwidth.P2pTest] = []
-    while True:
-        runs.append(p2p_bandwidth.read(guest))
-        models = _models_of_names([device.name for device in runs[0].devices], expected)
-        pairs = pairs_of(runs, models, topology.read(guest))
-        if len(runs) == RUNS or not pair_findings(pairs, band_of):
-            return pairs
+def measured_pairs(copied: PairRuns, expected: Sequence[GpuModel]) -> list[Pair]:
+    """Every two cards with their figures.
+
+    Raises:
+        Rejected: the matrix is of other cards than expected.
+    """
+    models = _models_of_names([device.name for device in copied.runs[0].devices], expected)
+    return pairs_of(copied.runs, models, copied.topology)
+
+
+def are_good(copied: PairRuns, expected: Sequence[GpuModel], band_of: Callable[[Pair, str], Band]) -> bool:
+    """Whether nothing is to be said against these pairs, so that they need no further run.
+
+    Raises:
+        Rejected: the matrix is of other cards than expected.
+    """
+    return not pair_findings(measured_pairs(copied, expected), band_of)
 
 
 def _models_of_names(names: Sequence[str], expected: Sequence[GpuModel]) -> list[GpuModel]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from access.errors import MeasurementError
+from probes.card_identity import CardIdentity
 
+OUTPUT_LIMIT_CHARS = 4000
+"""Of a command's output, a message or a finding: hosts are not trusted to be brief."""
 LOWER_IS_BETTER = ("latency", "temperature", "time", "errors")
 
 
@@ -74,6 +78,11 @@ class Measurement:
         object.__setattr__(self, "source", sys.intern(self.source))
 
 
+def now() -> str:
+    """The time as records have it: ISO 8601, UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def direction_of(metric: str) -> str:
     """Whether higher or lower is better: "higher" for bandwidth.h2d, "lower" for latency.p2p."""
     return "lower" if metric.startswith(LOWER_IS_BETTER) else "higher"
@@ -106,6 +115,8 @@ class CheckRecord:
     duration_s: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    cards: tuple[CardIdentity, ...] = ()
+    """The physical cards that it is about: of a failure those that are wrong; empty where it is about no card."""
     expected: str = ""
     """What was asked for; the fact where the check says nothing more exact."""
     found: str = ""

@@ -12,6 +12,8 @@ from probes.references import NVIDIA_VENDOR_ID
 
 FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
 CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"
+TIMEOUT_S = 20
+"""A driver that hangs is found by a check of its own."""
 _IOMMU_GROUPS = (
     'groups=$(ls /sys/kernel/iommu_groups 2>/dev/null | wc -l); [ "$groups" = 0 ] || echo "iommu_groups=$groups"; '
 )
@@ -28,7 +30,8 @@ COMMAND = (
     f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
     f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
-    f"if [ -e /proc/driver/nvidia/version ]; then nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
+    f"if [ -e /proc/driver/nvidia/version ]; then "
+    f"timeout {TIMEOUT_S} nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
     "2>/dev/null | sed s/^/card=/; fi; true"
 )
 _DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")

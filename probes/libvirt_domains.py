@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -30,6 +31,16 @@ HOLDING = ("running", "paused", "in shutdown")
 
 
 @dataclass(frozen=True)
+class HostDevice:
+    """A PCI device of the host in a domain."""
+
+    host: PciAddress
+    """Where the host has it."""
+    guest: PciAddress | None
+    """Where libvirt puts it in the domain; None while that is not decided."""
+
+
+@dataclass(frozen=True)
 class Domain:
     """One domain."""
 
@@ -37,8 +48,13 @@ class Domain:
     """The instance's id."""
     state: str
     """As virsh domstate says, e.g. "running", "shut off"."""
-    addresses: tuple[PciAddress, ...]
-    """On the host, in the order of the definition."""
+    devices: tuple[HostDevice, ...]
+    """In the order of the definition."""
+
+    @property
+    def addresses(self) -> tuple[PciAddress, ...]:
+        """On the host, in the order of the definition."""
+        return tuple(device.host for device in self.devices)
 
     @property
     def holds_devices(self) -> bool:
@@ -69,8 +85,15 @@ def _domain(block: str) -> Domain:
         root = ElementTree.fromstring(xml)  # noqa: S314
     except ElementTree.ParseError as error:
         raise ParseError("virsh dumpxml", str(error), line=first) from error
-    sources = root.iterfind("devices/hostdev[@type='pci']/source/address")
-    return Domain(header[1], header[2], tuple(_address(source) for source in sources))
+    return Domain(header[1], header[2], tuple(_devices(root)))
+
+
+def _devices(domain: ElementTree.Element) -> Iterator[HostDevice]:
+    for element in domain.iterfind("devices/hostdev[@type='pci']"):
+        source, target = element.find("source/address"), element.find("address[@type='pci']")
+        if source is None:
+            raise ParseError("virsh dumpxml", "a host device without its address", line=str(element.attrib))
+        yield HostDevice(_address(source), None if target is None else _address(target))
 
 
 def _address(element: ElementTree.Element) -> PciAddress:

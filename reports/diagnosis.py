@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from judging.layers import Place, layer_of
 from judging.records import CheckRecord, Verdict
+from probes.card_identity import CardIdentity
 
 MESSAGE_LIMIT_CHARS = 400
 SHOWN_RULED_OUT = 6
+SHOWN_CARDS = 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Cause:
     """Its stable name within the check."""
     places: tuple[str, ...]
     """Hosts, devices or guests that have it; empty for the cloud as a whole."""
+    cards: tuple[CardIdentity, ...]
+    """The physical cards that have it; empty where it is no matter of cards."""
     what: str
     fix: str
     file: str
@@ -42,6 +46,10 @@ class Cause:
         places = f" [{', '.join(self.places)}]" if self.places else ""
         yield f"REJECTED  {self.check}{places}: {self.cause}"
         yield f"          {_one_line(self.what)}"
+        for card in self.cards[:SHOWN_CARDS]:
+            yield f"          card: {card.shown}"
+        if len(self.cards) > SHOWN_CARDS:
+            yield f"          and {len(self.cards) - SHOWN_CARDS} more cards"
         if self.file:
             line = f":{self.line_number}" if self.line_number is not None else ""
             yield f"          in {self.file}{line}"
@@ -85,6 +93,7 @@ def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Ke
         check=first.id,
         cause=first.cause,
         places=tuple(sorted({record.place for record in group if record.place})),
+        cards=tuple(dict.fromkeys(card for record in group for card in record.cards)),
         what=first.message,
         fix=first.fix,
         file=first.file,

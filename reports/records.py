@@ -11,12 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from judging.coverage import ExcusedCards
 from judging.outcome import Outcome
 from judging.records import CheckRecord
 from reports.version import suite_version
 
-SCHEMA_VERSION = 2
-OUTPUT_LIMIT_CHARS = 4000
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (2, SCHEMA_VERSION)
+"""Version 2 names no cards in its records."""
 SUITE_VERSION = suite_version()
 RECORDS = "records.jsonl"
 
@@ -63,6 +65,8 @@ class RunHeader:
     """GPU hosts of the cloud file and the number of their cards."""
     declared_guests: dict[str, int] = field(default_factory=dict)
     """Instances of the cloud file and the number of their cards."""
+    excused_cards: tuple[ExcusedCards, ...] = ()
+    """Cards that the cloud file excuses from being measured."""
 
 
 @dataclass(frozen=True)

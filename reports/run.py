@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from access.errors import InputError, MeasurementError
+from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
-from reports.records import ADAPTERS, KINDS, RECORDS, SCHEMA_VERSION, HostFacts, Line, RunEnd, RunHeader, json_line
+from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, json_line
 
 SCHEMA = "docs/records.schema.json"
 Kind = TypeVar("Kind")
@@ -40,8 +41,13 @@ class Run:
         """Never better than its checks; a run that was cut off, lost lines or contradicts itself is not accepted."""
         found = outcome_of(self.checks)
         is_whole = self.end is not None and self.end.outcome is Outcome.ACCEPTED and not self.unreadable_lines
-        is_doubtful = not is_whole or bool(self.contradictions)
+        is_doubtful = not is_whole or bool(self.contradictions) or self._hides_cards
         return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and is_doubtful else found
+
+    @property
+    def _hides_cards(self) -> bool:
+        """Whether declared cards were neither measured nor excused; version 2 of the records could not tell."""
+        return self.header.whole and self.header.schema_version > 2 and self.coverage.unexcused > 0
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -61,6 +67,11 @@ class Run:
     def simulated(self) -> bool:
         """Whether the run, or any check of it, was on simulated hardware."""
         return self.header.simulated or any(check.simulated for check in self.checks)
+
+    @property
+    def coverage(self) -> Coverage:
+        """Declared cards against measured ones."""
+        return coverage_of(self.checks, self.header.declared_hosts, self.header.excused_cards)
 
     def card_of(self, host: str, device: str) -> str:
         """UUID of a device of a host or guest; "" where it is not known."""
@@ -176,9 +187,10 @@ def _read(path: Path) -> Run:
 
 
 def _supported(header: RunHeader, path: Path) -> RunHeader:
-    if header.schema_version != SCHEMA_VERSION:
+    if header.schema_version not in READABLE_VERSIONS:
         raise InputError(
-            f"{path} was written in version {header.schema_version} of the records; this suite reads {SCHEMA_VERSION}",
+            f"{path} was written in version {header.schema_version} of the records; this suite reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}",
             remedy=f"read it with the suite that wrote it, version {header.suite_version}",
         )
     return header

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from judging import outcome
+from judging import coverage, outcome
 from judging import records as judging_records
+from probes import card_identity
 from reports import records
 from reports.records import ADAPTERS, KINDS, SCHEMA_VERSION
 
@@ -62,7 +63,9 @@ def _complete(definition: dict[str, Any], words: dict[str, str]) -> None:
 
 def _words() -> dict[str, dict[str, str]]:
     """Class to field to the string below it, which Python itself does not keep."""
-    trees = (ast.parse(inspect.getsource(module)) for module in (judging_records, outcome, records))
+    trees = (
+        ast.parse(inspect.getsource(module)) for module in (card_identity, coverage, judging_records, outcome, records)
+    )
     return {node.name: _words_of(node) for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
 
 

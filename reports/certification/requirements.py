@@ -14,7 +14,7 @@ import yaml
 
 from judging.records import CheckRecord, Verdict
 from reports.certification.deviations import Deviation
-from reports.certification.subject import unknown_cards, unknown_servers
+from reports.certification.subject import uncovered_cards, unknown_cards, unknown_servers
 from reports.run import Run
 
 CATALOGUE = Path(__file__).with_name("requirements.yaml")
@@ -104,7 +104,11 @@ def judge(run: Run, requirements: Sequence[Requirement], deviations: Sequence[De
     return tuple(judged)
 
 
-FACTS: dict[str, Callable[[Run], list[str]]] = {"server": unknown_servers, "cards": unknown_cards}
+FACTS: dict[str, Callable[[Run], list[str]]] = {
+    "server": unknown_servers,
+    "cards": unknown_cards,
+    "coverage": uncovered_cards,
+}
 
 
 def _by_facts(run: Run, requirement: Requirement) -> tuple[Status, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from probes.card_identity import CardIdentity
 from reports.history.loading import figures_of
 from reports.run import Run
 
@@ -23,15 +24,29 @@ def servers(run: Run) -> list[dict[str, Any]]:
 def cards(run: Run) -> list[dict[str, Any]]:
     """Every card that a driver showed, once, with all places where it was seen."""
     found: dict[str, dict[str, Any]] = {}
+    places = {card.uuid: card for check in run.checks for card in check.cards if card.uuid and card.is_located}
     for host in run.hosts:
         for card in host.cards:
             identity = card.uuid or card.serial or f"{host.host} card {card.index}"
             entry = found.setdefault(
                 identity,
-                {"uuid": card.uuid, "serial": card.serial, "name": card.name, "vbios": card.vbios, "seen": []},
+                {
+                    "uuid": card.uuid,
+                    "serial": card.serial,
+                    "name": card.name,
+                    "vbios": card.vbios,
+                    "seen": [],
+                    **_place(places.get(card.uuid)),
+                },
             )
             entry["seen"].append({"host": host.host, "index": card.index, "pci_address": card.pci_address})
     return [found[identity] for identity in sorted(found)]
+
+
+def _place(card: CardIdentity | None) -> dict[str, str]:
+    """Where the card stands in the server; empty where it is not known."""
+    known = (card.host, card.slot, card.host_address) if card else ("", "", "")
+    return dict(zip(("server", "slot", "server_address"), known, strict=True))
 
 
 def software(run: Run) -> dict[str, Any]:
@@ -68,3 +83,12 @@ def unknown_cards(run: Run) -> list[str]:
     figures = figures_of(run)
     unknown = sorted({f"{f['host']} card {f['device']}: neither serial nor UUID" for f in figures if not f["card"]})
     return unknown if figures else ["no card was measured"]
+
+
+def uncovered_cards(run: Run) -> list[str]:
+    """Declared cards that were not measured; an excuse of the cloud file is named and does not make them measured."""
+    coverage = run.coverage
+    found = [
+        f"{host.host}: {len(host.measured)} of {host.declared} cards were measured" for host in coverage.incomplete
+    ]
+    return found + [f"the cloud file excuses them: {excuse.reason}" for excuse in coverage.excused if found]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from judging.outcome import WORST_FIRST
 from judging.records import Verdict
+from probes.card_identity import CardIdentity
 from reports.page.stack import worst_by_place
 from reports.page.text import natural, number
 from reports.records import HostFacts
@@ -56,6 +57,8 @@ class Machine:
     cards: tuple[DrawnCard, ...]
     links: tuple[Link, ...]
     hidden_cards: int
+    servers: tuple[str, ...]
+    """Of an instance: where each of its cards stands, e.g. GPU 0: compute-7, slot 3, 0000:84:00.0"""
     width: int
     height: int
 
@@ -86,7 +89,14 @@ def picture_of(run: Run, devices: Sequence[DeviceFigure]) -> Picture:
     figures = _figures_by_host(devices)
     counts = {**run.header.declared_hosts, **run.header.declared_guests}
     names = counts.keys() | {host.host for host in run.hosts if host.cards} | figures.keys()
-    known = {name: _cards(facts.get(name), counts.get(name, 0), figures.get(name, [])) for name in names}
+    places = _places(run)
+    known = {
+        name: [
+            replace(card, server=places.get((name, card.device)))
+            for card in _cards(facts.get(name), counts.get(name, 0), figures.get(name, []))
+        ]
+        for name in names
+    }
     ordered = sorted(names, key=lambda name: (_rank(worst.get(name)), _group(run, name), natural(name)))
     drawn = ordered[:MOST_DRAWN]
     tiles = tuple(
@@ -119,6 +129,16 @@ def _role(run: Run, name: str) -> str:
     return ("GPU host", "instance", "machine")[_group(run, name)]
 
 
+def _places(run: Run) -> dict[tuple[str, str], CardIdentity]:
+    """The card's place in its server by instance and device."""
+    return {
+        (card.instance, card.device): card
+        for check in run.checks
+        for card in check.cards
+        if card.instance not in ("", card.host) and card.is_located
+    }
+
+
 def _figures_by_host(devices: Iterable[DeviceFigure]) -> dict[str, list[DeviceFigure]]:
     found: dict[str, list[DeviceFigure]] = {}
     for device in devices:
@@ -136,6 +156,8 @@ class Card:
     link: str = ""
     """Width of its PCI link, e.g. x16; "" where it was not read"""
     link_is_narrow: bool = False
+    server: CardIdentity | None = None
+    """Where a card of an instance stands"""
 
 
 def _cards(facts: HostFacts | None, declared: int, figures: Sequence[DeviceFigure]) -> list[Card]:
@@ -200,8 +222,15 @@ def _machine(run: Run, name: str, verdict: str, known: Sequence[Card], figures: 
     )
     pairs = _pair_links(places, figures)
     links = tuple(_bus_link(card, places[card.device], width, figures) for card in shown) + pairs
+    servers = tuple(_server_of(card) for card in shown if card.server is not None)
     height = ARC_TOP + (max(24, min(90, 20 * (len(shown) - 1))) + 22 if pairs else 10)
-    return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), width, height)
+    return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), servers, width, height)
+
+
+def _server_of(card: Card) -> str:
+    place = card.server or CardIdentity("", "")
+    words = (f"GPU {card.device}: {place.host}", f"slot {place.slot}" if place.slot else "", place.host_address)
+    return ", ".join(filter(None, words))
 
 
 def _bus_link(card: Card, x: float, width: int, figures: Sequence[DeviceFigure]) -> Link:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from judging.coverage import ExcusedCards
 from judging.outcome import WORST_FIRST, Outcome
 from judging.records import CheckRecord, Verdict
 from reports.page.text import natural, plural
@@ -91,6 +92,8 @@ def _notes(run: Run) -> list[str]:
         )
     if not header.whole:
         notes.append("Only a part of the suites was asked for: this is no acceptance of the cloud.")
+    if run.coverage.missing:
+        notes += [_excuse(excuse) for excuse in header.excused_cards]
     if run.end is None:
         notes.append("The run was cut off: its last line is missing, and what it did not reach is not here.")
     if run.unreadable_lines:
@@ -98,6 +101,11 @@ def _notes(run: Run) -> list[str]:
     if run.end is not None and run.end.outcome is not run.outcome:
         notes.append(f"The run's last line says {run.end.outcome}; its checks say {run.outcome}.")
     return notes
+
+
+def _excuse(excuse: ExcusedCards) -> str:
+    where = f" of {excuse.host}" if excuse.host else ""
+    return f"The cloud file excuses up to {plural(excuse.cards, 'card')}{where} from being measured: {excuse.reason}."
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
@@ -117,17 +125,20 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 def _coverage(run: Run) -> list[tuple[str, str]]:
     """Declared against looked at."""
     places = {check.place for check in run.checks if check.verdict is not Verdict.NOT_VERIFIED}
-    measured = {
-        (item.host, item.device) for check in run.checks for item in check.measurements if item.device.isdigit()
-    }
     found = []
     for word, declared in (("GPU hosts", run.header.declared_hosts), ("Instances", run.header.declared_guests)):
         if declared:
             found.append((word, f"{len(places & declared.keys()):,} of {len(declared):,} looked at"))
-    declared = run.header.declared_guests or run.header.declared_hosts
-    if declared:
-        here = sum(1 for host, _ in measured if host in declared)
-        found.append(("GPUs", f"{here:,} of {sum(declared.values()):,} measured"))
+    coverage = run.coverage
+    if coverage.declared:
+        excused = coverage.missing - coverage.unexcused
+        found.append(
+            (
+                "GPUs",
+                f"{coverage.measured:,} of {coverage.declared:,} measured"
+                + (f", {excused:,} excused" if excused else ""),
+            )
+        )
     return found
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Notes
 
 from access.errors import Blocked
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.configuration import Configuration
+from judging.notes import Notes
 from judging.room import CAUSES, lines, require_room
 from probes.openstack import held_cards
 from provisioning.environment import Environment, Guest

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Notes
 
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
+from judging.notes import Notes
 from judging.offers import Offers, claims_of_nobody, given_cards, rows_against_devices
 from judging.verdicts import require
 from probes import pci_devices

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from recorder import Notes
 
 from access.errors import ToolFailure, ToolMissing
 from access.host import Host
 from cloud_file.sections.tenant import DeclaredGuest
+from judging.notes import Notes
 from judging.verdicts import require
 from probes import device_query, gpu_burn, matrix_mul, simple_p2p
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from recorder import Notes
+from measuring_lock import alone
 
 from access.errors import CommandError
 from access.host import Host
@@ -16,7 +16,7 @@ from judging.copies import refuse_impossible as refuse_impossible_copies
 from judging.copies import unknown_bands as unknown_copy_bands
 from judging.measuring import (
     Bands,
-    alone,
+    are_good,
     card_measurements,
     expected_models,
     is_virtualised,
@@ -25,12 +25,14 @@ from judging.measuring import (
     models_of,
     pair_measurements,
 )
+from judging.notes import Notes
 from judging.pairs import NOT_EXPOSED
 from judging.pairs import findings as pair_findings
 from judging.pairs import refuse_impossible as refuse_impossible_pairs
 from judging.pairs import unknown_bands as unknown_pair_bands
 from judging.verdicts import require, require_known, require_none
-from probes import cuda_samples, device_query
+from probes import copy_runs, cuda_samples, device_query
+from probes.nvidia_smi import query
 
 SAMPLES = "https://github.com/NVIDIA/cuda-samples"
 LEAST_MEMORY_SHARE = 0.88
@@ -88,8 +90,9 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
 ) -> None:
     """H2D, D2H and D2D of every card reach their band in most of several runs, and equal cards are equally fast."""
     with alone(cloud.runs):
-        cards = measured_cards(guest, expected_models(cloud, declared_guest))
-    bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
+        copied = copy_runs.read(guest)
+    cards = measured_cards(copied, expected_models(cloud, declared_guest))
+    bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
     notes.measurements += card_measurements(guest.name, cards, bands, bare_metal)
 
     refuse_impossible_copies(cards, bands.of_card)
@@ -102,9 +105,11 @@ def test_cards_of_one_instance_reach_each_other(
     guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
 ) -> None:
     """Every pair reaches bandwidth and latency of its way: NVLink or P2P where it has it, else through the host."""
-    bands = Bands(cloud, virtualised=is_virtualised(guest, cloud))
+    models = expected_models(cloud, declared_guest)
+    bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
     with alone(cloud.runs):
-        pairs = measured_pairs(guest, expected_models(cloud, declared_guest), bands.of_pair)
+        copied = copy_runs.read_pairs(guest, lambda runs: are_good(runs, models, bands.of_pair))
+    pairs = measured_pairs(copied, models)
     notes.measurements += pair_measurements(guest.name, pairs, bands, bare_metal)
     notes.found = NOT_EXPOSED if pairs and not any(pair.is_direct for pair in pairs) else ""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from recorder import Notes
 
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.hosts import DeclaredHost
+from judging.notes import Notes
 from judging.verdicts import require
 from probes import audit_log, dracut_conf, lsmod, memory_locking, module_parameters, vfio_log
 

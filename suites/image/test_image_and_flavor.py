@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Notes
 
 from access.errors import Blocked
 from cloud_file.cloud import Cloud
 from judging import image_and_flavor
 from judging.configuration import Configuration
+from judging.notes import Notes
 from judging.room import CAUSES_OF_EMPTY_HOSTS, lines, require_room
 from judging.verdicts import require
 from probes.openstack import images, nova

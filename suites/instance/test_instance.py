@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Notes
 
 from access.errors import Blocked
 from access.host import Host
@@ -13,6 +12,7 @@ from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.configuration import Configuration
 from judging.instance_states import cause_of, remedy_of
+from judging.notes import Notes
 from judging.room import lines
 from judging.verdicts import require
 from probes.openstack import guest_panic, nova

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 from preflight_fixtures import Preflight
-from recorder import Notes
 
 from access.errors import Rejected
 from access.host import CommandOutput
+from judging.notes import Notes
 from judging.verdicts import require
 from preflight.finding import Finding, Severity
 from preflight.rules import MODULES

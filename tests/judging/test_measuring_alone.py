@@ -6,8 +6,7 @@ import fcntl
 from pathlib import Path
 
 import pytest
-
-from judging.measuring import alone
+from measuring_lock import alone
 
 
 def test_nobody_else_measures_meanwhile(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from judging.measuring import measured_cards
 from judging.records import Verdict
 from lab.hosts.layout import MachineDir
 from lab.paths import REPOSITORY
-from probes import cards_under_load, copy_bandwidth
+from probes import cards_under_load, copy_bandwidth, copy_runs
 from probes.references import gpu_models
 from probes.references.bands import band
 from reports.run import Run, read
@@ -186,7 +186,7 @@ def test_causes_by_what_the_tools_show(gpu_host: GpuHost, state: dict[str, Any],
     """Each state of a card leads to the causes that belong to it."""
     p100 = gpu_models()["P100-PCIE-16GB"]
     with gpu_host.card(0, **state), contextlib.closing(gpu_host.connect()) as host:
-        cards = measured_cards(host, [p100, p100])
+        cards = measured_cards(copy_runs.read(host), [p100, p100])
     found = copy_judging.findings(cards, lambda model, metric: band(model, metric, virtualised=False))
 
     assert {finding.cause for finding in found} == causes

@@ -94,7 +94,7 @@ def made_run(
         started.isoformat(timespec="milliseconds"),
         f"cloud-1-{started:%Y%m%dT%H%M%SZ}-0000",
         environment={"release": "ocata", "cuda": "9.0"},
-        declared_hosts={"compute-0": 2, "compute-1": 2},
+        declared_hosts={"compute-0": 2, "compute-1": 1},
         declared_guests={"all-cards": 2, "one-card": 1},
     )
     outcome = outcome_of(checks)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from host_fixtures import ReadOnce
-from recorder import Notes
 
 from access.host import CommandOutput
 from access.local_host import LocalHost
+from judging.notes import Notes
 
 Answers = dict[tuple[str, str, bool], CommandOutput]
 

@@ -119,7 +119,7 @@ def _changed(line: str, **changes: object) -> str:
 
 
 FORGERIES = {
-    "another schema": ([_changed(json_line(HEADER), schema_version=3)], "version 3"),
+    "another schema": ([_changed(json_line(HEADER), schema_version=99)], "version 99"),
     "two headers": ([json_line(HEADER), json_line(replace(HEADER, id="mine-2"))], "more than one run"),
     "two ends": ([json_line(HEADER), json_line(END), json_line(END)], "more than one run"),
     "no header": ([json_line(PASSED)], "first line"),

@@ -16,6 +16,7 @@ AMD = 0x1022
 GUEST_BUS = "pci0000:00"
 """QEMU's conventional bus: passed-through cards stand on it, without extended configuration space."""
 SPEED = {1: "2.5 GT/s PCIe", 2: "5.0 GT/s PCIe", 3: "8.0 GT/s PCIe", 4: "16.0 GT/s PCIe", 5: "32.0 GT/s PCIe"}
+DISPLAY_CLASS = 0x03
 RESOURCE_LINES = 13
 FIRST_VF = 4
 """Number of the first virtual function on the card's bus (its First VF Offset)."""
@@ -72,6 +73,7 @@ def build(root: Path, machine: dict[str, Any], functions: list[Function]) -> Non
         (root / name).mkdir(parents=True)
     for function in functions:
         _function(root, function)
+    _slots(root, functions)
     _firmware(root / "firmware", machine)
     _dmi(root / "class/dmi/id", machine)
     _processors(root / "devices/system", machine)
@@ -151,6 +153,13 @@ def _function(root: Path, function: Function) -> None:
         _link(directory / "iommu_group", f"{up}kernel/iommu_groups/{function.group}")
         member = root / f"kernel/iommu_groups/{function.group}/devices" / function.address
         _link(member, f"../../../../devices/{function.parent}/{function.address}")
+
+
+def _slots(root: Path, functions: list[Function]) -> None:
+    """The slots that the firmware names: one for each card on a port of its own."""
+    cards = [item for item in functions if item.class_code >> 16 == DISPLAY_CLASS and item.parent != GUEST_BUS]
+    for number, card in enumerate((item for item in cards if item.max_link), start=1):
+        _write(root / f"bus/pci/slots/{number}/address", card.address.split(".")[0] + "\n")
 
 
 def _link(path: Path, target: str) -> None:

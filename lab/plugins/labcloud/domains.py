@@ -14,6 +14,8 @@ STATES = "/var/lib/libvirt/qemu"
 RUNNING, PAUSED, SHUT_OFF, SAVED = "running", "paused", "shut off", "saved"
 HOLDING = (RUNNING, PAUSED)
 """States in which QEMU has its devices open."""
+FIRST_GUEST_SLOT = 5
+"""Below are what every domain has; lab/hosts/hardware/declaration.py puts the cards there."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _xml(instance, addresses):
     ElementTree.SubElement(root, "memory", unit="KiB").text = str(instance.flavor.memory_mb * 1024)
     ElementTree.SubElement(root, "vcpu").text = str(instance.flavor.vcpus)
     devices = ElementTree.SubElement(root, "devices")
-    for address in addresses:
+    for number, address in enumerate(addresses):
         hostdev = ElementTree.SubElement(devices, "hostdev", mode="subsystem", type="pci", managed="yes")
         ElementTree.SubElement(hostdev, "driver", name="vfio")
         source = ElementTree.SubElement(hostdev, "source")
@@ -121,5 +123,7 @@ def _xml(instance, addresses):
         ElementTree.SubElement(
             source, "address", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}"
         )
+        inside = f"0x{FIRST_GUEST_SLOT + number:02x}"
+        ElementTree.SubElement(hostdev, "address", type="pci", domain="0x0000", bus="0x00", slot=inside, function="0x0")
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
