@@ -16,6 +16,8 @@ from probes import pci_devices
 from probes.openstack import placement
 from provisioning.environment import Environment
 
+SHOWN = 8
+"""As many names as a message has."""
 IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html#pci-tracking-in-placement"
 
 
@@ -34,7 +36,7 @@ def test_placement_knows_what_the_host_has(
     require(
         (found.get("VCPU", 0) > 0 or found.get("PCPU", 0) > 0) and found.get("MEMORY_MB", 0) > 0,
         "no-resource-provider",
-        "Placement has no provider of this host with VCPU and MEMORY_MB",
+        f"Placement has no provider of this host with VCPU and MEMORY_MB; it has {_roots(admin)}",
     )
     for expected in declared_compute.gpus:
         card = cloud.gpu(expected.model)
@@ -45,6 +47,12 @@ def test_placement_knows_what_the_host_has(
             f"Placement offers {cards} {expected.model} ({card.vendor_id}:{card.product_id}), "
             f"{expected.count} are declared",
         )
+
+
+def _roots(admin: Any) -> str:
+    """Names of providers that can be hosts, for a host that is called otherwise."""
+    names = [name for name in placement.providers(admin) if placement.DEVICE.match(name) is None]
+    return ", ".join(sorted(names)[:SHOWN]) or "none at all"
 
 
 @pytest.mark.check(

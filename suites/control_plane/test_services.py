@@ -100,16 +100,14 @@ def test_nova_compute_is_up(
     declared_compute: DeclaredHost, admin: Any, environment: Environment, hosts: Hosts, deployer: Deployer
 ) -> None:
     """nova-compute reports: a host whose service is down gets no instance."""
-    found = [
-        service
-        for service in nova.services(admin)
-        if service.binary == "nova-compute" and service.host.split(".")[0] == declared_compute.name
-    ]
+    computes = [service for service in nova.services(admin) if service.binary == "nova-compute"]
+    found = [service for service in computes if service.host.split(".")[0] == declared_compute.name]
 
     require(
         found,
         "compute-not-registered",
-        "Nova knows no nova-compute of this host",
+        "Nova knows no nova-compute of this host, "
+        f"but of {', '.join(sorted(service.host for service in computes)) or 'no host at all'}",
     )
     service = found[0]
     require(
