@@ -51,7 +51,12 @@ def findings(
     found = [finding for spec in specs for finding in _of_one(spec, versions, reports)]
     if not found and reports:
         found = [*_of_card_and_functions(specs, devices), *_of_functions(specs, devices)]
-    return found or [finding for spec in specs for finding in _passed_over(spec, versions, reports)]
+    if found:
+        return found
+    return [
+        *(finding for spec in specs for finding in _passed_over(spec, versions, reports)),
+        *_shadowed(specs, devices),
+    ]
 
 
 def _of_one(spec: Mapping[str, Any], versions: Versions, reports: bool) -> Iterator[SpecFinding]:
@@ -172,6 +177,33 @@ def _passed_over(spec: Mapping[str, Any], versions: Versions, reports: bool) -> 
     if reports and spec.get("physical_network") and "resource_class" in spec:
         what = f"{_shown(spec)} has a physical_network: Nova keeps such a device out of Placement, its class is unused"
         yield SpecFinding("device-spec-unknown-key/network", what)
+
+
+def _shadowed(specs: Sequence[Mapping[str, Any]], devices: Sequence[PciDevice]) -> Iterator[SpecFinding]:
+    """Entries that take devices and get none, because Nova uses the first entry that takes a device, with its tags.
+
+    A wider entry behind a narrower one is meant for other hosts with the same configuration.
+    """
+    for number, spec in enumerate(specs):
+        own = [device for device in devices if taken_by([spec], device) is not None]
+        earlier = [taken_by(specs[:number], device) for device in own]
+        if own and all(other is not None and _tags(other) != _tags(spec) for other in earlier):
+            first = next(other for other in earlier if other is not None)
+            if not _is_narrower(spec, first):
+                continue
+            yield SpecFinding("device-spec-shadowed", f"{_shown(spec)} is never used: {_shown(first)} comes before it")
+
+
+def _is_narrower(spec: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether an entry is for one place of one host, or asks for no more devices than the other."""
+    if spec.get("address", "") not in ANY_ADDRESS:
+        return True
+    return all(other.get(key, "*") in ("*", spec.get(key)) for key in ("vendor_id", "product_id"))
+
+
+def _tags(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says of its devices beside which they are."""
+    return {key: value for key, value in spec.items() if key not in ("vendor_id", "product_id", "address", "devname")}
 
 
 def takes_the_host(spec: Mapping[str, Any], devices: Sequence[PciDevice]) -> list[str]:

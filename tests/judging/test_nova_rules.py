@@ -218,6 +218,17 @@ OTHER = _device("0000:04:00.5", parent="0000:04:00.0")
         ([{"vendor_id": "10de", "physical_network": "x"}], (CARD, FUNCTION), True, None),
         ([{"vendor_id": "10de", "productid": "2331"}], (CARD,), False, "device-spec-unknown-key"),
         ([{"vendor_id": "10de", "color": "green"}], (CARD,), False, None),
+        ([{"vendor_id": "10de"}, {"product_id": "2331", "traits": "big"}], (CARD,), False, "device-spec-shadowed"),
+        ([{"product_id": "2331", "traits": "big"}, {"vendor_id": "10de"}], (CARD,), False, None),
+        ([{"product_id": "2331"}, {"address": "*:04:00.*", "traits": "big"}], (CARD,), False, "device-spec-shadowed"),
+        (
+            [{"address": "*:04:00.0", "traits": "a"}, {"address": "*:04:00.*", "traits": "b"}],
+            (CARD,),
+            False,
+            "device-spec-shadowed",
+        ),
+        ([{"vendor_id": "10de"}, {"product_id": "2331"}], (CARD,), False, None),
+        ([{"vendor_id": "10de"}, {"product_id": "9999", "traits": "big"}], (CARD,), False, None),
     ],
 )
 def test_entries_are_judged_with_the_devices_that_they_take(
