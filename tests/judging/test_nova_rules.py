@@ -186,6 +186,7 @@ def _device(address: str, *, parent: str = "", class_code: str = "030200", drive
     return PciDevice(PciAddress(address), "10de", "2331", class_code, driver, 1, 0, None, physical)
 
 
+H100 = {"vendor_id": "10de", "product_id": "2331"}
 CARD = _device("0000:04:00.0")
 FUNCTION = _device("0000:04:00.4", parent="0000:04:00.0")
 OTHER = _device("0000:04:00.5", parent="0000:04:00.0")
@@ -218,7 +219,7 @@ OTHER = _device("0000:04:00.5", parent="0000:04:00.0")
         ([{"vendor_id": "10de", "physical_network": "x"}], (CARD, FUNCTION), True, None),
         ([{"vendor_id": "10de", "productid": "2331"}], (CARD,), False, "device-spec-unknown-key"),
         ([{"vendor_id": "10de", "color": "green"}], (CARD,), False, None),
-        ([{"vendor_id": "10de"}, {"product_id": "2331", "traits": "big"}], (CARD,), False, "device-spec-shadowed"),
+        ([{"vendor_id": "10de"}, {**H100, "traits": "big"}], (CARD,), False, "device-spec-shadowed"),
         ([{"product_id": "2331", "traits": "big"}, {"vendor_id": "10de"}], (CARD,), False, None),
         ([{"product_id": "2331"}, {"address": "*:04:00.*", "traits": "big"}], (CARD,), False, "device-spec-shadowed"),
         (
