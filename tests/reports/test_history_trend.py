@@ -10,12 +10,15 @@ from made_runs import FACTS, UUIDS, made_run, nights
 
 from cloud_file.sections.history import SlowerThanPast
 from judging.records import Verdict
+from probes.card_identity import CardIdentity
 from reports.__main__ import main
 from reports.history.database import Database, open_file
 from reports.history.judgement import CHECK, judged
 from reports.history.loading import load
+from reports.history.surroundings import differences, surroundings_of
 from reports.history.trend import as_text, trend_of
 from reports.history.trend_page import page
+from reports.run import Run
 
 NIGHT_20 = "2026-10-20"
 LIMITS = SlowerThanPast()
@@ -177,3 +180,17 @@ def test_thirty_quiet_nights_fail_no_card(tmp_path):
     for run in nights(30, noise=0.015, seed=12):
         assert Verdict.FAILED not in {record.verdict for record in judged(database, run, LIMITS)}
         load(database, run)
+
+
+def test_a_card_that_was_moved_is_said():
+    """Into another server or slot: figures that change then have a reason."""
+
+    def standing(host: str, slot: str) -> Run:
+        run, card = made_run(), CardIdentity(host, "0000:84:00.0", slot, "one-card", device="0", uuid=UUIDS[2])
+        return replace(run, checks=tuple(replace(check, cards=(card,)) for check in run.checks))
+
+    before, after = (surroundings_of(standing(*place)) for place in (("compute-0", "3"), ("compute-1", "6")))
+
+    assert [str(each) for each in differences(before, after)] == [
+        f"stands in compute-0, slot 3, 0000:84:00.0 → compute-1, slot 6, 0000:84:00.0 on {UUIDS[2]}"
+    ]
