@@ -27,7 +27,7 @@ lint:
 	shellcheck scripts/*.sh .ci/run
 
 types:
-	.venv/bin/mypy conftest.py fixtures/*.py access cloud_file faults judging lab preflight probes provisioning reports suites
+	.venv/bin/mypy conftest.py fixtures/*.py access cloud_file faults judging lab preflight probes provisioning reports suites tests/suites/*.py
 
 unit:
 	$(PYTEST) tests --ignore tests/system -n 2

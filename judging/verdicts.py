@@ -50,12 +50,16 @@ def require_cards(shown: Sequence[str], count: int, when: str) -> None:
     )
 
 
-def require_attached(attached: Sequence[str], count: int, when: str) -> None:
+def require_attached(attached: Sequence[str] | None, count: int, when: str) -> None:
     """Reject the cloud unless an instance's domain has so many devices; `attached` has host and address of each.
+
+    None is a hypervisor that this cloud does not show: as with every such side, nothing is compared.
 
     Raises:
         Rejected: it has another number.
     """
+    if attached is None:
+        return
     require(
         len(attached) == len(set(attached)) == count,
         "other-devices-in-the-domain",
@@ -86,12 +90,15 @@ def require_freed(claims: Iterable[PciClaim], server_id: str) -> None:
     require(not left, "card-stays-claimed", f"Nova still has claimed for it: {left}")
 
 
-def require_not_shared(first: Sequence[str], second: Sequence[str]) -> None:
+def require_not_shared(first: Sequence[str] | None, second: Sequence[str] | None) -> None:
     """Reject the cloud if two instances have a device in common; each has host and address of its devices.
 
     Raises:
         Rejected: they share one.
+        NotVerified: the hypervisor is not shown.
     """
+    if first is None or second is None:
+        raise NotVerified("not verified: the hypervisor is not shown, which alone tells whose device is whose")
     shared = set(first) & set(second)
     require(not shared, "double-claim", f"both have {shared}")
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from preflight.file_set import FileSet
@@ -54,9 +54,19 @@ def shellcheck(files: FileSet) -> Iterator[Finding]:
     try:
         rows = json.loads(answer.stdout or "[]")
     except ValueError:
+        said = (answer.stderr or answer.stdout).strip()[:200]
+        yield NO_ANSWER.at(scripts[0].location(0), "", f"shellcheck gave no JSON: {said}", "run shellcheck by hand")
         return
     for row in (row for row in rows if NEGATION not in row["message"]):
         yield _finding(by_name[row["file"]], row)
+
+
+def unread(files: FileSet, findings: Iterable[Finding]) -> str:
+    """Why nobody looked at the scripts; "" if shellcheck did, or if there are none. `findings` are those of `files`."""
+    if any(True for _ in files.scripts) and shutil.which("shellcheck") is None:
+        return "not verified: shellcheck is not installed here; install it (package shellcheck)"
+    unanswered = next((finding.why for finding in findings if finding.code == NO_ANSWER.code), "")
+    return f"not verified: {unanswered}" if unanswered else ""
 
 
 def _finding(script: Script, row: dict[str, object]) -> Finding:

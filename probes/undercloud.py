@@ -37,8 +37,17 @@ def _rows(host: Host, command: str) -> list[dict[str, Any]]:
 
 
 def node_states(host: Host) -> dict[str, str]:
-    """Provisioning state of every node in Ironic, by name."""
-    return {str(row["Name"]): str(row["Provisioning State"]) for row in _rows(host, "openstack baremetal node list")}
+    """Provisioning state of every node in Ironic, by name; of one that is set aside "STATE, in maintenance".
+
+    A node that is deployed already stays "active": Ironic also sets maintenance when a BMC does not answer for a while.
+    """
+    return {str(row["Name"]): _state(row) for row in _rows(host, "openstack baremetal node list")}
+
+
+def _state(row: dict[str, Any]) -> str:
+    state = str(row["Provisioning State"])
+    is_set_aside = str(row.get("Maintenance")) == "True" and state != "active"
+    return f"{state}, in maintenance" if is_set_aside else state
 
 
 def stack_status(host: Host, name: str) -> str | None:

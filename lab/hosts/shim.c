@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -21,13 +22,24 @@
 #define PROCESSORS "/run/lab/kernel/processors"
 #define VERSION "/run/lab/kernel/uname-version"
 
+/* A function that is off the bus reads all ones, whoever asks. */
+static int is_silent(const char *path) {
+    unsigned char first[4] = {0};
+    int descriptor = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return 0;
+    ssize_t count = read(descriptor, first, sizeof first);
+    close(descriptor);
+    return count == sizeof first && !memcmp(first, "\377\377\377\377", sizeof first);
+}
+
 static const char *seen(const char *path) {
     static __thread char header[64];
     char address[32];
     int end = 0;
     if (!path) return path;
     if (strcmp(path, "/proc/modules") == 0) return MODULES;
-    if (sscanf(path, DEVICES "/%31[0-9a-f:.]/config%n", address, &end) == 1 && end && !path[end] && geteuid() != 0) {
+    if (sscanf(path, DEVICES "/%31[0-9a-f:.]/config%n", address, &end) == 1 && end && !path[end] && geteuid() != 0 &&
+        !is_silent(path)) {
         snprintf(header, sizeof header, UNPRIVILEGED "/%s", address);
         return header;
     }

@@ -26,8 +26,8 @@ class InstanceState:
     status: str
     claimed: tuple[str, ...]
     """Addresses that Nova has claimed for it, as HOST ADDRESS; empty where the database is not shown."""
-    attached: tuple[str, ...]
-    """Addresses in its domains, as HOST ADDRESS."""
+    attached: tuple[str, ...] | None
+    """Addresses in its domains, as HOST ADDRESS; None where the hypervisor is not shown."""
     gpus: tuple[str, ...]
     """Product ids that the guest showed at its last boot."""
     boot_id: str
@@ -79,7 +79,7 @@ class InstanceStates(OwnResources):
             host=str(server.compute_host or "").split(".")[0],
             status=str(server.status),
             claimed=tuple(sorted(f"{item.host} {item.address}" for item in claimed)),
-            attached=tuple(sorted(attached)),
+            attached=None if seen.domains is None else tuple(sorted(attached)),
             gpus=report.gpus if report else (),
             boot_id=report.boot_id if report else "",
             views=seen,

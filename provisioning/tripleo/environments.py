@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def render(cloud: Cloud, deployer: Deployer) -> dict[str, str]:
     if tripleo_of(deployer).kernel_arguments == "first_boot":
         registry = {"OS::TripleO::NodeUserData": "../firstboot/first-boot.yaml"}
         files["environments/10-gpu-first-boot.yaml"] = _dump({"resource_registry": registry})
-        files["firstboot/first-boot.yaml"] = _first_boot()
+        files["firstboot/first-boot.yaml"] = _first_boot(cloud.deploy.kernel_args or "")
     return files
 
 
@@ -98,8 +99,9 @@ def _kernel_arguments(cloud: Cloud, deployer: Deployer) -> dict[str, Any]:
     return found
 
 
-def _first_boot() -> str:
-    script = _BlockText(FIRST_BOOT_SCRIPT.read_text(encoding="utf-8"))
+def _first_boot(kernel_args: str) -> str:
+    text = FIRST_BOOT_SCRIPT.read_text(encoding="utf-8")
+    script = _BlockText(text.replace("extra=''", f"extra={shlex.quote(kernel_args)}", 1))
     template = {
         "heat_template_version": "2014-10-16",
         "resources": {

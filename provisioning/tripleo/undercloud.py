@@ -6,6 +6,7 @@ import hashlib
 import json
 import posixpath
 import shlex
+from collections.abc import Mapping
 
 from access.errors import CommandError, DeployError, InputError, ProvisioningError
 from access.host import CommandOutput
@@ -17,6 +18,8 @@ from provisioning.tripleo.environments import render
 
 STACKRC = ". ~/stackrc && "
 SHORT_S = 300.0
+DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+"""A stack that was rolled back is complete, too, and not what was asked for."""
 
 
 class Undercloud:
@@ -74,13 +77,13 @@ class Undercloud:
             DeployError: the deploy failed; carries the failing resources.
         """
         files = render(self.cloud, self.deployer)
-        digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        command = deploy_command(self.cloud, self.deployer, self.directory)
+        digest = self._digest(files, command)
         if self._is_deployed(digest):
             self.progress.detail("the overcloud is deployed with exactly these files")
             return
         for name, text in files.items():
             self.host.write_file(f"{self.directory}/{name}", text)
-        command = deploy_command(self.cloud, self.deployer, self.directory)
         self.progress.detail(command)
         limit_s = self.cloud.deploy.timeout_min * 60 + 120
         try:
@@ -91,11 +94,17 @@ class Undercloud:
             raise DeployError(self._failure(output), remedy="openstack stack failures list overcloud")
         self.host.write_file(f"{self.directory}/.deployed", digest)
 
+    def _digest(self, files: Mapping[str, str], command: str) -> str:
+        """Of all that decides what is deployed: our files, the user's own, the command that names them in order."""
+        deploy = self.cloud.deploy
+        named = [*deploy.environment_files, *([deploy.roles_file] if deploy.roles_file else [])]
+        theirs = {name: self.host.read_file(name) for name in named}
+        return hashlib.sha256(json.dumps([files, theirs, command], sort_keys=True).encode()).hexdigest()
+
     def _is_deployed(self, digest: str) -> bool:
         stacks = json.loads(self.command("openstack stack list -f json").stdout.strip() or "[]")
         complete = any(
-            stack["Stack Name"] == self.cloud.deploy.stack and stack["Stack Status"].endswith("_COMPLETE")
-            for stack in stacks
+            stack["Stack Name"] == self.cloud.deploy.stack and stack["Stack Status"] in DEPLOYED for stack in stacks
         )
         return complete and self.host.read_file(f"{self.directory}/.deployed") == digest
 

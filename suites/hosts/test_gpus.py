@@ -77,7 +77,7 @@ def test_every_card_is_of_the_declared_device_type(
         )
 
 
-@pytest.mark.check("host.gpu.answers", rests_on=("host.gpu.present",), source=SYSFS)
+@pytest.mark.check("host.gpu.answers", rests_on=("host.gpu.present", "host.vfio.reset"), source=SYSFS)
 def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card whose configuration space reads all ones (lspci: rev ff) did not come back from its last reset."""
     cards = [device for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]

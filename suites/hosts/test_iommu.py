@@ -120,13 +120,19 @@ def test_nothing_was_changed_since_the_last_boot(gpu_host: Host, declared_gpu_ho
 
 @pytest.mark.check("host.iommu.groups", rests_on=("host.iommu.firmware", "host.iommu.cmdline"), source=IOMMU_DOC)
 def test_iommu_groups_exist(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """Devices are in IOMMU groups: only then can one be given to an instance."""
+    """Every card is in an IOMMU group: only then can it be given to an instance."""
     devices = pci_devices.read(gpu_host)
+    outside = [device.address for device in devices if device.is_nvidia_gpu and device.iommu_group is None]
 
     require(
         any(device.iommu_group is not None for device in devices),
         "no-iommu-groups",
         "firmware and kernel arguments offer an IOMMU, and yet no device is in a group",
+    )
+    require(
+        not outside,
+        "no-iommu-groups/card",
+        f"{', '.join(outside)}: in no group, although other devices of the host are in some",
     )
 
 

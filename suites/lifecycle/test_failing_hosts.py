@@ -57,10 +57,10 @@ def test_an_evacuated_instance_has_a_card_of_another_host(scenario: Scenario, ca
         f"it stayed on {before.host}",
     )
     require_cards(report.gpus, 1, "evacuated")
-    require_agreement(after.disagreements)
-    require(
-        all(place.startswith(f"{moved.host} ") for place in after.attached),
+    require(  # before the sides are compared: its first domain is without a claim, too, and no reboot helps it
+        all(place.startswith(f"{moved.host} ") for place in after.attached or ()),
         "evacuated-guest-stays",
         f"it runs on {moved.host}, its domains have {after.attached}",
         host=before.host,
     )
+    require_agreement(after.disagreements)

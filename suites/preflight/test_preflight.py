@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from preflight_fixtures import Preflight
 
-from access.errors import Rejected
+from access.errors import NotVerified, Rejected
 from access.host import CommandOutput
 from judging.notes import Notes
 from judging.verdicts import require
@@ -62,6 +62,8 @@ def test_a_deploy_may_start(preflight: Preflight, notes: Notes) -> None:
 @pytest.mark.check("preflight.shellcheck", source="https://www.shellcheck.net/wiki/")
 def test_scripts_are_shell(preflight: Preflight, notes: Notes) -> None:
     """shellcheck finds no error in the scripts."""
+    if preflight.unread_scripts:
+        raise NotVerified(preflight.unread_scripts)
     found = [finding for finding in preflight.findings if finding.code.startswith("SC")]
     notes.command(CommandOutput("", f"shellcheck over {len(preflight.files)} files", 0, "", "", preflight.seconds))
     lines = "\n".join(in_one_line(finding) for finding in found)

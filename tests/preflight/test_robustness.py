@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_examples import EXAMPLES
 
-from preflight import rules
+from preflight import rules, shellcheck
 from preflight.cli import FORMATS, inspect
 from preflight.deployment import Deployment
 from preflight.file_set import read
@@ -151,3 +151,30 @@ def test_without_shellcheck_the_rest_is_said(tmp_path: Path, monkeypatch: pytest
 
     assert any(code.startswith("SC") for code in with_it)
     assert inspect([tmp_path])[1] == []
+    assert "shellcheck is not installed" in shellcheck.unread(*inspect([tmp_path]))
+
+
+def test_a_shellcheck_that_breaks_down_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What it prints instead of findings does not pass for none."""
+    program = tmp_path / "bin/shellcheck"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'shellcheck: internal error'\nexit 4\n")
+    program.chmod(0o755)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/a.sh").write_text("#!/bin/bash\ntrue\n")
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+
+    files, (found,) = inspect([tmp_path / "files"])
+
+    assert (found.code, found.severity) == (shellcheck.NO_ANSWER.code, shellcheck.NO_ANSWER.severity)
+    assert "internal error" in shellcheck.unread(files, [found])
+
+
+def test_scripts_that_were_read_are_not_told_as_unread(tmp_path: Path):
+    """Neither a script with a mistake, nor a folder without any script."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/a.yaml").write_text("parameter_defaults: {}\n")
+    (tmp_path / "a.sh").write_text("#!/bin/bash\nif [ 1 ]\n")
+
+    assert shellcheck.unread(*inspect([tmp_path])) == ""
+    assert shellcheck.unread(*inspect([tmp_path / "empty"])) == ""

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Turns the IOMMU on at every host that has an NVIDIA GPU, whatever its name, role or firmware.
 exec >>/var/log/gpu-first-boot.log 2>&1
+extra=''
 
 has_gpu=
 for device in /sys/bus/pci/devices/*; do
@@ -17,12 +18,14 @@ case "$(grep -m 1 vendor_id /proc/cpuinfo)" in
     *AuthenticAMD*) arguments="amd_iommu=on iommu=pt" ;;
     *) arguments="intel_iommu=on iommu=pt" ;;
 esac
+arguments="$arguments${extra:+ $extra}"
 if grep -q "^GRUB_CMDLINE_LINUX=.*$arguments" /etc/default/grub; then
     echo "$arguments is there already"
     exit 0
 fi
 
-sed -i.before-gpu "s/^GRUB_CMDLINE_LINUX=\"\(.*\)\"/GRUB_CMDLINE_LINUX=\"\1 $arguments\"/" /etc/default/grub
+escaped=$(printf '%s' "$arguments" | sed 's/[&/\\]/\\&/g')
+sed -i.before-gpu "s/^GRUB_CMDLINE_LINUX=\"\(.*\)\"/GRUB_CMDLINE_LINUX=\"\1 $escaped\"/" /etc/default/grub
 if ! grep -q "^GRUB_CMDLINE_LINUX=.*$arguments" /etc/default/grub; then
     echo "error: /etc/default/grub has no line GRUB_CMDLINE_LINUX=\"…\" to add $arguments to"
     exit 1
