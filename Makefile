@@ -2,9 +2,13 @@
 SHELL := /bin/bash
 PYTEST := .venv/bin/pytest
 CLOUD ?= lab
+KILLS ?= 20
+WITHIN ?= 60
+SEED ?= 0
+EXAMPLES ?= 20000
 unexport PYTHONDONTWRITEBYTECODE  # compiling all of OpenStack anew doubles every start
 
-.PHONY: help setup accept faults lifecycle test lint types unit system nightly bench lock clean
+.PHONY: help setup accept faults lifecycle test lint types unit system nightly torture bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -40,6 +44,10 @@ faults: setup  ## put every fault of the catalogue into labs and print what was 
 
 nightly: setup  ## the property tests with 100,000 examples each (about fifty minutes)
 	$(PYTEST) tests/probes -n 2 --dist worksteal --hypothesis-profile nightly
+
+torture: setup  ## kill runs at random moments and damage inputs (KILLS=20 EXAMPLES=20000 SEED=0; nightly, about two hours)
+	TORTURE_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/torture tests/probes --hypothesis-profile torture \
+	  --kills $(KILLS) --kills-within $(WITHIN) --kills-seed $(SEED)
 
 bench: setup  ## measure times and memory of the main job and of a large report
 	.venv/bin/python scripts/bench.py

@@ -20,6 +20,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 if os.environ.get("GPU_ACCEPTANCE"):
     pytest_plugins = [
         "cloud_fixtures",
+        "limit_fixtures",
         "record_fixtures",
         "provisioning_fixtures",
         "card_fixtures",

@@ -6,16 +6,25 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 def _expanded(value: Any) -> Any:
-    return Path(os.path.expandvars(value)).expanduser() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return Path(os.path.expandvars(value)).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise ValueError(str(error)) from error
 
 
 ExpandedPath = Annotated[Path, BeforeValidator(_expanded)]
 """A path on this machine; `~` and `$VARIABLES` are expanded."""
-Port = Annotated[int, Field(gt=0, lt=65536)]
+Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
+Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$", max_length=255)]
+"""A name, or an address of IPv4 or IPv6."""
+LoginName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*$", max_length=100)]
+"""Of SSH; also DOMAIN\\user and user@domain."""
 
 
 class Section(BaseModel):
@@ -27,9 +36,9 @@ class Section(BaseModel):
 class SshEndpoint(Section):
     """How one machine is reached over SSH."""
 
-    address: str
+    address: Address
     port: Port = 22
-    user: str = "stack"
+    user: LoginName = "stack"
     key_file: ExpandedPath | None = None
     """Private key; without it the SSH agent and the user's default keys are tried."""
     known_hosts: ExpandedPath | None = None

@@ -27,7 +27,7 @@
 
 A `MeasurementError` in a check becomes the verdict *error*; a `ProvisioningError` and `Rejected` are findings about the
 cloud. `InputError` ends pytest with exit code 4 and a command of this project with 64. Rooms above add errors of their
-own below these: `InstanceRefused`, `HistoryUnavailable`, `CannotCertify`, `ProvisioningFailed`. Foreign exceptions
+own below these: `InstanceRefused`, `HistoryUnavailable`, `CannotCertify`, `CloudInUse`. Foreign exceptions
 (paramiko, openstacksdk) are translated where they enter, so that no caller has to know them.
 """
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from access.terminal import say
+
 
 class Progress:
     """Prints to a stream and remembers how long each step took."""
@@ -37,5 +39,5 @@ class Progress:
     def say(self, text: str) -> None:
         """One line with the seconds since the start."""
         if not self._quiet:
-            printable = "".join(c if c.isprintable() or c == "\t" else "?" for c in text)[:500]
-            print(f"[{time.monotonic() - self._started:6.1f}s] {printable}", file=self._stream, flush=True)
+            line = text.replace("\n", "\u240a")[:500]
+            say(f"[{time.monotonic() - self._started:6.1f}s] {line}", self._stream)

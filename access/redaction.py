@@ -32,6 +32,9 @@ _OPTION = (
 _HEADER = r"(?:(?:Proxy-)?Authorization|X-(?:Auth|Subject|Service|Storage|Vault|API)-?(?:Token|Key)|(?:Set-)?Cookie)"
 _HASH = r"\$(?:[156]|2[aby]|5|6|y|7|gy|apr1|argon2id?)\$[^\s:'\"]{8,}"
 
+_NO_ADDRESS = r"(?!(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}$)"
+"""Neither a MAC address nor one of IPv6."""
+
 _FLAGS = re.IGNORECASE | re.MULTILINE
 
 
@@ -82,7 +85,9 @@ PATTERNS: dict[str, re.Pattern[str]] = {
         rf"(?P<keep>\b(?:identified\s+by|with\s+password|password\s+(?:is|was|to)|login\s+\S{{1,100}}\s+password|"
         rf"new\s+password|PASSWORD)\s+)(?:{_QUOTED}|(?=\S*\d)[^\s'\"]{{6,200}})"
     ),
-    "password file": _pattern(r"^(?P<keep>[\w.*-]{1,255}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:)\S{1,200}$", re.M),
+    "password file": _pattern(
+        rf"^(?P<keep>{_NO_ADDRESS}[\w.*-]{{1,255}}:(?:\d{{1,5}}|\*):[\w*-]{{1,64}}:[\w*.-]{{1,64}}:)\S{{1,200}}$", re.M
+    ),
     "hash of a password": _pattern(rf"(?P<keep>){_HASH}", 0),
     "Keystone token": _pattern(r"(?P<keep>\b)gAAAAA[\w-]{20,}={0,2}", 0),
     "JSON web token": _pattern(r"(?P<keep>\b)eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?", 0),

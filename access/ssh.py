@@ -11,7 +11,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, NoReturn, cast
 
 import paramiko
@@ -21,6 +21,7 @@ from access.endpoint import SshEndpoint
 from access.errors import (
     AuthenticationError,
     CommandError,
+    CommandTimeout,
     ConnectError,
     HostKeyError,
     LoginError,
@@ -33,6 +34,9 @@ from access.ssh_streams import Stream, collect
 NO_EXIT_STATUS = -1
 """Killed by a signal, or the connection ended before it was told."""
 REDACTED = "[redacted]"
+TRANSFER_STARTS_S = 60.0
+TRANSFER_SILENCE_S = 300.0
+"""A store that is slow to read may be silent for a while."""
 
 
 class RemoteHost:
@@ -88,12 +92,19 @@ class RemoteHost:
         channel = self._channel()
         try:
             becomes_root = as_root and self.endpoint.user != "root"
-            channel.exec_command(command_line(command, as_root=becomes_root))
-            if stdin:
-                channel.sendall(stdin.encode())
-            channel.shutdown_write()
+            with _closed_after(channel, timeout_s):
+                channel.exec_command(command_line(command, as_root=becomes_root))
+                if stdin:
+                    channel.sendall(stdin.encode())
+                channel.shutdown_write()
             exit_code, stdout, stderr = self._collect(channel, command, timeout_s, on_line)
         except (paramiko.SSHException, OSError) as error:
+            if time.monotonic() - started >= timeout_s:
+                raise CommandTimeout(
+                    f"not started within {timeout_s:g} s: the host takes the login and no command",
+                    command=self.redact(command),
+                    host=self._name,
+                ) from error
             raise CommandError(
                 f"the connection was lost: {error or type(error).__name__}",
                 command=self.redact(command),
@@ -173,8 +184,14 @@ class RemoteHost:
             ConnectError: no session.
             CommandError: the file cannot be read.
         """
-        with self._lock:
-            transfer = self._connected().open_sftp()
+        channel = self._channel()
+        try:
+            with _closed_after(channel, TRANSFER_STARTS_S):
+                channel.invoke_subsystem("sftp")
+                transfer = paramiko.SFTPClient(channel)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise CommandError(f"no file transfer: {error}", command="sftp", host=self._name) from error
+        channel.settimeout(TRANSFER_SILENCE_S)
         try:
             with transfer.open(path, "rb") as stream:
                 stream.prefetch()
@@ -269,3 +286,20 @@ class RemoteHost:
     def _is_connected(self) -> bool:
         transport = self._client.get_transport() if self._client is not None else None
         return transport is not None and transport.is_active()
+
+
+@contextmanager
+def _closed_after(channel: paramiko.Channel, timeout_s: float) -> Iterator[None]:
+    """paramiko waits for ever until a host takes a command or its input; a channel that is closed ends that."""
+
+    def close() -> None:
+        with suppress(EOFError, OSError, paramiko.SSHException):  # the connection may be gone by then
+            channel.close()
+
+    watch = threading.Timer(timeout_s, close)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
 
@@ -19,7 +19,7 @@ from cloud_file.sections.image import Image
 from cloud_file.sections.networks import Networks
 from cloud_file.sections.reaching import HostAccess, OpenStackAccess
 from cloud_file.sections.tenant import DeclaredGuest, Flavor, Tenant
-from cloud_file.sections.values import Name
+from cloud_file.sections.values import Line, Name
 from cloud_file.thresholds import Threshold, Thresholds, threshold_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -32,9 +32,9 @@ class Cloud(Section):
     kind: Literal["lab", "tripleo", "existing", "host"]
     prefix: Name = "gpuacc"
     """Every resource that we make starts with it; cleanup never touches anything else."""
-    release: str | None = None
+    release: Line | None = None
     """OpenStack release, e.g. ocata. Without a deployer it is one of TripleO."""
-    deployer: str | None = None
+    deployer: Line | None = None
     """What installed a cloud of kind existing: a file of cloud_file/deployers."""
     undercloud: SshEndpoint | None = None
     overcloud_access: HostAccess = Field(
@@ -42,7 +42,7 @@ class Cloud(Section):
     )
     """Also written `access`: kind host has no overcloud."""
     openstack: OpenStackAccess = Field(default_factory=OpenStackAccess)
-    hosts: tuple[DeclaredHost, ...]
+    hosts: Annotated[tuple[DeclaredHost, ...], Field(min_length=1)]
     gpus: tuple[GpuModel, ...] = ()
     """Kind host may leave out models of probes/references."""
     aliases: tuple[PciAlias, ...] = ()
@@ -58,14 +58,14 @@ class Cloud(Section):
     """Cards of the hosts that need not be measured, with the reason; without it all of them must be."""
     thresholds: Thresholds = Field(default_factory=dict)
     """By metric (docs/gpus.md): figures that differ from the reference data, with the reason."""
-    bare_metal: str | None = None
+    bare_metal: Line | None = None
     """A run of kind host on the same models, for the ratio.
 
     A run's directory or records, its id, or its cloud's name.
     """
     history: History = Field(default_factory=History)
     runs_directory: ExpandedPath | None = None
-    lab_declaration: str | None = None
+    lab_declaration: Line | None = None
     """kind lab: another declaration than lab/lab.yaml."""
     lab_name: Name = "default"
     """kind lab: which of the labs that run side by side."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cloud_file.reading import Location
+from cloud_file.shapes import entries, mapping, text
 from probes.references import NVIDIA_VENDOR_ID, gpu_models
 
 KIND = "host"
@@ -35,13 +37,14 @@ def completed(raw: dict[str, Any]) -> dict[str, Any]:
     """
     if raw.get("kind") != KIND:
         return raw
-    hosts = [host for host in raw.get("hosts") or () if isinstance(host, dict) and host.get("name")]
-    written = [gpu for gpu in raw.get("gpus") or () if isinstance(gpu, dict)]
-    named = {str(gpu.get("model")) for gpu in written}
-    used = {str(gpu.get("model")) for host in hosts for gpu in host.get("gpus") or () if isinstance(gpu, dict)}
+    hosts = [host for _, host in entries(raw, "hosts") if host.get("name")]
+    given = raw.get("gpus")
+    named = {text(gpu, "model") for _, gpu in entries(raw, "gpus")}
+    used = {model for host in hosts for _, gpu in entries(host, "gpus") if (model := text(gpu, "model"))}
+    found = [_gpu(model) for model in sorted(used - named) if model in gpu_models()]
     return {
         **raw,
-        "gpus": [*written, *(_gpu(model) for model in sorted(used - named) if model in gpu_models())],
+        "gpus": [*(given or ()), *found] if given is None or isinstance(given, list) else given,
         "guests": [{"name": host["name"], "flavor": host["name"]} for host in hosts if host.get("gpus")],
     }
 
@@ -56,32 +59,29 @@ def _gpu(model: str) -> dict[str, Any]:
     }
 
 
-def mistakes(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+def mistakes(raw: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     """What is wrong in a file of kind host beyond its single fields."""
     if raw.get("kind") != KIND:
         return
     for key in OF_A_CLOUD:
         if raw.get(key):
             yield (key,), "is of a cloud; kind host has none"
-    hosts = [(index, host) for index, host in enumerate(raw.get("hosts") or ()) if isinstance(host, Mapping)]
-    for index, host in hosts:
+    for index, host in entries(raw, "hosts"):
         if not host.get("address"):
             yield ("hosts", index), "needs an address (or `localhost`) for kind host"
         if not host.get("gpus"):
             yield ("hosts", index), "needs gpus for kind host: what should be in it?"
         yield from _unknown_models(raw, index, host)
-    access = raw.get("access") or raw.get("overcloud_access")
-    remote = [host for _, host in hosts if host.get("address") and not is_local(str(host["address"]))]
-    if remote and not (isinstance(access, Mapping) and access.get("user")):
+    access = mapping(raw, "access") or mapping(raw, "overcloud_access")
+    remote = [host for _, host in entries(raw, "hosts") if host.get("address") and not is_local(str(host["address"]))]
+    if remote and not access.get("user"):
         yield ("access",), "needs a user: who logs in by SSH?"
 
 
-def _unknown_models(
-    raw: Mapping[str, Any], index: int, host: Mapping[str, Any]
-) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    written = {str(gpu.get("model")) for gpu in raw.get("gpus") or () if isinstance(gpu, Mapping)}
-    for gpu_index, gpu in enumerate(host.get("gpus") or ()):
-        model = gpu.get("model") if isinstance(gpu, Mapping) else None
+def _unknown_models(raw: Mapping[str, Any], index: int, host: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    written = {text(gpu, "model") for _, gpu in entries(raw, "gpus")}
+    for gpu_index, gpu in entries(host, "gpus"):
+        model = text(gpu, "model")
         if model and model not in written and model not in gpu_models():
             known = ", ".join(sorted(gpu_models()))
-            yield ("hosts", index, "gpus", gpu_index, "model"), f"{model!r} is not in the reference data: {known}"
+            yield ("hosts", index, "gpus", gpu_index, "model"), f"{model[:80]!r} is not in the reference data: {known}"

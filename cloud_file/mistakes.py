@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cloud_file import kind_host
 from cloud_file.deployer import TRIPLEO, known_deployers, known_releases
+from cloud_file.reading import Location
+from cloud_file.shapes import entries, mapping, number, text
 from cloud_file.thresholds import threshold_mistakes
+from cloud_file.written_secrets import written_secrets
 
-Mistake = tuple[tuple[int | str, ...], str]
+Mistake = tuple[Location, str]
 """Where in the file (keys and indexes), and what is wrong."""
 
 
@@ -22,10 +24,12 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _deployer_and_release,
         _references,
         _duplicates,
-        _secrets,
+        written_secrets,
         _addresses,
         _quota,
+        _cards,
         _cards_on_one_host,
+        _image_properties,
         _excused_hosts,
         kind_host.mistakes,
         threshold_mistakes,
@@ -43,17 +47,17 @@ NEEDS = {
 
 
 def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    kind = raw.get("kind")
-    for key in NEEDS.get(kind, ()) if isinstance(kind, str) else ():
+    kind = text(raw, "kind")
+    for key in NEEDS.get(kind or "", ()):
         if not raw.get(key):
             yield (key,), f"is needed for kind {kind}"
-    access = raw.get("openstack")
-    if isinstance(access, Mapping) and bool(access.get("cloud")) == bool(access.get("rc_file")):
+    access = mapping(raw, "openstack")
+    if "openstack" in raw and bool(access.get("cloud")) == bool(access.get("rc_file")):
         yield ("openstack",), "name either cloud (of clouds.yaml) or rc_file (on the undercloud)"
-    if isinstance(access, Mapping) and access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
+    if access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
         yield ("openstack", "rc_file"), "lies on the undercloud, but no undercloud is given"
     if kind != kind_host.KIND:
-        for index, host in _entries(raw, "hosts"):
+        for index, host in entries(raw, "hosts"):
             if not host.get("role"):
                 yield ("hosts", index), "needs a role"
     if raw.get("simulated") and kind != "lab":
@@ -74,32 +78,34 @@ def _deployer_and_release(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         yield ("release",), f"unknown release {release!r}; known: {', '.join(sorted(known))}"
 
 
+def _names(raw: Mapping[str, Any], section: str, key: str = "name") -> set[str]:
+    return {name for _, entry in entries(raw, section) if (name := text(entry, key)) is not None}
+
+
 def _excused_hosts(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    names = {host.get("name") for _, host in _entries(raw, "hosts")}
-    for index, excuse in _entries(raw, "excused_cards"):
-        if excuse.get("host") not in (None, *names):
-            yield ("excused_cards", index, "host"), f"no host {excuse['host']!r} is declared"
+    for index, excuse in entries(raw, "excused_cards"):
+        yield from _unknown(excuse, "host", _names(raw, "hosts"), "hosts", ("excused_cards", index))
 
 
 def _references(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    models = {gpu.get("model") for _, gpu in _entries(raw, "gpus")}
-    aliases = {alias.get("name") for _, alias in _entries(raw, "aliases")}
-    flavors = {flavor.get("name") for _, flavor in _entries(raw, "flavors")}
-    for index, host in _entries(raw, "hosts") if raw.get("kind") != kind_host.KIND else ():
-        for gpu_index, gpu in _entries(host, "gpus"):
-            if gpu.get("model") not in models:
-                yield ("hosts", index, "gpus", gpu_index, "model"), f"{gpu.get('model')!r} is not among gpus"
-    for index, alias in _entries(raw, "aliases"):
-        if alias.get("gpu") not in models:
-            yield ("aliases", index, "gpu"), f"{alias.get('gpu')!r} is not among gpus"
-    for index, flavor in _entries(raw, "flavors"):
-        asked = flavor.get("aliases")
-        for name in asked if isinstance(asked, Mapping) else ():
+    models, aliases, flavors = _names(raw, "gpus", "model"), _names(raw, "aliases"), _names(raw, "flavors")
+    for index, host in entries(raw, "hosts") if raw.get("kind") != kind_host.KIND else ():
+        for gpu_index, gpu in entries(host, "gpus"):
+            yield from _unknown(gpu, "model", models, "gpus", ("hosts", index, "gpus", gpu_index))
+    for index, alias in entries(raw, "aliases"):
+        yield from _unknown(alias, "gpu", models, "gpus", ("aliases", index))
+    for index, flavor in entries(raw, "flavors"):
+        for name in mapping(flavor, "aliases"):
             if name not in aliases:
                 yield ("flavors", index, "aliases", name), "no such alias under aliases"
-    for index, guest in _entries(raw, "guests"):
-        if guest.get("flavor") not in flavors:
-            yield ("guests", index, "flavor"), f"{guest.get('flavor')!r} is not among flavors"
+    for index, guest in entries(raw, "guests"):
+        yield from _unknown(guest, "flavor", flavors, "flavors", ("guests", index))
+
+
+def _unknown(entry: Mapping[str, Any], key: str, known: set[str], section: str, here: Location) -> Iterator[Mistake]:
+    name = text(entry, key)
+    if name is not None and name not in known:
+        yield (*here, key), f"{name[:80]!r} is not among {section}"
 
 
 def _duplicates(raw: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -110,40 +116,20 @@ def _duplicates(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         ("flavors", "name"),
         ("guests", "name"),
     ):
-        seen: set[Any] = set()
-        for index, entry in _entries(raw, section):
-            name = entry.get(key)
-            if name in seen:
-                yield (section, index, key), f"{name!r} is given twice"
-            seen.add(name)
-
-
-SECRET_KEY = re.compile(r"password|secret|token|activation_key", re.IGNORECASE)
-
-
-def _secrets(raw: Any, location: tuple[int | str, ...] = ()) -> Iterator[Mistake]:
-    """Secrets written in the file itself, also in `deploy.parameters`."""
-    if isinstance(raw, Mapping):
-        for key, value in raw.items():
-            here = (*location, key)
-            if SECRET_KEY.search(str(key)) and isinstance(value, str | int):
-                yield here, "is a secret: name it by reference, {env: NAME} or {file: PATH}"
-            elif SECRET_KEY.search(str(key)) and isinstance(value, Mapping) and set(value) <= {"env", "file"}:
-                if len(value) != 1:
-                    yield here, "name exactly one of env and file"
-            else:
-                yield from _secrets(value, here)
-    elif isinstance(raw, list):
-        for index, value in enumerate(raw):
-            yield from _secrets(value, (*location, index))
+        seen: set[str] = set()
+        for index, entry in entries(raw, section):
+            name = text(entry, key)
+            if name is not None and name in seen:
+                yield (section, index, key), f"{name[:80]!r} is given twice"
+            seen.add(name or "")
 
 
 def _addresses(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    networks = raw.get("networks")
+    networks = mapping(raw, "networks")
     for side in ("external", "tenant"):
-        network = networks.get(side) if isinstance(networks, Mapping) else None
-        if not isinstance(network, Mapping) or not isinstance(network.get("cidr"), str):
-            given = side == "external" and isinstance(network, Mapping) and not network.get("existing")
+        network = mapping(networks, side)
+        if text(network, "cidr") is None:
+            given = side == "external" and side in networks and not network.get("existing")
             if given and raw.get("kind") in ("tripleo", "existing"):
                 yield ("networks", side), "needs cidr, gateway and pool, or existing: true"
             continue
@@ -170,40 +156,50 @@ def _is_inside(address: str, cidr: ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def _quota(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     """A quota that is too small for the guests."""
-    flavors = {flavor.get("name"): flavor for _, flavor in _entries(raw, "flavors")}
-    tenant = raw.get("tenant")
-    quota = tenant.get("quota") if isinstance(tenant, Mapping) else None
-    if not isinstance(quota, Mapping):
-        return
-    wanted = [flavors[guest.get("flavor")] for _, guest in _entries(raw, "guests") if guest.get("flavor") in flavors]
+    flavors = {name: flavor for _, flavor in entries(raw, "flavors") if (name := text(flavor, "name"))}
+    quota = mapping(mapping(raw, "tenant"), "quota")
+    wanted = [flavors[name] for _, guest in entries(raw, "guests") if (name := text(guest, "flavor")) in flavors]
     for key, needed in (
-        ("cores", sum(_number(flavor.get("vcpus")) for flavor in wanted)),
-        ("memory_mb", sum(_number(flavor.get("memory_mb")) for flavor in wanted)),
+        ("cores", sum(number(flavor.get("vcpus")) for flavor in wanted)),
+        ("memory_mb", sum(number(flavor.get("memory_mb")) for flavor in wanted)),
         ("instances", len(wanted)),
     ):
-        if isinstance(quota.get(key), int) and quota[key] < needed:
+        if number(quota.get(key)) and quota[key] < needed:
             yield ("tenant", "quota", key), f"{quota[key]} is less than the guests need: {needed}"
+
+
+def _cards(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A cloud in which no host has a card: there would be nothing to accept."""
+    hosts = raw.get("hosts")
+    if (
+        text(raw, "kind") not in (None, kind_host.KIND)
+        and isinstance(hosts, list)
+        and not any(_has_cards(host) for host in hosts)
+    ):
+        yield ("hosts",), "no host declares gpus: what should be accepted?"
+
+
+def _has_cards(host: Any) -> bool:
+    return not isinstance(host, Mapping) or bool(host.get("gpus"))
 
 
 def _cards_on_one_host(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     """Flavors that ask for more cards than any host has."""
-    cards = [sum(_number(gpu.get("count")) for _, gpu in _entries(host, "gpus")) for _, host in _entries(raw, "hosts")]
-    for index, flavor in _entries(raw, "flavors"):
-        aliases = flavor.get("aliases")
-        asked = sum(_number(count) for count in aliases.values()) if isinstance(aliases, Mapping) else 0
+    cards = [sum(number(gpu.get("count")) for _, gpu in entries(host, "gpus")) for _, host in entries(raw, "hosts")]
+    for index, flavor in entries(raw, "flavors"):
+        asked = sum(number(count) for count in mapping(flavor, "aliases").values())
         if cards and asked > max(cards):
             yield (
                 ("flavors", index, "aliases"),
-                f"{flavor.get('name')} asks for {asked} GPUs, no declared host has more than {max(cards)}",
+                f"{text(flavor, 'name')} asks for {asked} GPUs, no declared host has more than {max(cards)}",
             )
 
 
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+OF_THE_UPLOAD = ("name", "id", "disk_format", "container_format", "visibility", "data", "validate_checksum", "filename")
+"""What we say of an image ourselves when it is uploaded."""
 
 
-def _entries(raw: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    listed = raw.get(section)
-    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(entry, Mapping):
-            yield index, entry
+def _image_properties(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    for key in mapping(mapping(raw, "image"), "properties"):
+        if key in OF_THE_UPLOAD:
+            yield ("image", "properties", key), "is no property: the suite says it when it uploads the image"

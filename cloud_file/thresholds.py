@@ -6,10 +6,14 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from cloud_file.reading import Location
+from cloud_file.shapes import entries, mapping, text
 from probes.references import gpu_models
 from probes.references.bands import METRICS, ceiling_of
+
+Figure = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 class Threshold(BaseModel):
@@ -17,8 +21,8 @@ class Threshold(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Figure | None = None
+    maximum: Figure | None = None
     model: str | None = None
     """A GPU model of the file; without it all models."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -39,20 +43,19 @@ def threshold_of(thresholds: Thresholds, metric: str, model: str) -> Threshold |
     return next((threshold for threshold in fitting if threshold.model), fitting[0] if fitting else None)
 
 
-def threshold_mistakes(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+def threshold_mistakes(raw: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     """Unknown metrics and models, thresholds that say nothing, and ones that no card can reach."""
-    thresholds = raw.get("thresholds")
-    for metric, given in thresholds.items() if isinstance(thresholds, Mapping) else ():
-        here: tuple[int | str, ...] = ("thresholds", metric)
+    thresholds = mapping(raw, "thresholds")
+    for metric, given in thresholds.items():
+        here: Location = ("thresholds", metric)
         if metric not in METRICS:
             close = difflib.get_close_matches(str(metric), METRICS, n=1)
             yield here, f"no such metric{f'; did you mean {close[0]}?' if close else ''} Known: {', '.join(METRICS)}"
             continue
-        entries = given if isinstance(given, list) else [given]
-        for index, entry in enumerate(entries):
-            if isinstance(entry, Mapping):
-                place = (*here, index) if isinstance(given, list) else here
-                yield from ((place, text) for text in _entry_mistakes(metric, entry, raw))
+        if isinstance(given, Mapping):
+            yield from ((here, said) for said in _entry_mistakes(metric, given, raw))
+        for index, entry in entries(thresholds, metric):
+            yield from (((*here, index), said) for said in _entry_mistakes(metric, entry, raw))
 
 
 def _entry_mistakes(metric: str, entry: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[str]:
@@ -60,21 +63,18 @@ def _entry_mistakes(metric: str, entry: Mapping[str, Any], raw: Mapping[str, Any
     if entry.get(wanted) is None or entry.get(other) is not None:
         yield f"{metric} takes a {wanted}"
     used = _models(raw)
-    model = entry.get("model")
+    model = text(entry, "model")
     if model is not None and model not in used:
-        yield f"{model!r} is no GPU model of this file"
+        yield f"{model[:80]!r} is no GPU model of this file"
     minimum = entry.get("minimum")
     for key in [model] if model else used:
-        known = gpu_models().get(str(key))
+        known = gpu_models().get(key)
         ceiling = ceiling_of(known, metric) if known and metric != "bandwidth.p2p" else None
         if isinstance(minimum, int | float) and ceiling is not None and minimum > ceiling:
             yield f"no {key} can reach {minimum:g} GB/s: it can do {ceiling:.1f} at most"
 
 
 def _models(raw: Mapping[str, Any]) -> list[str]:
-    listed = [gpu for host in _mappings(raw.get("hosts")) for gpu in _mappings(host.get("gpus"))]
-    return sorted({str(gpu.get("model")) for gpu in [*listed, *_mappings(raw.get("gpus"))]})
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    listed = [gpu for _, host in entries(raw, "hosts") for _, gpu in entries(host, "gpus")]
+    listed += [gpu for _, gpu in entries(raw, "gpus")]
+    return sorted({model for gpu in listed if (model := text(gpu, "model"))})

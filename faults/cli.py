@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.hosts.daemon.client import MachineError
 from lab.paths import REPOSITORY, LabPaths
 from lab.state import write_private
+from lab.text import say
 
 FAILED = 1
 
@@ -24,7 +25,7 @@ def main(arguments: list[str]) -> int:
     try:
         return int(options.command(options))
     except (LabError, MachineError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return FAILED
 
 
@@ -57,16 +58,16 @@ def _run(options: argparse.Namespace) -> int:
             text = json.dumps([asdict(scored) for scored in scores], indent=1, ensure_ascii=False)
             write_private(options.json, text)
         _print_one(item)
-    print(score.table(scores))
-    print(score.summary(scores))
+    say(score.table(scores))
+    say(score.summary(scores))
     return 0 if all(item.is_right for item in scores) else FAILED
 
 
 def _print_one(item: score.Score) -> None:
-    print(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}", flush=True)
+    say(f"{'ok  ' if item.is_right else 'MISS'} {item.fault}: {item.title}")
     for line in (item.note, *item.extra):
         if line and not item.is_right:
-            print(f"       {line}", flush=True)
+            say(f"       {line}")
 
 
 def _describe(options: argparse.Namespace) -> int:

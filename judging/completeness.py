@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 
-from cloud_file.cloud import Cloud
+from cloud_file.cloud import REPOSITORY, Cloud
 from judging.coverage import ExcusedCards, coverage_of
 from judging.records import CheckRecord, Verdict
 
 CLOUD_FILE = "the cloud file"
+
+
+SUITES = REPOSITORY / "suites"
+
+
+def checking_functions() -> set[tuple[str, str]]:
+    """File and name of every function of the suites that is a check, read from their source.
+
+    Collected or not: an option or a plugin may keep pytest from looking at a file.
+    """
+    return {
+        (str(file), statement.name)
+        for file in SUITES.rglob("test_*.py")
+        for statement in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.FunctionDef) and any(map(_is_check, statement.decorator_list))
+    }
+
+
+def _is_check(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.check"
 
 
 def missing_records(

@@ -22,6 +22,7 @@ from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
 from lab.services.status import status
 from lab.state import SSH_PORT, LabState
+from lab.text import pass_on, say
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
 FAILED = 1
@@ -38,7 +39,7 @@ def run(arguments: list[str]) -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             return int(options.run(paths, options))
     except (LabError, MachineError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return FAILED
 
 
@@ -73,13 +74,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(paths: LabPaths, options: argparse.Namespace) -> int:
     state = _load_or_create(paths, options)
-    control.up(state, lambda text: print(text, file=sys.stderr))
+    control.up(state, lambda text: say(text, sys.stderr))
     if options.json:
         print(json.dumps(state.connection()))
     else:
-        print(
-            f"lab {paths.name}: undercloud stack@{state.host_addresses[state.hosts('Undercloud')[0]]}, port {SSH_PORT}"
-        )
+        say(f"lab {paths.name}: undercloud stack@{state.host_addresses[state.hosts('Undercloud')[0]]}, port {SSH_PORT}")
     return 0
 
 
@@ -112,14 +111,14 @@ def _status(paths: LabPaths, _: argparse.Namespace) -> int:
     services = status(state)
     for service in services:
         verdict = service.detail or "ok"
-        print(f"{service.name:28} {service.host:14} {service.resident_mib:7.1f} MiB  {verdict:30} {service.log}")
+        say(f"{service.name:28} {service.host:14} {service.resident_mib:7.1f} MiB  {verdict:30} {service.log}")
     try:
         for machine in MachinesClient(paths).list():
             verdict = "on" if machine["running"] else "off" if machine["power"] == "off" else "should run and does not"
-            print(f"{machine['hostname']:28} {', '.join(machine['addresses']):14} {'':11}  {verdict}")
+            say(f"{machine['hostname']:28} {', '.join(machine['addresses']):14} {'':11}  {verdict}")
     except MachineError as error:
-        print(error)
-    print(f"{'together':28} {'':14} {sum(service.resident_mib for service in services):7.1f} MiB")
+        say(error)
+    say(f"{'together':28} {'':14} {sum(service.resident_mib for service in services):7.1f} MiB")
     return 0 if all(service.is_running and not service.detail for service in services) else FAILED
 
 
@@ -130,8 +129,8 @@ def _ssh(paths: LabPaths, options: argparse.Namespace) -> int:
     if machine["kind"] == "guest":
         argv = options.command or ["/bin/bash", "-l"]
         done = MachinesClient(paths).run(machine["name"], argv)
-        print(done.stdout, end="")
-        print(done.stderr, end="", file=sys.stderr)
+        pass_on(done.stdout, sys.stdout)
+        pass_on(done.stderr, sys.stderr)
         return done.returncode
     address = machine["addresses"][0]
     files = ["-i", str(paths.secrets / "id_ed25519"), "-o", f"UserKnownHostsFile={paths.state / 'known_hosts'}"]
@@ -153,7 +152,7 @@ def _logs(paths: LabPaths, options: argparse.Namespace) -> int:
     for suffix in (".log", ".out"):
         file = paths.logs / f"{options.service}{suffix}"
         if file.exists():
-            print(file.read_text(errors="replace"), end="")
+            say(file.read_text(errors="replace"), end="")
             return 0
     known = sorted({file.stem for file in paths.logs.glob("*.*")})
     raise LabError(f"no log of {options.service}; there are {', '.join(known)}")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from access.terminal import printable, say
 from preflight import rules
 from preflight.deployment import Deployment
 from preflight.file_set import FileSet, read
@@ -47,12 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     missing = [str(path) for path in options.paths if not path.exists()]
     if missing:
-        print(f"error: no such file or directory: {', '.join(missing)}", file=sys.stderr)
+        say(f"error: no such file or directory: {', '.join(missing)}", sys.stderr)
         return UNUSABLE_INPUT
     files, findings = inspect(options.paths, options.release, frozenset(options.cpu_vendor))
     if not files.texts:
-        print(f"error: nothing to read below {', '.join(map(str, options.paths))}", file=sys.stderr)
+        say(f"error: nothing to read below {', '.join(map(str, options.paths))}", sys.stderr)
         return UNUSABLE_INPUT
-    sys.stdout.write(as_patch(findings) if options.fix else FORMATS[options.format](findings, len(files.texts)))
+    text = as_patch(findings) if options.fix else FORMATS[options.format](findings, len(files.texts))
+    is_for_people = options.format == "text" and not options.fix
+    sys.stdout.write(printable(text) if is_for_people else text)
     failing = [finding for finding in findings if options.strict or finding.severity is Severity.ERROR]
     return FOUND if failing else CLEAN

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -184,5 +185,5 @@ def read(host: Host, path: str) -> NovaConf:
 
 def read_beside(host: Host, path: str) -> NovaConf:
     """A nova.conf that may not be there; an empty one then."""
-    text = output_of(host, f"cat {path} 2>/dev/null || echo '[DEFAULT]'", as_root=True).stdout
+    text = output_of(host, f"cat {shlex.quote(path)} 2>/dev/null || echo '[DEFAULT]'", as_root=True).stdout
     return parse(text if text.strip() else "[DEFAULT]")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from access.errors import LedgerError, MeasurementError, ProvisioningError
+import keystoneauth1.exceptions
+import requests.exceptions
+from openstack import exceptions as sdk
+
+from access.errors import AcceptanceError, LedgerError, ProvisioningError
 from access.openstack_api import connect, translated
 from access.progress import Progress
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
-from provisioning.administrator import become_administrator
+from provisioning.administrator import Administrator, become_administrator
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources
 from provisioning.openstack.tenant import tenant_credentials
+from provisioning.scenario.own_resources import NAME_MARK
+
+FOREIGN = (
+    sdk.SDKException,
+    keystoneauth1.exceptions.ClientException,
+    requests.exceptions.RequestException,
+)
+"""Of a cloud that is lost halfway: an API may fail in a wait or a discovery that nobody translates."""
 
 
 def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
@@ -20,6 +33,7 @@ def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
 
     Raises:
         LedgerError: something is still there; names it and why.
+        ConnectError, ProvisioningError: nobody can log in, so nothing was removed.
     """
     ledger = Ledger(cloud.runs / "ledger.jsonl")
     entries = ledger.open_entries()
@@ -36,21 +50,47 @@ def cleanup(cloud: Cloud, progress: Progress) -> list[Entry]:
             ledger.gone(entry)
         ledger.close()
         return entries
-    gone, left = [], []
-    for entry in sorted(entries, key=lambda entry: resources.removal_order(entry.kind, entry.owner)):
+    left = remove_all(owners, ledger, entries, progress)
+    if left:
+        raise LedgerError(
+            "not everything is gone:\n  " + "\n  ".join(f"{what}: {why}" for what, why in left.items()),
+            remedy="see the reasons, then --cleanup again",
+        )
+    ledger.close()
+    return in_order(entries)
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries as they are removed."""
+    return sorted(entries, key=lambda entry: resources.removal_order(entry.kind, entry.owner))
+
+
+def remove_all(owners: Owners, ledger: Ledger, entries: Iterable[Entry], progress: Progress) -> dict[str, str]:
+    """Remove entries in their order; returns what is left, by kind and name, and why."""
+    left: dict[str, str] = {}
+    for entry in in_order(entries):
+        what = f"{entry.kind} {entry.name}"
         try:
             _remove(owners, entry)
             ledger.gone(entry)
-            gone.append(entry)
-            progress.detail(f"gone: {entry.kind} {entry.name}")
-        except (ProvisioningError, MeasurementError) as error:
-            left.append(f"{entry.kind} {entry.name}: {error}")
-    if left:
-        raise LedgerError(
-            "not everything is gone:\n  " + "\n  ".join(left), remedy="see the reasons, then --cleanup again"
-        )
-    ledger.close()
-    return gone
+            progress.detail(f"gone: {what}")
+        except LedgerError:
+            raise  # its file takes nothing: what is removed would not be known
+        except (AcceptanceError, *FOREIGN) as error:
+            left[what] = str(error) or type(error).__name__
+    return left
+
+
+def leftovers(ledger: Ledger) -> list[Entry]:
+    """What tests of ended runs made and did not give back.
+
+    Only for who holds the cloud's lock: a test that runs has entries, too.
+    """
+    return [entry for entry in ledger.open_entries() if _is_of_a_test(entry)]
+
+
+def _is_of_a_test(entry: Entry) -> bool:
+    return entry.kind in resources.KINDS_OF_TESTS or (entry.kind == "stack" and f"-{NAME_MARK}" in entry.name)
 
 
 def _remove(owners: Owners, entry: Entry) -> None:
@@ -63,10 +103,10 @@ def _remove(owners: Owners, entry: Entry) -> None:
 class Owners:
     """The connections of the owners of resources: admin, tenant and undercloud."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, administrator: Administrator | None = None) -> None:
         self.cloud = cloud
         self.undercloud = RemoteHost("undercloud", cloud.undercloud) if cloud.undercloud else None
-        self.admin = become_administrator(cloud, self.undercloud)
+        self.admin = administrator or become_administrator(cloud, self.undercloud)
         self._tenant: Any = None
 
     def connection(self, owner: str) -> Any:

@@ -42,6 +42,8 @@ class Environment:
     guests: tuple[Guest, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
     """Message by step; steps after a failed one are not there."""
+    left_over: tuple[str, ...] = ()
+    """What tests of ended runs left, by kind and name, and nobody could remove."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -53,6 +55,7 @@ class Environment:
         """From `to_json`."""
         data = json.loads(text)
         data["guests"] = tuple(Guest(**guest) for guest in data["guests"])
+        data["left_over"] = tuple(data.get("left_over", ()))
         return cls(**data)
 
     def guest(self, name: str) -> Guest:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from access.endpoint import SshEndpoint
-from access.errors import Blocked, CommandTimeout, ConnectError, HostKeyError
+from access.errors import Blocked, CommandTimeout, ConnectError, HostKeyError, LoginError
 from access.host import CommandOutput, Host
 from access.local_host import LocalHost
 from access.ssh import RemoteHost
@@ -13,6 +17,73 @@ from cloud_file.sections.hosts import DeclaredHost
 from provisioning.environment import Environment, Guest
 
 Machine = RemoteHost | LocalHost
+ASK_AGAIN_AFTER_S = 300.0
+"""A host may have been rebooted: in a long run it is tried again, and costs the rest of a timeout each time."""
+
+
+class Unreachable(Blocked):
+    """A host that another check found unreachable: nobody waits for it once more."""
+
+    def __init__(self, error: ConnectError, found_by: str) -> None:
+        super().__init__(f"{found_by}: {error}")
+        self.error = error
+
+
+@dataclass
+class Absence:
+    """What the first one learned who asked a host in vain."""
+
+    error: ConnectError
+    found_by: str
+    """Check that waits for no other: it says that the host cannot be reached."""
+    at: float
+    """time.monotonic() of the last attempt."""
+
+
+class AskedOnce:
+    """A host that is asked in vain once: whoever comes later is blocked at once by who asked first."""
+
+    def __init__(
+        self,
+        host: Machine,
+        absences: dict[str, Absence],
+        *,
+        asker: str,
+        judge: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._host = host
+        self._absences = absences
+        self._asker = asker
+        self._judge = judge or asker
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The host's name in the cloud file."""
+        return self._host.name
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        """As the host itself does.
+
+        Raises:
+            Unreachable: another check asked in vain.
+        """
+        absence = self._absences.get(self.name)
+        if absence is not None and self._clock() - absence.at < ASK_AGAIN_AFTER_S:
+            raise Unreachable(absence.error, absence.found_by)
+        try:
+            answer = self._host.run(command, timeout_s=timeout_s, as_root=as_root)
+        except LoginError:
+            raise  # it is there, and other commands may be answered
+        except ConnectError as error:
+            found_by = absence.found_by if absence is not None else self._judge
+            self._absences[self.name] = Absence(error, found_by, self._clock())
+            if absence is None and self._judge == self._asker:
+                raise
+            raise Unreachable(error, found_by) from error
+        self._absences.pop(self.name, None)
+        return answer
 
 
 class Hosts:
@@ -24,6 +95,8 @@ class Hosts:
         self.open: dict[str, Machine] = {}
         self.answers: dict[tuple[str, str, bool], CommandOutput] = {}
         """What `ReadOnce` knows, by host, command and whether root asked."""
+        self.absences: dict[str, Absence] = {}
+        """Hosts that were asked in vain, by name."""
 
     def undercloud(self) -> RemoteHost:
         """The undercloud."""
@@ -70,6 +143,10 @@ def reached(host: Host) -> str:
         host.run("true")
     except HostKeyError:
         raise
+    except Unreachable as blocked:
+        if isinstance(blocked.error, HostKeyError):
+            raise blocked.error from blocked
+        return str(blocked.error)
     except (ConnectError, CommandTimeout) as error:
         return str(error)
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from access.openstack_api import connect
 from access.progress import Progress
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
-from provisioning.administrator import become_administrator
+from provisioning.administrator import Administrator, become_administrator
 from provisioning.before_deploy import stop_on_mistakes
+from provisioning.cleanup import Owners, leftovers, remove_all
 from provisioning.environment import Environment, Guest
 from provisioning.ledger import Ledger
 from provisioning.openstack import guests as guest_steps
@@ -98,6 +100,7 @@ class Provisioning:
         administrator = become_administrator(self.cloud, self.undercloud_host)
         self.admin, self.admin_variables = administrator.connection, administrator.variables
         self._store_credentials({"admin": self.admin_variables})
+        self._set(left_over=_give_back(self.cloud, administrator, self.progress))
 
     def _store_credentials(self, variables: dict[str, dict[str, str]]) -> None:
         path = self.cloud.runs / "credentials.json"
@@ -160,3 +163,37 @@ class Provisioning:
 def provision(cloud: Cloud, progress: Progress, *, guests: bool = True) -> Environment:
     """Provision a cloud, with or without the declared guests, and return what is there."""
     return Provisioning(cloud, progress).run(guests=guests)
+
+
+def give_back_leftovers(cloud: Cloud, admin_variables: Mapping[str, str], progress: Progress) -> tuple[str, ...]:
+    """Remove what tests of ended runs left: servers that nobody looks at have cards. Returns what stays, and why.
+
+    Only for who holds the cloud's lock.
+    """
+    _forget_leases(cloud)
+    if not leftovers(Ledger(cloud.runs / "ledger.jsonl")):
+        return ()
+    try:
+        administrator = Administrator(connect(admin_variables), dict(admin_variables))
+    except (ProvisioningError, MeasurementError, KeyError) as error:
+        return (f"resources of ended runs, since nobody can log in ({error})",)
+    return _give_back(cloud, administrator, progress)
+
+
+def _give_back(cloud: Cloud, administrator: Administrator, progress: Progress) -> tuple[str, ...]:
+    _forget_leases(cloud)
+    ledger = Ledger(cloud.runs / "ledger.jsonl")
+    entries = leftovers(ledger)
+    if not entries:
+        return ()
+    progress.detail(f"giving back what tests of an ended run left: {len(entries)} resources")
+    left = remove_all(Owners(cloud, administrator), ledger, entries, progress)
+    for what, why in left.items():
+        progress.detail(f"left by an ended run, and cannot be removed: {what}: {why}")
+    return tuple(left)
+
+
+def _forget_leases(cloud: Cloud) -> None:
+    """Leases and measurements belong to processes of an ended run, whose numbers others may have by now."""
+    for name in ("cards.json", "traces.json"):
+        (cloud.runs / name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 
 from access.errors import AcceptanceError
+from access.terminal import say
 from reports import commands
 
 USAGE_ERROR = 64
@@ -32,7 +33,7 @@ def main(words: list[str]) -> int:
     try:
         return int(found[arguments.command].run(arguments))
     except AcceptanceError as error:
-        print(error, file=sys.stderr)
+        say(error, sys.stderr)
         return USAGE_ERROR
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from judging.coverage import ExcusedCards
 from judging.outcome import Outcome
 from judging.records import CheckRecord
+from reports.chain import START, linked
 from reports.version import suite_version
 
 SCHEMA_VERSION = 3
@@ -79,6 +80,12 @@ class RunEnd:
     exit_code: int
     unreadable_lines: int = 0
     """Lines that could not be read when the run's files were merged: each was cut off by a kill."""
+    altered_lines: int = 0
+    """Lines that were not as they had been written when the run's files were merged."""
+    doubts: tuple[str, ...] = ()
+    """What beside the checks forbids to accept: failures that pytest saw, what broke at the session's end."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Checks of the suites that were left out on purpose, by id, and why."""
 
 
 Line = RunHeader | CheckRecord | HostFacts | RunEnd
@@ -93,12 +100,25 @@ def json_line(line: Line) -> str:
     return json.dumps({"kind": KINDS[kind], **ADAPTERS[kind].dump_python(line)}, ensure_ascii=False) + "\n"
 
 
+def body_of(line: Line) -> bytes:
+    """The line's JSON as bytes, without chain and end of line."""
+    return json_line(line).rstrip("\n").encode(errors="replace")
+
+
 class RunWriter:
-    """Appends lines to RUN/records.jsonl, or RUN/records.WORKER.jsonl; each is on disk before the next check starts."""
+    """Appends lines to RUN/records.jsonl, or RUN/records.WORKER.jsonl; each is on disk before the next check starts.
+
+    Lines are chained (`reports.chain`). Where the disk takes none, they are kept and written with the next one that it
+    takes; half a line is never left.
+    """
 
     def __init__(self, directory: Path, header: RunHeader | None, worker: str = "") -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = directory / (f"records.{worker}.jsonl" if worker else RECORDS)
+        self.failure = ""
+        """Why lines are not on disk; "" when all are."""
+        self._waiting: list[bytes] = []
+        self._before = START
+        make_private(directory)
         if header is not None:
             self.append(header)
 
@@ -108,13 +128,38 @@ class RunWriter:
 
     def append(self, line: Line) -> None:
         """Write one line."""
-        data = json_line(line).encode(errors="replace")
+        data, self._before = linked(self._before, body_of(line))
+        self._waiting.append(data)
+        self.flush()
+
+    def flush(self) -> None:
+        """Try again to write what the disk did not take."""
+        try:
+            self._append(b"".join(self._waiting))
+        except OSError as error:
+            self.failure = f"{self.path}: {error.strerror or error}"
+        else:
+            self.failure = ""
+            self._waiting.clear()
+
+    def _append(self, data: bytes) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        size = os.fstat(descriptor).st_size
         try:
             while data:
                 data = data[os.write(descriptor, data) :]
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
         finally:
             os.close(descriptor)
+
+
+def make_private(directory: Path) -> None:
+    """Make a folder and those above it that are not there, each for its owner only."""
+    for folder in (*reversed(directory.parents), directory):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def record_from(data: dict[str, Any]) -> CheckRecord:

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +21,10 @@ from access.errors import InputError, MeasurementError
 from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
-from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, json_line
+from reports.chain import SHOWN, Chain, chained
+from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, body_of
 
+LINE_LIMIT_BYTES = 256 * 1024 * 1024
 SCHEMA = "docs/records.schema.json"
 Kind = TypeVar("Kind")
 
@@ -35,14 +39,35 @@ class Run:
     end: RunEnd | None
     """None when the run was cut off."""
     unreadable_lines: int = 0
+    altered: tuple[str, ...] = ()
+    """Lines that are not as they were written, by file and number; how many, where only the end says so."""
+    is_chained: bool = True
+    """Whether its lines are chained; those of older suites are not."""
 
     @property
     def outcome(self) -> Outcome:
         """Never better than its checks; a run that was cut off, lost lines or contradicts itself is not accepted."""
-        found = outcome_of(self.checks)
-        is_whole = self.end is not None and self.end.outcome is Outcome.ACCEPTED and not self.unreadable_lines
-        is_doubtful = not is_whole or bool(self.contradictions) or self._hides_cards
-        return Outcome.COULD_NOT_JUDGE if found is Outcome.ACCEPTED and is_doubtful else found
+        return outcome_of(self.checks, self.doubts)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What beside its checks forbids to accept it, in words."""
+        if self.end is None:
+            return (*self.lacks, "it was cut off: its last line is missing")
+        says_why = bool(self.end.doubts or self.lacks)
+        is_open = self.end.outcome is not Outcome.ACCEPTED and not says_why
+        said = (f"its last line says {self.end.outcome}",) if is_open else ()
+        return (*self.end.doubts, *self.lacks, *said, *self.contradictions)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What its lines before the last forbid to accept beside their checks."""
+        wrong = {
+            f"{self.unreadable_lines} lines of its records cannot be read": self.unreadable_lines,
+            f"its records were changed: {', '.join(self.altered[:SHOWN])}": self.altered,
+            "declared cards were neither measured nor excused": self._hides_cards,
+        }
+        return tuple(what for what, is_so in wrong.items() if is_so)
 
     @property
     def _hides_cards(self) -> bool:
@@ -56,10 +81,14 @@ class Run:
             return ()
         end, found = self.end, outcome_of(self.checks)
         is_accepted = end.outcome is Outcome.ACCEPTED
+        says_other = is_accepted or end.outcome is Outcome.REJECTED
         wrong = {
-            f"its end says {end.outcome}, its checks say {found}": is_accepted and found is not Outcome.ACCEPTED,
+            f"its end says {end.outcome}, its checks say {found}": says_other and found is not end.outcome,
             f"its end says {end.outcome}, its exit code is {end.exit_code}": is_accepted != (end.exit_code == 0),
-            f"it ended {end.ended}, before it started {self.header.started}": end.ended < self.header.started,
+            f"its end says {end.outcome}, and why it is not": is_accepted and end.doubts,
+            f"it ended {end.ended}, before it started {self.header.started}": _is_before(
+                end.ended, self.header.started
+            ),
         }
         return tuple(what for what, is_so in wrong.items() if is_so)
 
@@ -79,12 +108,22 @@ class Run:
         return next((card.uuid for card in found.cards if card.index == device), "") if found else ""
 
 
+def _is_before(one: str, other: str) -> bool:
+    """Whether one moment is before another; what is no moment with its zone is not in order either."""
+    try:
+        return datetime.fromisoformat(one) < datetime.fromisoformat(other)
+    except (ValueError, TypeError):
+        return True
+
+
 TYPES: dict[str, type[Any]] = {name: kind for kind, name in KINDS.items()}
 _KIND = re.compile(rb'\{"kind": ?"(\w+)"')
 
 
-def lines(path: Path) -> Iterator[Line | None]:
+def lines(path: Path, chains: list[Chain] | None = None) -> Iterator[Line | None]:
     """Each line of a run's files (a directory, or one file); None for one that a kill cut off.
+
+    `chains` takes what is known of each file's chain.
 
     Raises:
         InputError: there is no such run, or a line is whole and yet none of this schema.
@@ -93,10 +132,17 @@ def lines(path: Path) -> Iterator[Line | None]:
     if not files:
         raise InputError(f"{path} is no run: it has no {RECORDS}", remedy="python -m reports list")
     for file in files:
+        chain = Chain(file.name)
+        if chains is not None:
+            chains.append(chain)
         with file.open("rb") as stream:
-            for number, text in enumerate(stream, start=1):
+            for number, text in enumerate(iter(partial(stream.readline, LINE_LIMIT_BYTES), b""), start=1):
+                if len(text) == LINE_LIMIT_BYTES:
+                    raise InputError(f"{file}, line {number}: is longer than any line of a run")
                 if text.strip():
-                    yield _line(text, f"{file}, line {number}")
+                    line = _line(text, f"{file}, line {number}")
+                    chain.follow(number, text, is_readable=line is not None)
+                    yield line
 
 
 def _files(path: Path) -> list[Path]:
@@ -166,7 +212,8 @@ def _read(path: Path) -> Run:
     checks: dict[tuple[str, str, str], CheckRecord] = {}
     hosts: dict[str, HostFacts] = {}
     unreadable = 0
-    for line in lines(path):
+    chains: list[Chain] = []
+    for line in lines(path, chains):
         match line:
             case None:
                 unreadable += 1
@@ -183,7 +230,17 @@ def _read(path: Path) -> Run:
     if header is None:
         raise InputError(f"{path} is no run: its first line is not that of a run")
     before = end.unreadable_lines if end else 0
-    return Run(header, tuple(checks.values()), tuple(hosts[name] for name in sorted(hosts)), end, unreadable + before)
+    altered = [place for chain in chains for place in chain.breaks]
+    altered += [f"{end.altered_lines} lines before its files were merged"] if end and end.altered_lines else []
+    return Run(
+        header,
+        tuple(checks.values()),
+        tuple(hosts[name] for name in sorted(hosts)),
+        end,
+        unreadable + before,
+        tuple(altered),
+        any(chain.linked_lines for chain in chains),
+    )
 
 
 def _supported(header: RunHeader, path: Path) -> RunHeader:
@@ -209,13 +266,19 @@ def merge(directory: Path, end: RunEnd | None = None) -> Run:
     """Put all workers' lines into records.jsonl, by time, and end the run; safe to repeat."""
     run = read(directory)
     last = end or run.end
-    last = replace(last, unreadable_lines=run.unreadable_lines) if last else None
-    ordered = sorted(run.checks, key=lambda check: (check.started, check.test))
-    text: list[Line] = [run.header, *run.hosts, *ordered, *([last] if last else [])]
-    write_atomically(directory / RECORDS, "".join(map(json_line, text)))
+    altered = max(len(run.altered), run.end.altered_lines if run.end else 0)
+    last = replace(last, unreadable_lines=run.unreadable_lines, altered_lines=altered) if last else None
+    ordered = tuple(sorted(run.checks, key=lambda check: (check.started, check.test)))
+    write_atomically(directory / RECORDS, text_of(replace(run, checks=ordered, end=last)))
     for file in directory.glob("records.*.jsonl"):
         file.unlink()
     return read(directory)
+
+
+def text_of(run: Run) -> bytes:
+    """All lines of a run as its file has them, chained."""
+    all_lines: list[Line] = [run.header, *run.hosts, *run.checks, *([run.end] if run.end else [])]
+    return b"".join(chained(map(body_of, all_lines)))
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

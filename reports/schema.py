@@ -16,9 +16,11 @@ from judging import coverage, outcome
 from judging import records as judging_records
 from probes import card_identity
 from reports import records
+from reports.chain import FIELD
 from reports.records import ADAPTERS, KINDS, SCHEMA_VERSION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+CHAIN = "sha256 of the line before's, followed by this line without it; lines of older suites have none."
 MODE: Literal["serialization"] = "serialization"
 
 
@@ -34,6 +36,7 @@ def schema() -> dict[str, Any]:
         definition = definitions[kind.__name__]
         definition["properties"] = {"kind": {"const": name}, **definition["properties"]}
         definition["required"].insert(0, "kind")
+        definition["properties"][FIELD] = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": CHAIN}
     definitions["RunHeader"]["properties"]["schema_version"]["const"] = SCHEMA_VERSION
     return {
         "$schema": DIALECT,

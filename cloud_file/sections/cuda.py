@@ -7,23 +7,25 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from access.endpoint import Section
-from cloud_file.sections.values import Positive
+from cloud_file.sections.values import PackageName, Positive, Url
 
 SAMPLES = ("deviceQuery", "bandwidthTest", "p2pBandwidthLatencyTest", "simpleP2P", "matrixMul")
+
+SampleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*[A-Za-z0-9_]$", max_length=255)]
 
 
 class Cuda(Section):
     """What the guest installs."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
     """Toolkit, e.g. "9.0"; the path follows from it: /usr/local/cuda-9.0."""
-    packages: tuple[str, ...]
+    packages: tuple[PackageName, ...]
     """Pinned packages, e.g. cuda-9-0 and the driver's."""
-    repository: str
+    repository: Url
     """URL of the package (.rpm, .deb) or .repo file that makes NVIDIA's repository known."""
-    samples_archive: str | None = None
+    samples_archive: Url | None = None
     """URL of a .tar.gz of the samples' source, for CUDA 11.6 and newer, whose toolkit brings none."""
-    samples: tuple[str, ...] | None = None
+    samples: tuple[SampleName, ...] | None = None
     """Samples to build, by the names of their folders; what the CUDA suite needs where this is left out."""
     timeout_min: Positive = 30
 

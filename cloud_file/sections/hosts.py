@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from access.endpoint import Section
+from pydantic import StringConstraints
+
+from access.endpoint import Address, Section
 from cloud_file.sections.values import HexId, Name, Positive
 from probes.references import NVIDIA_VENDOR_ID
+
+Role = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
 
 
 class GpuModel(Section):
@@ -37,9 +41,9 @@ class DeclaredHost(Section):
     """A machine of the cloud and what should be in it."""
 
     name: Name
-    role: str = "Host"
+    role: Role = "Host"
     """The TripleO role: Controller, Compute or one of your own; kind host needs none."""
-    address: str | None = None
+    address: Address | None = None
     """Known address; otherwise asked from the undercloud. For kind host also `localhost`: commands are run here."""
     gpus: tuple[ExpectedGpus, ...] = ()
     firmware: Literal["bios", "uefi"] | None = None

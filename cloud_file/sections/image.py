@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from access.endpoint import Port, Section
-from cloud_file.sections.values import Name, Positive, SecretReference
+from cloud_file.sections.values import (
+    Line,
+    Name,
+    PackageName,
+    Positive,
+    RemotePath,
+    RepositoryId,
+    SecretReference,
+    UnixUser,
+)
 
 
 class Registration(Section):
@@ -17,20 +26,20 @@ class Registration(Section):
     activation_key: SecretReference | None = None
     user: SecretReference | None = None
     password: SecretReference | None = None
-    pool: str | None = None
+    pool: Line | None = None
 
 
 class Image(Section):
     """The GPU image, made on the undercloud from a distribution's image."""
 
     name: Name
-    base: str | None = None
+    base: RemotePath | None = None
     """qcow2 on the undercloud; without it the image must be in Glance already."""
-    packages: tuple[str, ...] = ("gcc", "make", "pciutils", "wget")
+    packages: tuple[PackageName, ...] = ("gcc", "make", "pciutils", "wget")
     """Packages beside kernel-devel and kernel-headers, whose version follows the image's kernel."""
     registration: Registration | None = None
-    repositories: tuple[str, ...] = ()
-    ssh_user: str = "cloud-user"
+    repositories: tuple[RepositoryId, ...] = ()
+    ssh_user: UnixUser = "cloud-user"
     ssh_port: Port = 22
-    properties: Mapping[str, str] = Field(default_factory=dict)
+    properties: Mapping[Line, Line] = Field(default_factory=dict)
     timeout_min: Positive = 30

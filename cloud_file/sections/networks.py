@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Literal
 
 from access.endpoint import Section
-from cloud_file.sections.values import Name, Positive
+from cloud_file.sections.values import Line, Listed, Name, Positive
 
 
 class ExternalNetwork(Section):
     """The provider network that floating IPs come from."""
 
     name: Name
-    physical_network: str = "datacentre"
+    physical_network: Line = "datacentre"
     network_type: Literal["flat", "vlan"] = "flat"
     segmentation_id: Positive | None = None
-    cidr: str | None = None
-    gateway: str | None = None
-    pool: tuple[str, str] | None = None
+    cidr: Line | None = None
+    gateway: Line | None = None
+    pool: tuple[Line, Line] | None = None
     existing: bool = False
     """Take the network of that name as it is; nothing is made or removed."""
 
@@ -26,8 +26,8 @@ class TenantNetwork(Section):
     """The network behind the router."""
 
     name: Name
-    cidr: str = "192.168.177.0/24"
-    dns: tuple[str, ...] = ()
+    cidr: Line = "192.168.177.0/24"
+    dns: tuple[Listed, ...] = ()
 
 
 class Networks(Section):

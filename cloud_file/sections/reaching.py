@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from access.endpoint import ExpandedPath, Port, Section
+from access.endpoint import ExpandedPath, LoginName, Port, Section
+from cloud_file.sections.values import Line, RemotePath
 
 
 class HostAccess(Section):
     """How overcloud nodes are reached; their addresses come from the undercloud or from the host's entry."""
 
-    user: str = "heat-admin"
+    user: LoginName = "heat-admin"
     port: Port = 22
     key_file: ExpandedPath | None = None
     known_hosts: ExpandedPath | None = None
@@ -18,7 +19,7 @@ class HostAccess(Section):
 class OpenStackAccess(Section):
     """Administrator's access to the cloud: one of the two."""
 
-    cloud: str | None = None
+    cloud: Line | None = None
     """A name in the clouds.yaml of openstacksdk."""
-    rc_file: str | None = None
+    rc_file: RemotePath | None = None
     """An rc file on the undercloud, e.g. /home/stack/overcloudrc."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
 from access.endpoint import Section
-from cloud_file.sections.values import Name, Positive, SecretReference
+from cloud_file.sections.values import Line, Listed, Name, Positive, SecretReference
 
 
 class Flavor(Section):
@@ -18,8 +19,8 @@ class Flavor(Section):
     memory_mb: Positive
     disk_gb: Positive
     """Root disk. Nova refuses to boot an image on a flavor with none unless policy allows it."""
-    aliases: Mapping[str, Positive]
-    extra_specs: Mapping[str, str] = Field(default_factory=dict)
+    aliases: Mapping[Name, Positive]
+    extra_specs: Mapping[Line, Line] = Field(default_factory=dict)
     public: bool = False
 
     @property
@@ -43,8 +44,8 @@ class Tenant(Section):
     user: Name
     password: SecretReference | None = None
     """Without it one is made and kept in the run's directory, mode 0600."""
-    domain: str = "Default"
-    roles: tuple[str, ...] = ("member",)
+    domain: Line = "Default"
+    roles: Annotated[tuple[Listed, ...], Field(min_length=1)] = ("member",)
     """Heat asks for `member`; clouds of the time call it `_member_`."""
     quota: Quota
 

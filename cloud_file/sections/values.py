@@ -13,13 +13,37 @@ from access.errors import InputError
 HexId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{4}$")]
 """Four lower-case hex digits. In YAML always quoted: 1528 or 1e30 would become numbers."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**31, strict=True)]
+"""Strict: `true` is no number. Nova keeps its counts in 32 bits."""
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1000)]
+"""Text that is handed to an API: one line, not empty."""
+Listed = Annotated[str, StringConstraints(pattern=r"^[^,\x00-\x1f\x7f]+$", max_length=255)]
+"""The same, where it becomes one of a comma-separated list."""
+
+# What a shell on another machine reads, partly as root. It is quoted there, too; the patterns refuse what nobody means.
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@/][A-Za-z0-9@/._+:~^=*%-]*$", max_length=255)]
+"""Of yum or apt, with version, group, file or URL; no option."""
+RepositoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=255)]
+UnixUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=32)]
+RemotePath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_./][^\x00-\x1f\x7f'\"`$\\;&|<>~*?]*$", max_length=1000)
+]
+Url = Annotated[
+    str, StringConstraints(pattern=r"^(?:(?:https?|ftp|file)://|/)[A-Za-z0-9._~:/?#\[\]@!&*+,;=%-]+$", max_length=1000)
+]
+"""Also an absolute path, as rpm and dpkg take one."""
+KernelArguments = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=/+@%!-]*(?: +[A-Za-z0-9_][A-Za-z0-9_.,:=/+@%!-]*)*$")
+]
+"""Boot loaders' files are read by a shell: no quotes, no `$`."""
+FilterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=255)]
 
 
 class SecretReference(Section):
     """Where a secret stands: an environment variable or a file that only its owner reads."""
 
-    env: str | None = None
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     file: ExpandedPath | None = None
 
     def read(self) -> str:

@@ -79,8 +79,8 @@ def steps(image: Image, register: str | None = None) -> list[str]:
     """
     words = ["--run", register] if register else []
     for repository in image.repositories:
-        words += ["--run-command", f"subscription-manager repos --enable={repository}"]
-    packages = " ".join(image.packages)
+        words += ["--run-command", f"subscription-manager repos --enable={shlex.quote(repository)}"]
+    packages = shlex.join(image.packages)
     install = (
         f'release=$({KERNEL_OF_IMAGE}); yum install -y "kernel-devel-$release" "kernel-headers-$release" {packages}'
     )

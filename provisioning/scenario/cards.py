@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from access.errors import NotVerified
@@ -17,11 +18,13 @@ class Cards:
     Every method raises NotVerified if the cloud has not enough free cards.
     """
 
-    def __init__(self, cloud: Cloud, admin: Any, pool: CardPool, token: str) -> None:
+    def __init__(self, cloud: Cloud, admin: Any, pool: CardPool, token: str, left_over: Sequence[str] = ()) -> None:
         self.cloud = cloud
         self.admin = admin
         self.pool = pool
         self.token = token
+        self.left_over = left_over
+        """What ended runs left and nobody could remove: it may have cards."""
 
     def none(self) -> None:
         """Only room for instances without a card."""
@@ -63,9 +66,10 @@ class Cards:
 
     def _not_enough(self, what: str, free: dict[str, int]) -> NoReturn:
         total = sum(host_cards(self.cloud).values())
+        left = f" Ended runs left {', '.join(self.left_over)}." if self.left_over else ""
         raise NotVerified(
             f"not verified: needs {what}; of {total} declared cards these are free: {free}. "
-            "Give back the others' instances, or run the lifecycle suites alone"
+            f"Give back the others' instances, or run the lifecycle suites alone.{left}"
         )
 
     def free(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,21 @@ from reports.certification.document import REHEARSAL, Content, html, pdf
 from reports.certification.previous import changes_since
 from reports.certification.requirements import CATALOGUE, Decision, catalogue, catalogue_sha256, decide, judge
 from reports.certification.subject import subject_of
-from reports.records import RECORDS, json_line
-from reports.run import Run
+from reports.records import RECORDS
+from reports.run import Run, text_of
 
+FACTS = "certificate.json"
 ATTESTATION = "attestation.dsse.json"
-RESULTS = {Decision.PASS: "PASSED", Decision.PASS_WITH_DEVIATIONS: "WARNED", Decision.FAIL: "FAILED"}
-HASH_CHUNK_BYTES = 1 << 20
+RESULTS = {
+    Decision.PASS: "PASSED",
+    Decision.PASS_WITH_DEVIATIONS: "WARNED",
+    Decision.FAIL: "FAILED",
+    Decision.NOT_COMPLETE: "FAILED",
+}
+"""Results of the predicate; it knows none for what was not tested, and that is no pass."""
+MISTAKES_SHOWN = 100
+FILE_LIMIT_BYTES = 4 * 1024**3
+"""Records of a million figures are a tenth of it."""
 ATTESTATION_LIMIT_BYTES = 64 * 1024 * 1024
 """A run of 12 hosts of 8 cards has an envelope of less than one megabyte."""
 
@@ -52,6 +64,15 @@ def refuse(run: Run, *, rehearsal: bool) -> None:
         raise CannotCertify("only a part of the suites was run", remedy="pytest suites/ --cloud NAME")
     if run.end is None or run.unreadable_lines:
         raise CannotCertify("the run was cut off, or lines of its records cannot be read", remedy="run it again")
+    if not run.is_chained:
+        raise CannotCertify(
+            "the lines of its records are not chained: an older suite wrote them, or their hashes were taken out",
+            remedy="run it again",
+        )
+    if run.altered:
+        raise CannotCertify(
+            f"the records are not as the run wrote them: {', '.join(run.altered[:3])}", remedy="run it again"
+        )
     if contradictions := (*run.contradictions, *altered_evidence(run)):
         raise CannotCertify(
             f"the records contradict themselves: {'; '.join(contradictions[:3])}",
@@ -115,11 +136,9 @@ def files_of(content: Content, signer: CryptoSigner) -> dict[str, bytes]:
     files = {
         "certificate.html": page.encode(errors="replace"),
         "certificate.pdf": pdf(page, content),
-        "certificate.json": _json(_facts(content)),
+        FACTS: _json(_facts(content)),
         "requirements.yaml": CATALOGUE.read_bytes(),
-        RECORDS: "".join(map(json_line, (run.header, *run.hosts, *run.checks, *([run.end] if run.end else ())))).encode(
-            errors="replace"
-        ),
+        RECORDS: text_of(run),
     }
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     payload = statement(
@@ -167,29 +186,35 @@ def _tests(content: Content) -> dict[str, list[str]]:
 def verify(directory: Path, key: SSlibKey) -> tuple[dict[str, Any] | None, list[str]]:
     """The statement (None when forged) and everything that is not as it was signed."""
     try:
-        found = opened(_read_attestation(directory / ATTESTATION), key)
+        found = opened(read_file(directory / ATTESTATION, ATTESTATION_LIMIT_BYTES), key)
     except OSError as error:
         return None, [f"{ATTESTATION}: {error.strerror or error}"]
     except Forged as error:
         return None, [f"{ATTESTATION}: {error}"]
-    return found, list(_differences(directory, found))
+    found_mistakes = list(islice(_differences(directory, found), MISTAKES_SHOWN + 1))
+    more = ["and more"] if len(found_mistakes) > MISTAKES_SHOWN else []
+    return found, [*found_mistakes[:MISTAKES_SHOWN], *more]
 
 
-def _read_attestation(path: Path) -> bytes:
-    """The envelope of a folder from a stranger: a link, a device, a pipe or a huge file is none.
+def read_file(path: Path, limit_bytes: int = FILE_LIMIT_BYTES) -> bytes:
+    """A file of a stranger's folder: a link, a device, a pipe or a huge file is none.
 
     Raises:
         OSError: it cannot be read.
         Forged: it is no regular file of a plausible size.
     """
+    with _opened(path, limit_bytes) as stream:
+        return stream.read(limit_bytes)
+
+
+def _opened(path: Path, limit_bytes: int) -> BufferedReader:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Forged("it is no regular file")
-        data = stream.read(ATTESTATION_LIMIT_BYTES + 1)
-    if len(data) > ATTESTATION_LIMIT_BYTES:
-        raise Forged(f"it is larger than {ATTESTATION_LIMIT_BYTES} bytes")
-    return data
+    found = os.fstat(descriptor)
+    what = "is no file" if not stat.S_ISREG(found.st_mode) else f"is larger than {limit_bytes} bytes"
+    if not stat.S_ISREG(found.st_mode) or found.st_size > limit_bytes:
+        os.close(descriptor)
+        raise Forged(what)
+    return os.fdopen(descriptor, "rb")
 
 
 def _differences(directory: Path, found: dict[str, Any]) -> Iterator[str]:
@@ -200,15 +225,16 @@ def _differences(directory: Path, found: dict[str, Any]) -> Iterator[str]:
     for name in sorted(there - wanted.keys()):
         yield f"{name}: was not signed"
     for name in sorted(there & wanted.keys()):
-        if not stat.S_ISREG((directory / name).lstat().st_mode):
-            yield f"{name}: is no file"
-        elif _sha256(directory / name) != wanted[name]:
-            yield f"{name}: was changed"
+        try:
+            if _sha256(directory / name) != wanted[name]:
+                yield f"{name}: was changed"
+        except Forged as error:
+            yield f"{name}: {error}"
+        except OSError as error:
+            is_link = error.errno == errno.ELOOP
+            yield f"{name}: {'is no file' if is_link else error.strerror or error}"
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
-        while chunk := stream.read(HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    with _opened(path, FILE_LIMIT_BYTES) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

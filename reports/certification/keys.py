@@ -73,7 +73,8 @@ def public_key(path: Path) -> SSlibKey:
         InputError: it is none.
     """
     try:
-        key = load_pem_public_key(path.read_bytes())
+        with path.open("rb") as stream:
+            key = load_pem_public_key(stream.read(LIMIT_BYTES))
     except OSError as error:
         raise InputError(f"the public key {path} cannot be read: {error.strerror}") from None
     except (ValueError, UnsupportedAlgorithm):

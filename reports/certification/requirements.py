@@ -29,7 +29,7 @@ class Status(StrEnum):
     NOT_SHOWN = "not shown"
     """Nothing failed, but not all of it passed."""
     NOT_TESTED = "not tested"
-    """Optional, and the run left it out."""
+    """The run left it out, or a part of it."""
 
 
 class Decision(StrEnum):
@@ -37,6 +37,8 @@ class Decision(StrEnum):
 
     PASS = "PASS"  # noqa: S105  # no password
     PASS_WITH_DEVIATIONS = "PASS WITH DEVIATIONS"  # noqa: S105
+    NOT_COMPLETE = "NOT COMPLETE"
+    """No blocker is broken, but one was not tested: neither a pass nor a finding against the hardware."""
     FAIL = "FAIL"
 
 
@@ -70,12 +72,17 @@ class Judged:
 
     @property
     def is_open(self) -> bool:
-        """Neither met nor left out."""
-        return self.status in (Status.NOT_MET, Status.NOT_SHOWN)
+        """Not met; what was not tested is open where it is a blocker."""
+        return self.status in (Status.NOT_MET, Status.NOT_SHOWN) or self.is_untested_blocker
+
+    @property
+    def is_untested_blocker(self) -> bool:
+        """Whether nobody looked at what has to be met."""
+        return self.status is Status.NOT_TESTED and self.requirement.blocker
 
     @property
     def fails(self) -> bool:
-        """Whether the certificate fails by it alone."""
+        """Whether the certificate is no pass by it alone."""
         return self.is_open and self.requirement.blocker and self.deviation is None
 
 
@@ -99,6 +106,10 @@ def judge(run: Run, requirements: Sequence[Requirement], deviations: Sequence[De
         mine = [check for check in left if requirement.covers(check.id)]
         left = [check for check in left if not requirement.covers(check.id)]
         status, reasons = _by_facts(run, requirement) if requirement.facts else _by_checks(requirement, mine)
+        is_unbroken = status in (Status.MET, Status.NOT_TESTED) or not mine
+        untested = _untested(run, requirement) if is_unbroken else ()
+        if untested:
+            status, reasons = Status.NOT_TESTED, untested
         ids = tuple(sorted({check.id for check in mine}))
         judged.append(Judged(requirement, status, reasons, ids, given.get(requirement.id)))
     return tuple(judged)
@@ -116,6 +127,9 @@ def _by_facts(run: Run, requirement: Requirement) -> tuple[Status, tuple[str, ..
     return (Status.NOT_SHOWN, _shortened(missing)) if missing else (Status.MET, ())
 
 
+NOTHING_RUN = (Status.NOT_SHOWN, ("no such check was run",))
+
+
 def _by_checks(requirement: Requirement, checks: Sequence[CheckRecord]) -> tuple[Status, tuple[str, ...]]:
     failed = [check for check in checks if check.verdict is Verdict.FAILED]
     open_ = [check for check in checks if check.verdict is not Verdict.PASSED]
@@ -125,7 +139,18 @@ def _by_checks(requirement: Requirement, checks: Sequence[CheckRecord]) -> tuple
         return Status.NOT_SHOWN, _shortened(map(_words, open_))
     if checks or "*" in requirement.checks:
         return Status.MET, ()
-    return (Status.NOT_TESTED, ()) if requirement.optional else (Status.NOT_SHOWN, ("no such check was run",))
+    return (Status.NOT_TESTED, ("no such check was run",)) if requirement.optional else NOTHING_RUN
+
+
+def _untested(run: Run, requirement: Requirement) -> tuple[str, ...]:
+    """Checks of a requirement that the run left out on purpose, and why; one that was made at some place is tested."""
+    made = {check.id for check in run.checks}
+    left_out = run.end.left_out if run.end else {}
+    why: dict[str, list[str]] = {}
+    for name, reason in sorted(left_out.items()):
+        if "*" not in requirement.checks and requirement.covers(name) and name not in made:
+            why.setdefault(reason, []).append(name)
+    return _shortened(f"not tested: {', '.join(_shortened(names))}: {reason}" for reason, names in why.items())
 
 
 def _words(check: CheckRecord) -> str:
@@ -140,8 +165,9 @@ def _shortened(reasons: Iterable[str]) -> tuple[str, ...]:
 
 
 def decide(judged: Iterable[Judged]) -> Decision:
-    """FAIL by one blocker; deviations are said where anything is open."""
+    """FAIL by one blocker, NOT COMPLETE by one that was not tested; deviations are said where anything is open."""
     judged = list(judged)
-    if any(each.fails for each in judged):
-        return Decision.FAIL
+    failing = [each for each in judged if each.fails]
+    if failing:
+        return Decision.NOT_COMPLETE if all(each.is_untested_blocker for each in failing) else Decision.FAIL
     return Decision.PASS_WITH_DEVIATIONS if any(each.is_open for each in judged) else Decision.PASS

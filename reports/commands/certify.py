@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import InputError
+from access.terminal import say
 from reports.certification import deviations
-from reports.certification.certificate import CannotCertify, content_of, refuse, verify, write
+from reports.certification.certificate import FACTS, CannotCertify, content_of, read_file, refuse, verify, write
 from reports.certification.keys import signer
 from reports.certification.requirements import Decision, catalogue
 from reports.run import Run, read
@@ -41,33 +42,57 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         refuse(done, rehearsal=arguments.rehearsal)
     except CannotCertify as error:
-        print(f"not certified: {error}")
+        say(f"not certified: {error}")
         return NO_GROUND
     key = signer(arguments.key)
     waived = _deviations(arguments.deviations, done)
-    previous = _previous(arguments.previous, key.public_key) if arguments.previous else None
+    previous = _previous(arguments.previous, key.public_key, done) if arguments.previous else None
     content = content_of(done, waived, rehearsal=arguments.rehearsal, previous=previous)
     directory = arguments.out or (path if path.is_dir() else path.parent) / "certificate"
     write(directory, content, key)
     for each in content.judged:
         if each.is_open:
-            print(
-                f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}"
-            )
-    print(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
-    return FAILED if content.decision is Decision.FAIL else CERTIFIED
+            say(f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}")
+    say(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
+    return FAILED if content.decision in (Decision.FAIL, Decision.NOT_COMPLETE) else CERTIFIED
 
 
 def _deviations(path: Path | None, done: Run) -> tuple[deviations.Deviation, ...]:
     if path is None or done.end is None:
         return ()
-    date = datetime.datetime.fromisoformat(done.header.started).date()
+    date = moment_of(done.header.started).date()
     return deviations.read(path, {each.id: each.blocker for each in catalogue()}, date)
 
 
-def _previous(directory: Path, key: Any) -> tuple[str, dict[str, Any]]:
+def _previous(directory: Path, key: Any, done: Run) -> tuple[str, dict[str, Any]]:
+    """The certificate before, which has to be genuine, one of the same kind of hardware, and from before.
+
+    Raises:
+        InputError: which of these it is not.
+    """
     _, mistakes = verify(directory, key)
     if mistakes:
         raise InputError(f"the certificate before, {directory}, is not as this key signed it: {'; '.join(mistakes)}")
-    found: dict[str, Any] = json.loads((directory / "certificate.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(read_file(directory / FACTS))
+    if ("rehearsal" in found) != done.simulated:
+        kinds = ("a rehearsal", "a certificate of real hardware")
+        was, now = kinds if "rehearsal" in found else reversed(kinds)
+        raise InputError(f"the certificate before, {directory}, is {was}, and this will be {now}")
+    if moment_of(found["date"]) >= moment_of(done.header.started):
+        raise InputError(f"the certificate before, {directory}, is of {found['date']}: this run started before that")
     return directory.name, found
+
+
+def moment_of(text: str) -> datetime.datetime:
+    """ISO 8601 with its zone.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no moment in ISO 8601") from None
+    if found.tzinfo is None:
+        raise InputError(f"{text!r} has no time zone")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from access.terminal import say
 from reports.history.comparison import compare, kept
 from reports.history.options import add_database, database_of
 
@@ -22,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
     """The differences."""
     database = database_of(arguments)
     for line in compare(kept(database, arguments.a), kept(database, arguments.b)):
-        print(line)
+        say(line)
     return 0

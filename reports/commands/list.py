@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from access.terminal import say
 from reports.history.nights import runs_of
 from reports.history.options import add_database, cloud_name_of, database_of
 
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         ended = "" if each.ended else ", cut off"
         part = "" if each.whole else ", a part of the suites"
         simulated = ", simulated hardware" if each.simulated else ""
-        print(f"{each.id}  {each.started[:16]}  {each.outcome}{part}{ended}{simulated}")
+        say(f"{each.id}  {each.started[:16]}  {each.outcome}{part}{ended}{simulated}")
     if not runs:
-        print("no run yet")
+        say("no run yet")
     return 0

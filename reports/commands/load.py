@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from access.terminal import say
 from reports.history.loading import load
 from reports.history.options import add_database, database_of
 from reports.run import read
@@ -22,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
     """One line a run."""
     database = database_of(arguments)
     for path in arguments.runs:
-        print(f"{path}: {load(database, read(path))}")
+        say(f"{path}: {load(database, read(path))}")
     return 0

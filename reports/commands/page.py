@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from access.terminal import say
 from reports import run_names
 
 HELP = "write the acceptance page of a run (acceptance.html beside its records)"
@@ -20,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     from reports.page import write  # pandas and the templates take a second to load
 
-    print(write(run_names.find(arguments.run), arguments.output))
+    say(write(run_names.find(arguments.run), arguments.output))
     return 0

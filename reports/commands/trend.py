@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from access.terminal import say
 from reports.history.nights import runs_of
 from reports.history.options import add_database, cloud_name_of, database_of
 from reports.history.trend import as_text, trend_of
@@ -29,10 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     clouds = [named] if named else sorted({each.cloud for each in runs_of(database)})
     trends = [trend_of(database, cloud, since=arguments.since) for cloud in clouds]
     for trend in trends:
-        print("\n".join(as_text(trend)))
+        say("\n".join(as_text(trend)))
     if not trends:
-        print("no run yet")
+        say("no run yet")
     if arguments.html is not None:
         write_atomically(arguments.html, page(trends))
-        print(f"written: {arguments.html}")
+        say(f"written: {arguments.html}")
     return int(arguments.fail and any(change.is_worse for trend in trends for change in trend.changes))

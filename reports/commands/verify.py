@@ -6,7 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from reports.certification.certificate import verify
+from access.terminal import say
+from reports.certification.attestation import Forged
+from reports.certification.certificate import FACTS, read_file, verify
 from reports.certification.keys import public_key
 
 HELP = "tell whether a certificate's files are those that the key signed"
@@ -23,11 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
     """0: each byte is as it was signed. 1: what is not."""
     found, mistakes = verify(arguments.directory, public_key(arguments.public_key))
     for mistake in mistakes:
-        print(f"NOT GENUINE  {mistake}")
+        say(f"NOT GENUINE  {mistake}")
     if found is None or mistakes:
         return FORGED
-    facts = json.loads((arguments.directory / "certificate.json").read_text(encoding="utf-8"))
-    print(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {facts['date']}")
-    if "rehearsal" in facts:
-        print(facts["rehearsal"])
+    try:
+        facts = json.loads(read_file(arguments.directory / FACTS))
+        date, rehearsal = str(facts["date"]), str(facts.get("rehearsal", ""))
+    except (OSError, Forged, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        say(f"NOT GENUINE  {FACTS}: it was signed, and it is no certificate: {error!r}")
+        return FORGED
+    say(f"genuine: {len(found['subject'])} files as signed, {found['predicate']['result']}, {date}")
+    if rehearsal:
+        say(rehearsal)
     return GENUINE

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from access.terminal import printable
+
 LONGEST_SHOWN_CHARS = 600
-_CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | {0x7F: "\u2421"}
-_HIDDEN = re.compile("[\u0080-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""C1 controls, characters without width, lone surrogates and those that turn the direction of text (Unicode TR 36)."""
 _NUMBERS = re.compile(r"(\d{1,18})")
 
 
-def visible(text: str) -> str:
-    """Control characters as pictures (␛), hidden ones by their number ([U+202E]): none of them acts on the page."""
-    if text.replace("\n", " ").replace("\t", " ").isprintable():
-        return text  # nearly all texts, and a page has a million of them
-    return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text.translate(_CONTROLS))
+visible = printable
+"""Control characters as pictures: none of them acts on the page either."""
 
 
 def short(text: str, limit_chars: int = LONGEST_SHOWN_CHARS) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from access.errors import ToolFailure, ToolMissing
+from access.errors import NotVerified, ToolFailure, ToolMissing
 from access.host import Host
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.notes import Notes
@@ -21,6 +21,8 @@ BURNS_S = (20, 120)
 def test_every_card_computes_right(guest: Host, declared_guest: DeclaredGuest, notes: Notes) -> None:
     """Every card multiplies matrices without an error; gpu_burn compares longer, where it is installed."""
     devices = device_query.read(guest).devices
+    if not devices:
+        raise NotVerified("CUDA showed no card to compute on")
     results = {device.index: matrix_mul.read(guest, device.index) for device in devices}
     wrong = [
         f"device {index}: {result.wrong_elements} wrong elements"
@@ -53,7 +55,7 @@ def _burned(guest: Host) -> list[gpu_burn.BurnedGpu]:
     return burned
 
 
-@pytest.mark.check("cuda.p2p_data", rests_on=("cuda.device_query",), source=SAMPLES)
+@pytest.mark.check("cuda.p2p_data", rests_on=("cuda.device_query",), source=SAMPLES, cards=2)
 def test_copies_between_cards_arrive(guest: Host, declared_guest: DeclaredGuest, notes: Notes) -> None:
     """Where cards reach each other directly, what one writes is what the other reads."""
     found = simple_p2p.read(guest)

@@ -113,6 +113,8 @@ HARMLESS = [
     "bypass = 1",
     "iommu: bypass=off compass=north",
     "mkdir -p /var/lib/nova",
+    "52:54:00:12:34:56",
+    "2001:db8:0:1:2:3:4:5",
 ]
 
 

@@ -21,7 +21,7 @@ from access.host import CommandOutput
 from access.progress import Progress
 from access.waiting import wait_for
 from cloud_file.cloud import Cloud
-from provisioning import administrator, cleanup
+from provisioning import administrator, cleanup, provision
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources, stack
 
@@ -80,6 +80,15 @@ class FakeCloud:
         self.refused: dict[str, Exception] = {}
         """By name: how the API refuses the deletion."""
         self.forced_down: set[str] = set()
+        self.calls_left = 10**6
+        """After so many requests the cloud is lost."""
+        self.loss: Exception = keystoneauth1.exceptions.ConnectFailure("no answer")
+
+    def call(self) -> None:
+        """One request to an API."""
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise self.loss
 
     def put(self, kind: str, name: str) -> None:
         """A resource of a kind of KINDS."""
@@ -223,12 +232,29 @@ class Orchestration:
         return SimpleNamespace(status="DELETE_FAILED", status_reason="a port is in use")
 
 
+class Api:
+    """An API each of whose methods is a request."""
+
+    def __init__(self, cloud: FakeCloud, service: Any) -> None:
+        self._cloud, self._service = cloud, service
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._service, name)
+
+        def request(*arguments: Any, **named: Any) -> Any:
+            self._cloud.call()
+            return method(*arguments, **named)
+
+        return request
+
+
 def connection(cloud: FakeCloud, owner: str) -> Any:
     """All APIs for one owner."""
-    return SimpleNamespace(
-        compute=Compute(cloud, owner), network=Network(cloud), image=Images(cloud), identity=Identity(cloud),
-        orchestration=Orchestration(cloud, owner),
-    )  # fmt: skip
+    services = {
+        "compute": Compute(cloud, owner), "network": Network(cloud), "image": Images(cloud),
+        "identity": Identity(cloud), "orchestration": Orchestration(cloud, owner),
+    }  # fmt: skip
+    return SimpleNamespace(**{name: Api(cloud, service) for name, service in services.items()})
 
 
 class FakeUndercloud:
@@ -289,7 +315,8 @@ def cloud(tmp_path: Path) -> Cloud:
     """A cloud of TripleO with a tenant; the ledger is in its own folder."""
     return Cloud.model_validate(
         {
-            "name": "mine", "kind": "tripleo", "prefix": "t", "hosts": [], "undercloud": {"address": "192.0.2.1"},
+            "name": "mine", "kind": "tripleo", "prefix": "t", "hosts": [{"name": "gpu-0"}],
+            "undercloud": {"address": "192.0.2.1"},
             "tenant": {
                 "project": "gpu", "user": "tester", "quota": {"cores": 1, "memory_mb": 1, "instances": 1},
             },
@@ -607,3 +634,102 @@ def test_a_removal_that_takes_too_long_is_a_timeout(fake: FakeCloud) -> None:
 
     with pytest.raises(WaitTimeout):
         resources.remove(connection(fake, "admin"), "server", "t-stuck")
+
+
+LOSSES = {
+    "no answer": keystoneauth1.exceptions.ConnectFailure("no answer"),
+    "no token": keystoneauth1.exceptions.Unauthorized("The request you have made requires authentication."),
+    "no discovery": keystoneauth1.exceptions.DiscoveryFailure("could not find versioned identity endpoints"),
+    "no endpoint": keystoneauth1.exceptions.EndpointNotFound("no endpoint for orchestration"),
+    "503": keystoneauth1.exceptions.ServiceUnavailable("no server is available"),
+    "a proxy without its backend": sdk.HttpException("bad gateway", http_status=502),
+    "a cut answer": requests.exceptions.ChunkedEncodingError("connection broken"),
+    "no JSON": requests.exceptions.JSONDecodeError("Expecting value", "<html>", 0),
+    "another SDK error": sdk.SDKException("no proxy for this service"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_cloud_that_is_lost_halfway_is_an_error_of_ours(fake: FakeCloud, cloud: Cloud, loss: Exception) -> None:
+    """Whichever request is the first without an answer, the ledger keeps what may be there."""
+    for kind, name, owner in IN_ORDER:
+        ledger_of(cloud).intend(kind, name, owner=owner)
+        fake.put(kind, name)
+    fake.loss = loss
+    for answered in range(200):
+        fake.calls_left = answered
+        said = refusal_of(cloud)
+        if not said:
+            break
+        left = {entry.name for entry in ledger_of(cloud).open_entries()}
+        assert left >= {name for names in fake.stores.values() for name in names} - {"t-gpu"}
+        assert "not everything is gone" in said
+        assert all(name in said for name in left)
+
+    assert not ledger_of(cloud).path.exists()
+    assert answered > 5
+
+
+def refusal_of(cloud: Cloud) -> str:
+    """What a clean-up says that cannot remove everything; "" if it can."""
+    try:
+        cleanup.cleanup(cloud, quiet())
+    except LedgerError as error:
+        return str(error)
+    return ""
+
+
+def test_what_tests_of_ended_runs_made_is_known_by_its_kind_and_name(cloud: Cloud) -> None:
+    """What provisioning made is taken up again by the next run."""
+    for kind, name, owner in [*IN_ORDER, ("stack", "t-lc-0123abcd-first", "tenant")]:
+        ledger_of(cloud).intend(kind, name, owner=owner)
+
+    found = {entry.name for entry in cleanup.leftovers(ledger_of(cloud))}
+
+    expected = {name for kind, name, _ in IN_ORDER if kind in resources.KINDS_OF_TESTS}
+    assert found == {*expected, "t-lc-0123abcd-first"}
+
+
+def test_the_next_run_gives_back_what_tests_of_an_ended_run_left(
+    fake: FakeCloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that nobody looks at has a card; what provisioning made is taken up again."""
+    for kind, name, owner in [*IN_ORDER, ("stack", "t-lc-0123abcd-first", "tenant")]:
+        ledger_of(cloud).intend(kind, name, owner=owner)
+        fake.put(kind, name)
+    (cloud.runs / "cards.json").write_text('{"queue": [], "leases": [{"token": "a", "pid": 1, "need": {}}]}')
+    monkeypatch.setattr(provision, "connect", lambda variables: connection(fake, "admin"))
+
+    left = provision.give_back_leftovers(cloud, ADMIN_VARIABLES, quiet())
+
+    assert left == ()
+    assert "server" not in {kind for kind, names in fake.stores.items() if names}
+    assert {name for names in fake.stores.values() for name in names} == {
+        "t-gpu", "t-guests", "t-key", "t-admin", "t-flavor", "t-image", "/home/stack/t file",
+    }  # fmt: skip
+    assert not (cloud.runs / "cards.json").exists()
+
+
+def test_what_cannot_be_given_back_is_named(fake: FakeCloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are removed nevertheless, and a test that finds no card says whose they may be."""
+    for name in ("t-lc-1-server-0", "t-lc-2-server-0"):
+        ledger_of(cloud).intend("server", name)
+        fake.put("server", name)
+    fake.refused["t-lc-1-server-0"] = refusal(409, "it is being migrated")
+    monkeypatch.setattr(provision, "connect", lambda variables: connection(fake, "admin"))
+    said = io.StringIO()
+
+    left = provision.give_back_leftovers(cloud, ADMIN_VARIABLES, Progress(said))
+
+    assert left == ("server t-lc-1-server-0",)
+    assert "it is being migrated" in said.getvalue()
+    assert fake.stores["server"] == ["t-lc-1-server-0"]
+
+
+def test_without_credentials_what_is_left_is_said(cloud: Cloud) -> None:
+    """Provisioning of the run that is reused ended before there were any."""
+    ledger_of(cloud).intend("server", "t-lc-1-server-0")
+
+    (said,) = provision.give_back_leftovers(cloud, {}, quiet())
+
+    assert "resources of ended runs" in said

@@ -36,6 +36,8 @@ PLAIN = (
     "cuda.computes_right",
     "undercloud.overcloud.complete",
     "preflight.files",
+    "lifecycle.power.reboot",
+    "tenants.isolation",
 )
 
 
@@ -89,7 +91,7 @@ def test_a_certificate_says_what_was_certified(genuine, key, capsys):
     assert facts["decision"] == "PASS"
     assert {card["uuid"] for card in facts["subject"]["cards"]} == set(UUIDS[:3])
     assert facts["subject"]["software"]["drivers"] == ["384.183"]
-    assert facts["requirements"]["LIFE-1"]["status"] == "not tested"
+    assert facts["requirements"]["PAST-1"]["status"] == "not tested"
     for text in (FACTS["bios_version"], "PowerEdge C4130", UUIDS[0], "0324617000", "11.90", "ocata", "CUDA-2"):
         assert text in page
     assert "Measured and certified" not in page
@@ -324,6 +326,60 @@ def test_a_server_that_is_not_known_is_not_certified(key, tmp_path, capsys):
 
     assert certified(run, tmp_path / "run", key) == 1
     assert "compute-0: sys_vendor, product_name, bios_version not known" in capsys.readouterr().out
+
+
+UNTESTED = {
+    "lifecycle not asked for": ([name for name in PLAIN if not name.startswith("lifecycle")], {}, "LIFE-1"),
+    "tenants not asked for": ([name for name in PLAIN if not name.startswith("tenants")], {}, "TENANT-1"),
+    "neither of both": ([name for name in PLAIN if not name.startswith(("life", "ten"))], {}, "TENANT-1"),
+    "a part of lifecycle": (PLAIN, {"lifecycle.moves.evacuate": "it disturbs others"}, "LIFE-1"),
+    "no pair of cards": (
+        [name for name in PLAIN if name != "cuda.p2p"],
+        {"cuda.p2p": "no declared instance has two cards"},
+        "CUDA-3",
+    ),
+    "a check of a server": (PLAIN, {"host.gpu.link_width": "not asked for"}, "GPU-2"),
+}
+
+
+def untested(names: list[str], left_out: dict[str, str]) -> Run:
+    """A run that left out checks, or never heard of them."""
+    run = made_run(more=[check(name) for name in names])
+    return replace(run, end=replace(run.end, left_out=left_out))
+
+
+@pytest.mark.parametrize("case", UNTESTED)
+def test_a_blocker_that_nobody_looked_at_is_no_pass(case, key, tmp_path, capsys):
+    """It is said to be not tested; a run that left it out shows nothing of it."""
+    names, left_out, requirement = UNTESTED[case]
+
+    assert certified(untested(names, left_out), tmp_path / "run", key) == 1
+
+    facts = json.loads((tmp_path / "run" / "certificate" / "certificate.json").read_text())
+    assert facts["requirements"][requirement]["status"] in ("not tested", "not shown")
+    assert facts["decision"] in ("NOT COMPLETE", "FAIL")
+    assert f"{requirement} not" in capsys.readouterr().out
+
+
+def test_a_blocker_that_was_not_tested_may_be_waived_by_name(key, tmp_path):
+    """Then it is a deviation, and the certificate names it."""
+    file = tmp_path / "deviations.yaml"
+    words = "reason: the owner moves no instances, approved_by: A. Person, date: 2026-10-02"
+    file.write_text(f"- {{requirement: LIFE-1, {words}}}\n- {{requirement: TENANT-1, {words}}}\n")
+    run = untested([name for name in PLAIN if not name.startswith(("life", "ten"))], {})
+
+    assert certified(run, tmp_path / "run", key, "--deviations", str(file)) == 0
+
+    facts = json.loads((tmp_path / "run" / "certificate" / "certificate.json").read_text())
+    assert facts["decision"] == "PASS WITH DEVIATIONS"
+    assert facts["requirements"]["LIFE-1"]["deviation"]["approved_by"] == "A. Person"
+
+
+def test_what_was_left_out_at_one_place_and_looked_at_elsewhere_is_tested(key, tmp_path):
+    """An instance with one card has no pairs; the other one has."""
+    run = untested(list(PLAIN), {"cuda.p2p": "no declared instance has two cards"})
+
+    assert certified(run, tmp_path / "run", key) == 0
 
 
 def test_a_failed_check_of_no_requirement_fails_all_the_same(key, tmp_path):

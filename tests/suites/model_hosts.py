@@ -15,6 +15,7 @@ from probes import libvirt_domains, pci_devices
 from probes.openstack import pci_claims
 from probes.references import NVIDIA_VENDOR_ID
 from provisioning.environment import Guest
+from provisioning.hosts import Absence
 
 RUNNING = {"ACTIVE": "running", "PAUSED": "paused", "VERIFY_RESIZE": "running"}
 
@@ -48,7 +49,8 @@ class ModelHosts:
     def __init__(self, cloud: Cloud, model: ModelCloud, others: dict[str, AnsweringHost] | None = None) -> None:
         self.open: dict[str, AnsweringHost] = {}
         self.answers: dict[tuple[str, str, bool], CommandOutput] = {}
-        self._cloud, self._model = cloud, model
+        self.absences: dict[str, Absence] = {}
+        self.cloud, self._model = cloud, model
         self._others = others or {}
         """Further machines by name, the undercloud and instances among them."""
 
@@ -68,7 +70,7 @@ class ModelHosts:
 
     def _answers_of(self, name: str) -> dict[str, Callable[[], str]]:
         model = self._model
-        restart = deployer_of(self._cloud).service("nova-compute").restart
+        restart = deployer_of(self.cloud).service("nova-compute").restart
         return {
             pci_devices.COMMAND: lambda: _shown(model, "sysfs", pci_rows(model, name)),
             libvirt_domains.COMMAND: lambda: _shown(model, "virsh", virsh(model, name)),

@@ -27,7 +27,7 @@ CLOUD = {
     "name": "mine",
     "kind": "existing",
     "prefix": "t",
-    "hosts": [],
+    "hosts": [{"name": "gpu-0"}],
     "gpus": [{"model": "P100", "product_id": "15f8", "device_type": "type-PCI"}],
     "aliases": [{"name": "a1", "gpu": "P100"}, {"name": "a2", "gpu": "P100"}],
     "flavors": [
