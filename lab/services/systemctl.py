@@ -59,7 +59,8 @@ def _unit(state: LabState, command: str, unit: str) -> int:
 def _show(state: LabState, service: str | None, running: bool) -> None:
     moment = started(state, service) if service else None
     date = datetime.fromtimestamp(moment, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC") if moment else ""
-    print(f"ActiveState={'active' if running else 'inactive'}\nActiveEnterTimestamp={date}")
+    down = "failed" if service and processes.ended_at_start(state, [service]) else "inactive"
+    print(f"ActiveState={'active' if running else down}\nActiveEnterTimestamp={date}")
 
 
 def started(state: LabState, service: str) -> float | None:

@@ -42,6 +42,7 @@ PLUGINS = (
     "host_fixtures",
     "configuration_fixtures",
     "lifecycle_fixtures",
+    "nova_fixtures",
     "preflight_fixtures",
 )
 """All fixtures of the acceptance but those of provisioning, cards' identity and reports: doubles stand for them."""
