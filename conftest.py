@@ -27,6 +27,7 @@ if os.environ.get("GPU_ACCEPTANCE"):
         "host_fixtures",
         "configuration_fixtures",
         "lifecycle_fixtures",
+        "nova_fixtures",
         "preflight_fixtures",
     ]
     if "PYTEST_XDIST_WORKER" not in os.environ:  # what is made of the merged records: a worker would import it in vain

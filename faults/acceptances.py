@@ -21,6 +21,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY)]
 OUTPUT_LIMIT_CHARS = 4000
 POLL_S = 0.02
+GRACE_S = 30.0
+"""How long an acceptance may take to end when its time is up."""
 
 
 def preload() -> None:
@@ -90,6 +92,12 @@ def _wait(child: int, limit_s: float) -> int:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return os.waitstatus_to_exitcode(status)
+        time.sleep(POLL_S)
+    os.killpg(child, signal.SIGTERM)  # pytest ends as by Ctrl-C: what was judged so far is told with its causes
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return -signal.SIGTERM
         time.sleep(POLL_S)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)

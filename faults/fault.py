@@ -16,7 +16,7 @@ VARIANTS = Path(__file__).parent / "variants"
 STEPS = {
     "run": {"run", "host", "save"},
     "hardware": {"hardware", "host"},
-    "restart": {"restart"},
+    "restart": {"restart", "ends"},
     "reboot": {"reboot"},
     "instance": {"instance", "action"},
     "cloud": {"cloud"},
@@ -24,7 +24,10 @@ STEPS = {
     "files": {"files", "release"},
 }
 """Each step by its word, with the keys that may stand beside it."""
-ACTIONS = ("stop", "start", "reboot --hard", "delete")
+ACTIONS = (
+    *("stop", "start", "reboot --hard", "delete", "pause", "unpause", "suspend", "resume", "shelve", "unshelve"),
+    *("rescue", "unrescue", "lock", "unlock", "set --state error", "set --state active"),
+)
 """What `openstack server` does to an instance; the step waits for its end, whatever it is."""
 TEXTS = ("id", "title", "symptom", "remedy")
 LISTS = ("sources", "rows", "inject", "expect", "allow", "accept", "mend")

@@ -93,7 +93,8 @@ class Injector:
         elif "hardware" in step:
             self._hardware(self._machine(host), step["hardware"])
         elif "restart" in step:
-            control.restart(self.state, [str(step["restart"])])
+            restart = control.restart_to_end if step.get("ends") else _restart
+            restart(self.state, str(step["restart"]))
         elif "reboot" in step:
             self.client.reboot(self._machine(str(step["reboot"])))
         elif "nova" in step:
@@ -165,6 +166,10 @@ class Injector:
     def _write_machine(self, machine: str, text: str) -> None:
         # the file is mounted into the running machine: its inode stays
         MachineDir(self.state.paths, machine).machine_file.write_text(text)
+
+
+def _restart(state: LabState, service: str) -> None:
+    control.restart(state, [service])
 
 
 def set_path(data: Any, path: str, value: Any) -> None:

@@ -22,6 +22,9 @@ from lab.paths import LabPaths
 from lab.services import control
 from lab.state import LabState
 
+PREPARATIONS = 3
+"""After so many failed preparations in a row the rest of a batch counts as not injected, not after one."""
+
 
 def run(paths: LabPaths, faults: list[Fault], cloud_file: Path, jobs: int = 1) -> Iterator[Score]:
     """Judge faults in the labs that they ask for, in `jobs` labs at a time.
@@ -101,17 +104,24 @@ def _group(
 
 def _infor_variant(runner: Runner, variant: str | None, faults: list[Fault]) -> Iterator[Score]:
     """Judge faults in one lab; one that could not be repaired is made again for the next fault."""
-    started = time.monotonic()
+    started, failed = time.monotonic(), 0
+    is_prepared = False
     for number, fault in enumerate(faults):
-        if number == 0 or runner.is_broken:
+        if not is_prepared or runner.is_broken:
+            is_prepared = False
             try:
                 if runner.is_broken:
                     runner.state, runner.is_broken = remade(runner.state), False
                 healthy = runner.prepare()
             except LabError as error:
-                yield from (not_injected(left, time.monotonic() - started, str(error)) for left in faults[number:])
-                return
-            seconds = time.monotonic() - started
+                failed += 1
+                runner.is_broken = True  # the next fault gets a lab that is made again
+                left = faults[number:] if failed == PREPARATIONS else faults[number : number + 1]
+                yield from (not_injected(item, time.monotonic() - started, str(error)) for item in left)
+                if failed == PREPARATIONS:
+                    return
+                continue
+            is_prepared, failed, seconds = True, 0, time.monotonic() - started
         is_as_it_comes = variant is not None and fault.is_untouched
         yield judge(fault, healthy, seconds) if is_as_it_comes else runner.judge(fault)
     if variant is None and not runner.is_broken:

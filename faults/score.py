@@ -60,12 +60,16 @@ def judge(fault: Fault, answer: Answer, seconds: float) -> Score:
         return _nothing(fault, seconds, f"the acceptance recorded nothing ({answer.exit_code}): {answer.output[-300:]}")
     if not fault.expect:
         bad = tuple(sorted({_shown(check) for check in answer.checks if check["verdict"] != "passed"}))
+        if not bad and answer.exit_code != 0:  # a run that was cut off has only passed so far
+            bad = (f"the acceptance ended with {answer.exit_code}: {answer.output[-200:]}",)
         return Score(fault.id, fault.title, not bad, not bad, bad, 0, seconds, "", True, fault.rows)
     found = [_is_found(item, answer.checks) for item in fault.expect]
     named = [_is_named(item, answer) for item in fault.expect]
     extra = [cause for cause in answer.causes if not _is_expected(cause, fault)]
     ruled_out = {name for cause in answer.causes if cause not in extra for name in cause["ruled_out"]}
     note = "" if all(named) else _what_was_said(fault, answer)
+    if answer.exit_code < 0:
+        note = f"the acceptance was ended by its limit; {note}"
     if not answer.same_twice:
         note = f"the same records gave two diagnoses; {note}"
     fix = next((str(cause.get("fix", "")) for cause in answer.causes if _matches(fault.expect[0], cause)), "")

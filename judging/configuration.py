@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 from access.errors import ParseError
 from access.host import Host
+from judging import nova_aliases
 from judging.causes import rejected
+from judging.nova_aliases import is_on
 from probes import nova_conf, nova_device_spec, nova_process
 from probes.nova_conf import NovaConf, Option
 from probes.nova_process import ConfigFile, NovaProcess
+from probes.openstack.nova_release import Versions
 from probes.pci_address import PciAddress
 from probes.pci_devices import PciDevice
 
@@ -86,6 +89,24 @@ class Configuration:
     def file_of(self, option: Option | None) -> str:
         """Where an option stands; where it belongs if it is not set."""
         return option.file if option is not None and option.file else self.path
+
+    def is_on(self, section: str, name: str) -> bool:
+        """Whether a switch is on for this service; of several values the last counts."""
+        found = self.conf.option(section, name)
+        return found is not None and is_on(found.value)
+
+
+def require_aliases_taken(configuration: Configuration, versions: Versions) -> None:
+    """Reject the cloud if Nova refuses the aliases of a file as a whole, in Nova's words.
+
+    Raises:
+        Rejected: it does, and its services end at their start or refuse every flavor with an alias.
+    """
+    in_placement = configuration.is_on("filter_scheduler", "pci_in_placement")
+    found = nova_aliases.refusals(configuration.conf.aliases, versions, in_placement=in_placement)
+    for first in found[:1]:
+        what = "Nova says PciInvalidAlias: " + "; ".join(dict.fromkeys(refusal.what for refusal in found))
+        raise rejected(f"nova-refuses-its-aliases/{first.wording}", what, file=configuration.path)
 
 
 def takes(spec: dict[str, Any], card: PciDevice) -> bool:

@@ -12,10 +12,15 @@ from dataclasses import dataclass
 
 from access.errors import MeasurementError
 from probes.cards_under_load import LoadedCard
+from probes.copy_runs import RUNS
 from probes.references import GpuModel
 from probes.references.bands import Band
 from probes.references.links import MEASURING_TOLERANCE
 
+STEADY_PERCENT = 10.0
+"""How far from their median runs of a quiet machine are: an H100 in an instance showed 47.7 to 55.1 GB/s over days."""
+NOISE_SHARE = 4
+"""One of so many runs may be farther; of three, one."""
 OVER_LINK = ("h2d", "d2h")
 DIRECTIONS = (*OVER_LINK, "d2d")
 EQUAL_CARDS_SHARE = 0.8
@@ -29,6 +34,7 @@ CAUSES = (
     "throttling",
     "slow-memory",
     "wrong-socket",
+    "unsteady-copies",
     "slow-link",
 )
 """In the order in which they are named when several apply."""
@@ -92,6 +98,12 @@ def findings(cards: Sequence[MeasuredCard], band_of: BandOf) -> list[Finding]:
     ]
     found = [_slow(card, direction, cards, band_of) for card, direction in slow]
     found += [
+        _unsteady(card, direction, cards)
+        for card in cards
+        for direction in DIRECTIONS
+        if (card, direction) not in slow and is_unsteady(card.gb_per_s[direction])
+    ]
+    found += [
         _uneven(card, direction, cards)
         for card in cards
         for direction in DIRECTIONS
@@ -103,6 +115,50 @@ def findings(cards: Sequence[MeasuredCard], band_of: BandOf) -> list[Finding]:
 def is_slow(values: Sequence[float], minimum: float | None) -> bool:
     """Whether fewer than the greater part of the runs reach `minimum`."""
     return minimum is not None and sum(value >= minimum for value in values) <= len(values) // 2
+
+
+def is_unsteady(values: Sequence[float]) -> bool:
+    """Whether too many runs are farther from their median than a quiet machine's."""
+    return len(values) >= RUNS and _odd(values) > max(1, len(values) // NOISE_SHARE)
+
+
+def _odd(values: Sequence[float]) -> int:
+    """How many runs are far from their median."""
+    middle = statistics.median(values)
+    return sum(abs(value - middle) > middle * STEADY_PERCENT / 100 for value in values)
+
+
+def is_to_be_repeated(cards: Iterable[MeasuredCard]) -> bool:
+    """Whether a figure of any card differs so much that more runs have to tell whether that is noise."""
+    figures = [card.gb_per_s[direction] for card in cards for direction in DIRECTIONS]
+    return any(_odd(values) > len(values) // NOISE_SHARE for values in figures)
+
+
+def repeated(cards: Iterable[MeasuredCard]) -> str:
+    """Why there are more runs than usual, for the record; "" where there are none."""
+    for card in cards:
+        for direction in DIRECTIONS:
+            values = card.gb_per_s[direction]
+            first = values[:RUNS]
+            if len(values) > RUNS and _odd(first):
+                spread = f"a spread of {spread_percent(first):.0f} %"
+                odd = f"device {card.device} {direction} had {spread} in the first {RUNS} runs"
+                return f"measured {len(values)} times: {odd}"
+    return ""
+
+
+def worst_of(looks: Iterable[LoadedCard | None]) -> LoadedCard | None:
+    """What a card showed at its worst: the lowest link, every reason of lower clocks; None if it never told."""
+    seen = [look for look in looks if look is not None]
+    if not seen:
+        return None
+    return LoadedCard(
+        seen[0].address,
+        min((look.link_generation for look in seen if look.link_generation), default=None),
+        min((look.link_width for look in seen if look.link_width), default=None),
+        tuple(sorted({reason for look in seen for reason in look.throttle_reasons})),
+        max((look.temperature_c for look in seen if look.temperature_c is not None), default=None),
+    )
 
 
 def spread_percent(values: Sequence[float]) -> float:
@@ -119,6 +175,16 @@ def _slow(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard], ban
     return Finding(
         _cause(card, direction, cards),
         f"{_figures(card, direction)}, at least {band.minimum} expected{_link(card, direction)}",
+    )
+
+
+def _unsteady(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard]) -> Finding:
+    values = card.gb_per_s[direction]
+    return Finding(
+        _cause(card, direction, cards),
+        f"{_figures(card, direction)} in {len(values)} runs: "
+        f"{_odd(values)} are farther than {STEADY_PERCENT:.0f} % from their median"
+        f"{_link(card, direction)}",
     )
 
 
@@ -149,14 +215,15 @@ def _link(card: MeasuredCard, direction: str) -> str:
 
 
 def _cause(card: MeasuredCard, direction: str, cards: Sequence[MeasuredCard]) -> str:
+    unsteady = "unsteady-copies" if is_unsteady(card.gb_per_s[direction]) else ""
     if direction not in OVER_LINK:
-        return "throttling" if card.loaded and card.loaded.throttle_reasons else "slow-memory"
+        return "throttling" if card.loaded and card.loaded.throttle_reasons else unsteady or "slow-memory"
     generation, width = _best_link(card, cards)
     if card.loaded and _less(card.loaded.link_width, width):
         return "link-trained-narrow"
     if card.loaded and _less(card.loaded.link_generation, generation):
         return "link-low-generation-under-load"
-    return "wrong-socket" if _lags(card, direction, cards) else "slow-link"
+    return unsteady or ("wrong-socket" if _lags(card, direction, cards) else "slow-link")
 
 
 def _less(now: int | None, best: int | None) -> bool:

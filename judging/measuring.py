@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from access.errors import MeasurementError
+from access.errors import MeasurementError, ToolFailure
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
-from judging.copies import DIRECTIONS, MeasuredCard
+from judging.copies import DIRECTIONS, MeasuredCard, is_to_be_repeated, worst_of
 from judging.pairs import Pair, pairs_of
 from judging.pairs import findings as pair_findings
 from judging.records import Measurement
@@ -59,8 +59,20 @@ def models_of(devices: Sequence[Device], expected: Sequence[GpuModel]) -> list[G
 
 def is_virtualised(gpu: Gpu, cloud: Cloud) -> bool:
     """Whether the driver finds itself in an instance; where it does not tell, whether the machine is one of a cloud."""
-    mode = gpu.text(*VIRTUALISATION)
+    try:
+        mode = gpu.text(*VIRTUALISATION)
+    except ToolFailure:
+        mode = None
     return cloud.has_openstack if mode is None else mode != "None"
+
+
+def are_steady(copied: CopyRuns, expected: Sequence[GpuModel]) -> bool:
+    """Whether the runs differ so little that no further one is needed.
+
+    Raises:
+        Rejected: CUDA sees other cards than expected.
+    """
+    return not is_to_be_repeated(measured_cards(copied, expected))
 
 
 def measured_cards(copied: CopyRuns, expected: Sequence[GpuModel]) -> list[MeasuredCard]:
@@ -75,7 +87,7 @@ def measured_cards(copied: CopyRuns, expected: Sequence[GpuModel]) -> list[Measu
             device.index,
             model,
             {direction: tuple(run[device.index][direction] for run in copied.gb_per_s) for direction in DIRECTIONS},
-            copied.loaded.get(device.address) if device.address else None,
+            worst_of(look.get(device.address) if device.address else None for look in copied.looks),
         )
         for device, model in zip(copied.devices, models, strict=True)
     ]

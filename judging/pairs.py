@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from access.errors import MeasurementError
-from judging.copies import is_slow
+from judging.copies import is_slow, is_unsteady
 from probes.nvidia_smi.topology import Topology
 from probes.p2p_bandwidth import P2pTest
 from probes.references import GpuModel
@@ -21,6 +21,7 @@ NOT_EXPOSED = "the instance offers no P2P between these cards: copies go through
 CAUSES = (
     "p2p-not-exposed",
     "slow-between-cards",
+    "unsteady-copies",
 )
 """In the order in which they are named when several apply."""
 
@@ -135,7 +136,7 @@ def _finding(pair: Pair, band_of: BandOf) -> PairFinding | None:
     bandwidth, latency = band_of(pair, "bandwidth"), band_of(pair, "latency")
     slow = is_slow(pair.gb_per_s, bandwidth.minimum)
     late = latency.maximum is not None and is_slow([-value for value in pair.latency_us], -latency.maximum)
-    if not slow and not late:
+    if not slow and not late and not is_unsteady(pair.gb_per_s):
         return None
     demanded = bandwidth.metric == "bandwidth.p2p" or latency.metric == "latency.p2p"
     what = f"{pair.name} over {pair.way}: {_shown(pair.gb_per_s)} GB/s (at least {bandwidth.minimum}), " + (
@@ -143,7 +144,7 @@ def _finding(pair: Pair, band_of: BandOf) -> PairFinding | None:
     )
     if demanded and not pair.is_direct:
         return PairFinding("p2p-not-exposed", f"{what}; {NOT_EXPOSED}")
-    return PairFinding("slow-between-cards", what)
+    return PairFinding("slow-between-cards" if slow or late else "unsteady-copies", what)
 
 
 def _shown(values: Sequence[float]) -> str:

@@ -128,10 +128,11 @@ def require_none(found: Sequence[Finding]) -> None:
     """Reject the cloud if anything was found.
 
     Raises:
-        Rejected: something was; the first, which is the most telling, gives cause and fix.
+        Rejected: something was; the first, which is the most telling, gives cause and fix (with its `values`).
     """
     if found:
-        raise rejected(found[0].cause, "; ".join(finding.what for finding in found))
+        words = getattr(found[0], "values", {})
+        raise rejected(found[0].cause, "; ".join(finding.what for finding in found), **words)
 
 
 def require_known(unknown: Sequence[str], *, remedy: str) -> None:

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class LabError(Exception):
     """The lab cannot do what it was asked; the message says what to do."""
+
+
+class ServiceEnded(LabError):
+    """A service ended at its start, and is not tried again; the message has its log."""

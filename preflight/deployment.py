@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from preflight import nova_conf
-from preflight.client import DeployCommand, deploy_commands
+from preflight.client import DeployCommand, deploy_commands, match
 from preflight.declared import Declared, read_declared
-from preflight.entries import FlavorUse, PciEntry, Role, _entries
+from preflight.entries import FlavorUse, PciEntry, Role, entries_of, entries_of_option, of_role
 from preflight.file_set import FileSet
+from preflight.filters import FilterList, filter_list_of_node, filter_list_of_option
 from preflight.heat import resources
-from preflight.nova_conf import Option
-from preflight.releases import RELEASES
+from preflight.nova_conf import ALL_SERVICES, CONTROL, Option
+from preflight.releases import RELEASES, load_data
 from preflight.shell_source import Script
-from preflight.yaml_source import Node, YamlError, compose
+from preflight.yaml_source import Node
 
 WHITELIST_PARAMETERS = {"NovaPCIPassthrough"}
 WHITELIST_HIERA_KEYS = {
@@ -33,6 +35,14 @@ FILTER_HIERA_KEYS = {
     "nova::scheduler::filter::scheduler_default_filters",
     "nova::scheduler::filter::scheduler_enabled_filters",
 }
+SCHEDULER = "filter_scheduler"
+FOR_ALL = {"openstack-ansible", "openstack-helm", "atmosphere", "devstack", "sunbeam", "kolla"}
+"""Deployers whose settings for all services are in truth for all, not of a host that we cannot tell."""
+SIDE_BY_SIDE = {"rhoso", "kolla", "kayobe"}
+"""Deployers that keep the settings of API, scheduler and conductor in one place."""
+REPLACING = {"kolla", "kayobe"}
+"""Deployers where a service's own file replaces what the file for all services sets."""
+FILTER_OPTIONS = {"filter_scheduler/enabled_filters", "DEFAULT/scheduler_default_filters"}
 IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
 HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
 HIERA_ALIASES = {"controllerExtraConfig": "Controller", "NovaComputeExtraConfig": "Compute"}
@@ -87,6 +97,12 @@ class Deployment:
         ]
 
     @cached_property
+    def local_parameters(self) -> frozenset[str]:
+        """Parameters that the deployment's own templates declare."""
+        blocks = [template.get("parameters") for template in self.files.templates]
+        return frozenset(key.text for block in blocks if block for key, _ in block.items())
+
+    @cached_property
     def hiera(self) -> list[tuple[str | None, Node, Node]]:
         """Hiera data that environment files set: role (None: all), key, value."""
         found: list[tuple[str | None, Node, Node]] = []
@@ -120,6 +136,19 @@ class Deployment:
                     found[name.text] = Role(name, taken, written.text if written else default)
         return found
 
+    def roles_beside(self, path: Path) -> set[str]:
+        """Roles of the roles file that goes with a file: the deploy command's, else the nearest directory's."""
+        given = {
+            found
+            for deploy in self.deploys
+            for name in deploy.command.options("-r", "--roles-file")
+            if (found := match(name, [listed.path for listed in self.files.roles]))
+        }
+        candidates = [listed for listed in self.files.roles if not given or listed.path in given]
+        shared = {listed.path: _shared_parts(listed.path, path) for listed in candidates}
+        nearest = [listed for listed in candidates if shared[listed.path] == max(shared.values())]
+        return {name.text for listed in nearest for item in listed.elements() if (name := item.get("name"))}
+
     def is_compute_role(self, name: str) -> bool:
         """Whether instances run on hosts of the role."""
         role = self.roles.get(name)
@@ -147,10 +176,10 @@ class Deployment:
         found: list[PciEntry] = []
         for role, name, value in self.role_parameters:
             if name.text in WHITELIST_PARAMETERS:
-                found.extend(_entries(value, role, None))
+                found.extend(entries_of(value, role, None))
         for role, key, value in self.hiera:
             if key.text in WHITELIST_HIERA_KEYS:
-                found.extend(_entries(value, role, key.text))
+                found.extend(entries_of(value, role, key.text))
         return [*found, *self._in_nova_conf(WHITELIST_OPTIONS)]
 
     @cached_property
@@ -160,37 +189,67 @@ class Deployment:
             entry
             for role, key, value in self.hiera
             if key.text in ALIAS_HIERA_KEYS
-            for entry in _entries(value, role, key.text)
+            for entry in entries_of(value, role, key.text)
         ]
         return [*found, *self._in_nova_conf(ALIAS_OPTIONS)]
 
     @cached_property
     def nova_options(self) -> list[Option]:
-        """Options of nova.conf wherever they are set."""
-        return [
-            *(option for path in self.files.nova_conf for option in nova_conf.of_file(path, self.files.texts[path])),
-            *(option for _, key, value in self.hiera for option in nova_conf.of_hiera(key, value)),
-            *(option for command in self.files.commands for option in nova_conf.of_command(command)),
-        ]
+        """Options of nova.conf wherever they are set: the one list that the rules of all deployers work on."""
+        hiera = (option for role, key, value in self.hiera for option in nova_conf.of_hiera(key, value, of_role(role)))
+        return [*_in_force(self.files.settings), *hiera]
 
     def _in_nova_conf(self, names: set[str]) -> Iterator[PciEntry]:
         for option in self.nova_options:
-            if option.name not in names:
-                continue
-            try:
-                root = compose(option.location.path, option.value)
-            except YamlError:
-                continue
-            for entry in (root.elements() or [root]) if root else ():
-                node = dataclasses.replace(entry, origin=option.location)
-                fields = {key.text: dataclasses.replace(value, origin=option.location) for key, value in entry.items()}
-                yield PciEntry(node, fields, None)
+            if option.name in names and not option.is_template:
+                yield from entries_of_option(option)
 
     @cached_property
-    def filters(self) -> list[tuple[Node, Node]]:
-        """Lists of scheduler filters: what they are set by, and the list."""
-        found = [(name, value) for _, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
-        return found + [(key, value) for _, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+    def filter_lists(self) -> list[FilterList]:
+        """Every list of scheduler filters."""
+        named = [(role, name, value) for role, name, value in self.role_parameters if name.text in FILTER_PARAMETERS]
+        named += [(role, key, value) for role, key, value in self.hiera if key.text in FILTER_HIERA_KEYS]
+        options = [option for option in self.nova_options if option.name in FILTER_OPTIONS and not option.is_template]
+        return [
+            *(filter_list_of_node(name, value, of_role(role)) for role, name, value in named),
+            *(filter_list_of_option(option) for option in options),
+        ]
+
+    @cached_property
+    def oldest_release(self) -> str | None:
+        """The release, or the oldest that reads the options that are set; None if any may."""
+        if self.release is not None:
+            return self.release
+        sections = load_data("nova_conf_options.yaml")["sections"]
+        names = (option.name.partition("/") for option in self.nova_options)
+        spans = [sections.get(section, {}).get(name) for section, _, name in names if section in ("pci", SCHEDULER)]
+        return max((span[0] for span in spans if span), key=RELEASES.index, default=None)
+
+    @cached_property
+    def named_services(self) -> frozenset[str]:
+        """Services whose own settings are among our files, by the names of files, keys and groups."""
+        scopes = [option.scope for option in self.nova_options] + [entry.scope for entry in self.aliases]
+        named = [scope.services for scope in scopes if scope.services != ALL_SERVICES or scope.dialect in FOR_ALL]
+        # who has the file of one service of the control plane among ours has them all, or nothing in the others
+        whole = [CONTROL for scope in scopes if scope.dialect in SIDE_BY_SIDE and scope.services & CONTROL]
+        return frozenset().union(*named, *whole)
+
+    @cached_property
+    def knows_the_scheduler(self) -> bool:
+        """Whether the scheduler's settings would stand in our files: a lone nova.conf may be any host's."""
+        if not self.whitelist or not self.aliases:
+            return False
+        environments = {environment.path for environment in self.files.environments}
+        if all(
+            any(entry.node.location.path in environments for entry in entries)
+            for entries in (self.whitelist, self.aliases)
+        ):
+            return True
+        return bool(self.named_services & {"scheduler", "api"})
+
+    def has_templates(self, names: set[str]) -> bool:
+        """Whether one of these options has a value that only a renderer knows."""
+        return any(option.name in names and option.is_template for option in self.nova_options)
 
     @cached_property
     def flavor_uses(self) -> list[FlavorUse]:
@@ -254,14 +313,37 @@ class Deployment:
 
     @cached_property
     def kernel_arguments(self) -> list[tuple[str | None, Node]]:
-        """Values of KernelArgs with the role they are set for."""
-        found: list[tuple[str | None, Node]] = []
+        """Values of KernelArgs with the role they are set for, and of what other deployers have instead."""
+        found: list[tuple[str | None, Node]] = [(None, node) for node in self.files.kernel_arguments]
         for role, name, value in self.role_parameters:
             if name.text == "KernelArgs":
                 found.append((role, value))
             elif name.text.endswith("KernelArgs"):
                 found.append((name.text.removesuffix("KernelArgs"), value))
         return found
+
+
+def _in_force(options: Sequence[Option]) -> Iterator[Option]:
+    """kolla merges nova.conf and SERVICE.conf option by option: what the second sets, the first sets in vain."""
+    special: dict[tuple[str, str], frozenset[str]] = {}
+    for option in options:
+        scope = option.scope
+        if scope.dialect in REPLACING and scope.services != ALL_SERVICES and scope.where is None:
+            key = (scope.dialect, option.name)
+            special[key] = special.get(key, frozenset()) | scope.services
+    for option in options:
+        scope = option.scope
+        taken = special.get((scope.dialect, option.name), frozenset())
+        if taken and scope.services == ALL_SERVICES and scope.where is None:
+            option = replace(option, scope=replace(scope, services=scope.services - taken))
+        if option.scope.services:
+            yield option
+
+
+def _shared_parts(one: Path, other: Path) -> int:
+    """How many directories two paths have in common, from the root on."""
+    pairs = zip(one.absolute().parts, other.absolute().parts, strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _whole(text: str | None) -> int | None:

@@ -72,15 +72,23 @@ class Rule:
     seen_as: str
     link: str
 
-    def at(self, location: Location, text: str, why: str, instead: str, fix: Replacement | None = None) -> Finding:
-        """Make a finding of this rule."""
+    def at(
+        self,
+        location: Location,
+        text: str,
+        why: str,
+        instead: str,
+        fix: Replacement | None = None,
+        seen_as: str | None = None,
+    ) -> Finding:
+        """Make a finding of this rule; `seen_as` where the symptom is another than the rule's."""
         return Finding(
             code=self.code,
             severity=self.severity,
             location=location,
             text=printable(text.strip()[:LONGEST_TEXT]),
             why=printable(why[:LONGEST_SENTENCE]),
-            seen_as=self.seen_as,
+            seen_as=seen_as or self.seen_as,
             instead=printable(instead[:LONGEST_SENTENCE]),
             link=self.link,
             fix=fix,

@@ -4,33 +4,64 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections import defaultdict
+import os
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from preflight.finding import Finding, Severity
+from preflight.file_set import FileSet
+from preflight.finding import Finding, Severity, printable
 from preflight.rules import catalogue
 
+MOST_NAMES = 10
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def as_text(findings: Sequence[Finding], files_read: int) -> str:
+def as_text(findings: Sequence[Finding], files: FileSet) -> str:
     """For people: one block for each finding, a line of totals at the end."""
-    blocks = [
-        f"{finding.location.path}:{finding.location.line}:{finding.location.column}: "
-        + f"{finding.severity} {finding.code} {finding.why}"
+    blocks = [_block(finding) for finding in findings]
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    total = f"{len(files.texts)} files read: {errors} errors, {len(findings) - errors} warnings"
+    return "\n".join([*blocks, *map(printable, summary(files)), total]) + "\n"
+
+
+def _block(finding: Finding) -> str:
+    place = finding.location
+    return (
+        f"{place.path}:{place.line}:{place.column}: {finding.severity} {finding.code} {finding.why}"
         + (f"\n    {finding.text}" if finding.text else "")
         + f"\n    seen as:  {finding.seen_as}\n    instead:  {finding.instead}\n    see:      {finding.link}"
-        for finding in findings
-    ]
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    total = f"{files_read} files read: {errors} errors, {len(findings) - errors} warnings"
-    return "\n".join([*blocks, total]) + "\n"
+    )
 
 
-def as_json(findings: Sequence[Finding], files_read: int) -> str:
+def summary(files: FileSet) -> list[str]:
+    """What was understood, what was not, and for which release the rules judged: one line each."""
+    counts = Counter(files.kinds.values())
+    understood = ", ".join(f"{count} {_plural(kind, count)}" for kind, count in sorted(counts.items()))
+    others = [path for path in files.texts if path not in files.kinds]
+    lines = [f"understood: {understood or 'nothing'}"]
+    if others:
+        shown = ", ".join(str(path) for path in others[:MOST_NAMES])
+        more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
+        lines.append(f"not understood: {len(others)} {_plural('file', len(others))}: {shown}{more}")
+    lines += [f"not judged, although it holds GPU settings: {path} ({why})" for path, why in files.unjudged.items()]
+    name = files.release.name.title() if files.release.name else "unknown"
+    lines.append(f"release: {name} ({files.release.source})")
+    if files.release.name is None:
+        lines.append("what depends on the release was not judged")
+    return lines
+
+
+def _plural(kind: str, count: int) -> str:
+    if count == 1 or kind.endswith(("s", "conf")):
+        return kind
+    return kind.replace("list of", "lists of") if kind.startswith("list") else f"{kind}s"
+
+
+def as_json(findings: Sequence[Finding], files: FileSet) -> str:
     """For programs: {"version": 1, "files": N, "findings": [{…}]}."""
     rows = [
         {
@@ -47,10 +78,20 @@ def as_json(findings: Sequence[Finding], files_read: int) -> str:
         }
         for finding in findings
     ]
-    return json.dumps({"version": 1, "files": files_read, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
+    release = {"name": files.release.name, "source": files.release.source}
+    content = {
+        "version": 1,
+        "files": len(files.texts),
+        "release": release,
+        "understood": {str(path): kind for path, kind in files.kinds.items()},
+        "not_understood": [str(path) for path in files.texts if path not in files.kinds],
+        "not_judged": {str(path): why for path, why in files.unjudged.items()},
+        "findings": rows,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
+def as_sarif(findings: Sequence[Finding], files: FileSet) -> str:
     """SARIF 2.1.0, as code review tools read it; paths are relative to the working directory where they can be."""
     shellchecks = {finding.code: finding.link for finding in findings if finding.code.startswith("SC")}
     rules = [
@@ -90,9 +131,18 @@ def as_sarif(findings: Sequence[Finding], files_read: int) -> str:
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": results,
-        "properties": {"files": files_read},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(files)}],
+        "properties": {"files": len(files.texts), "release": files.release.name or "unknown"},
     }
     return json.dumps({"version": "2.1.0", "$schema": SARIF_SCHEMA, "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _notifications(files: FileSet) -> list[dict[str, object]]:
+    """What was not judged, for the readers of SARIF."""
+    return [
+        {"level": "warning", "message": {"text": f"{_relative(path).as_posix()} holds GPU settings: {why}"}}
+        for path, why in files.unjudged.items()
+    ]
 
 
 def _relative(path: Path) -> Path:
@@ -102,7 +152,7 @@ def _relative(path: Path) -> Path:
         return path
 
 
-def as_junit(findings: Sequence[Finding], files_read: int) -> str:
+def as_junit(findings: Sequence[Finding], files: FileSet) -> str:
     """JUnit XML: one test case for each rule, failed when the rule found something."""
     by_code: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -122,8 +172,9 @@ def as_junit(findings: Sequence[Finding], files_read: int) -> str:
         if code in by_code:
             found = by_code[code]
             failure = ElementTree.SubElement(case, "failure", message=_printable(found[0].why[:200]))
-            failure.text = _printable("\n".join(as_text([finding], 0).rsplit("\n", 2)[0] for finding in found))
-    ElementTree.SubElement(suite, "system-out").text = f"{files_read} files read"
+            failure.text = _printable("\n".join(_block(finding) for finding in found))
+    lines = [f"{len(files.texts)} files read", *summary(files)]
+    ElementTree.SubElement(suite, "system-out").text = _printable("\n".join(lines))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
@@ -137,19 +188,31 @@ def _printable(text: str) -> str:
     )
 
 
+def patch_base(findings: Sequence[Finding]) -> Path:
+    """The directory in which the patch applies: the working directory if it holds all files, else one that does."""
+    paths = [finding.location.path.resolve() for finding in findings if finding.fix is not None]
+    here = Path.cwd()
+    if all(path.is_relative_to(here) for path in paths):
+        return here
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
 def as_patch(findings: Sequence[Finding]) -> str:
-    """A unified diff (`patch -p1`, `git apply`) of the safe fixes; "" if there are none."""
+    """A unified diff (`patch -p1`, `git apply`) of the safe fixes, relative to `patch_base`; "" if there are none."""
+    base = patch_base(findings)
     by_path: dict[Path, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.fix is not None:
             by_path[finding.location.path].append(finding)
     patches: list[str] = []
     for path, found in sorted(by_path.items()):
-        before = path.read_bytes().decode("utf-8").splitlines(keepends=True)
+        text = path.read_bytes().decode("utf-8")
+        before = [line for line in re.split(r"(?<=\n)", text) if line]
         after = list(before)
         for finding in sorted(found, key=lambda item: (item.location.line, item.location.column), reverse=True):
-            after[finding.location.line - 1] = _mended(after[finding.location.line - 1], finding)
-        name = _relative(path).as_posix().lstrip("/")
+            if finding.location.line <= len(after):
+                after[finding.location.line - 1] = _mended(after[finding.location.line - 1], finding)
+        name = path.resolve().relative_to(base).as_posix()
         for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
             patches.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(patches)

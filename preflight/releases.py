@@ -12,9 +12,22 @@ from access.data_files import read_data
 from preflight.spelling import nearest
 
 DATA = Path(__file__).parent / "data"
-RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
+TRIPLEO_RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
 """In the order in which they came; TripleO ended with Wallaby."""
-
+RELEASES = (
+    *TRIPLEO_RELEASES,
+    *("xena", "yoga", "zed", "2023.1", "2023.2", "2024.1", "2024.2", "2025.1", "2025.2", "2026.1", "2026.2"),
+)
+NICKNAMES = {
+    "antelope": "2023.1",
+    "bobcat": "2023.2",
+    "caracal": "2024.1",
+    "dalmatian": "2024.2",
+    "epoxy": "2025.1",
+    "flamingo": "2025.2",
+    "gazpacho": "2026.1",
+}
+NAME = re.compile(r"[a-z]+|20[2-9][0-9]\.[12](?![0-9])")
 
 PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
 
@@ -28,7 +41,7 @@ class Lifetime:
 
     def covers(self, release: str | None) -> bool:
         """Whether `release` knows the name; an unknown release might."""
-        if release is None:
+        if release not in RELEASES:
             return True
         return RELEASES.index(self.first) <= RELEASES.index(release) <= RELEASES.index(self.last)
 
@@ -68,11 +81,7 @@ def nearest_parameter(name: str) -> str | None:
     return nearest(name, (known for known in parameters() if "{" not in known))
 
 
-def named_in(path: Path) -> str | None:
-    """The release that a directory's name tells, as in `ocata-gpu`."""
-    for part in reversed(path.parts):
-        words = re.split(r"[^a-z]+", part.lower())
-        for release in RELEASES:
-            if release in words:
-                return release
-    return None
+def called(text: str) -> str | None:
+    """The release that a name has in it, as in `ocata-gpu`, `stable/2025.1` and `jammy-caracal`."""
+    words = [NICKNAMES.get(word, word) for word in NAME.findall(text.lower())]
+    return next((release for release in RELEASES if release in words), None)

@@ -13,6 +13,7 @@ from preflight.finding import Location
 
 LONGEST_LINE = 10_000
 """Longer lines are data, and would make a search slow."""
+QUOTING = re.compile(r"[\"'\\#]")
 SHEBANG = re.compile(r"#!\s*\S*\b(?:env\s+)?(?:ba|da|k)?sh\b")
 
 
@@ -45,8 +46,15 @@ class Command:
                     values.append(word[len(name) + 1 :])
         return values
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Every word, and every path's last part: asked before the words are compared in order."""
+        return frozenset(self.words) | {word.rsplit("/", 1)[-1] for word in self.words if "/" in word}
+
     def runs(self, *program: str) -> bool:
         """Whether the command runs `program`, given as consecutive words, e.g. ("openstack", "quota", "set")."""
+        if not self._names.issuperset(program):
+            return False
         size = len(program)
         return any(
             tuple(word.rsplit("/", 1)[-1] if offset == 0 else word for word in self.words[offset : offset + size])
@@ -120,6 +128,8 @@ def _commands(script: Script) -> Iterator[Command]:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    if not QUOTING.search(text):
+        return tuple(text.split())  # what shlex makes of it, too, but slowly
     try:
         return tuple(shlex.split(text, comments=True))
     except ValueError:  # a quote that is closed on a later line

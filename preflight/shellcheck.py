@@ -22,43 +22,55 @@ NEGATION = "after the !"
 """SC1035 of `!(`: bash takes it."""
 
 
-def shellcheck(files: FileSet) -> Iterator[Finding]:
-    """Findings of severity error; nothing when shellcheck is not installed."""
-    program = shutil.which("shellcheck")
-    scripts = [script for script in files.scripts if not ("{{" in script.text or "{%" in script.text)]
-    if program is None or not scripts:
-        return
-    with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
-        by_name: dict[str, Script] = {}
-        for number, script in enumerate(scripts):
-            copy = Path(folder) / f"{number}.sh"
+class ShellCheck:
+    """shellcheck over every script of the files; it runs beside our own rules, its findings are asked for later."""
+
+    def __init__(self, files: FileSet) -> None:
+        """Start it; nothing is started when there is no script, or no shellcheck."""
+        self._scripts = [script for script in files.scripts if not ("{{" in script.text or "{%" in script.text)]
+        self._folder = tempfile.TemporaryDirectory(prefix="preflight-")
+        self._answers: list[subprocess.Popen[str]] = []
+        program = shutil.which("shellcheck")
+        if program is not None and self._scripts:
+            self._start(program)
+
+    def _start(self, program: str) -> None:
+        copies = []
+        for number, script in enumerate(self._scripts):
+            copy = Path(self._folder.name, f"{number}.sh")
             copy.write_text(script.text + "\n", encoding="utf-8", errors="replace")
-            by_name[str(copy)] = script
-        command = [
-            program,
-            "--format=json",
-            "--severity=error",
-            f"--exclude={LEFT_OUT}",
-            "--shell=bash",
-            *by_name,
-        ]
+            copies.append(str(copy))
+        options = ["--format=json", "--severity=error", f"--exclude={LEFT_OUT}", "--shell=bash"]
+        self._answers.append(
+            subprocess.Popen(
+                [program, *options, *copies], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+            )
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """Findings of severity error; waits for the answer, TIMEOUT_S at most."""
+        with self._folder:
+            for answer in self._answers:
+                yield from self._of(answer)
+
+    def _of(self, answer: subprocess.Popen[str]) -> Iterator[Finding]:
         try:
-            answer = subprocess.run(
-                command, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=False
-            )
+            text, errors = answer.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            yield NO_ANSWER.at(
-                scripts[0].location(0), "", f"shellcheck did not end in {TIMEOUT_S} s", "check the scripts by hand"
-            )
+            answer.kill()
+            answer.communicate()
+            first = self._scripts[0].location(0)
+            yield NO_ANSWER.at(first, "", f"shellcheck did not end in {TIMEOUT_S} s", "check the scripts by hand")
             return
-    try:
-        rows = json.loads(answer.stdout or "[]")
-    except ValueError:
-        said = (answer.stderr or answer.stdout).strip()[:200]
-        yield NO_ANSWER.at(scripts[0].location(0), "", f"shellcheck gave no JSON: {said}", "run shellcheck by hand")
-        return
-    for row in (row for row in rows if NEGATION not in row["message"]):
-        yield _finding(by_name[row["file"]], row)
+        try:
+            rows = json.loads(text or "[]")
+        except ValueError:
+            said = (errors or text).strip()[:200]
+            first = self._scripts[0].location(0)
+            yield NO_ANSWER.at(first, "", f"shellcheck gave no JSON: {said}", "run shellcheck by hand")
+            return
+        for row in (row for row in rows if NEGATION not in row["message"]):
+            yield _finding(self._scripts[int(Path(row["file"]).stem)], row)
 
 
 def unread(files: FileSet, findings: Iterable[Finding]) -> str:

@@ -12,6 +12,7 @@ import yaml
 from access.data_files import LOADER
 from preflight.finding import Location
 
+NULL = "tag:yaml.org,2002:null"
 MAX_DEPTH = 100
 """Deeper files are refused: no template is, and recursion must end."""
 MAX_NODES = 1_000_000
@@ -93,8 +94,10 @@ class Node:
 
     def get(self, key: str) -> Node | None:
         """The value of `key`: the last one, as YAML loaders take it."""
-        found = [value for name, value in self.items() if name.text == key]
-        return found[-1] if found else None
+        for name, value in reversed(self.raw.value) if self.is_mapping else ():
+            if name.value == key and isinstance(name, yaml.ScalarNode):
+                return Node(self.path, value)
+        return None
 
     def find(self, *keys: str) -> Node | None:
         """The value below a path of keys."""
@@ -111,11 +114,13 @@ class Node:
 
     def walk(self) -> Iterator[Node]:
         """This node and all nodes below it."""
-        stack = [self]
+        yield self
+        stack = _children(self.raw)[::-1]
         while stack:
-            node = stack.pop()
-            yield node
-            stack.extend(reversed([child for pair in node.items() for child in pair] + node.elements()))
+            raw = stack.pop()
+            yield Node(self.path, raw)
+            if not isinstance(raw, yaml.ScalarNode):
+                stack.extend(_children(raw)[::-1])
 
 
 def compose(path: Path, text: str) -> Node | None:
@@ -124,14 +129,25 @@ def compose(path: Path, text: str) -> Node | None:
     Raises:
         YamlError: not YAML, several documents, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
     """
+    documents = compose_all(path, text)
+    if len(documents) > 1:
+        raise YamlError("expected one document, found several", documents[1].location)
+    return documents[0] if documents else None
+
+
+def compose_all(path: Path, text: str) -> list[Node]:
+    """Read every YAML document that is not empty.
+
+    Raises:
+        YamlError: not YAML, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
+    """
     try:
-        raw = yaml.compose(text, Loader=LOADER)
+        found = list(yaml.compose_all(text, Loader=LOADER))
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise YamlError(_reason(error), _location(path, error)) from error
-    if raw is None:
-        return None
-    _check_size(path, raw)
-    return Node(path, raw)
+    for raw in found:
+        _check_size(path, raw)
+    return [Node(path, raw) for raw in found if raw.tag != NULL]
 
 
 def _children(raw: Any) -> list[Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from access.errors import ParseError, ToolMissing
+from access.errors import ParseError, ToolFailure, ToolMissing
 from access.host import Host, output_of
 from probes import bandwidth_sample, nvbandwidth_run
 from probes.cuda_samples import IN_BUS_ORDER, path_of
@@ -61,17 +62,25 @@ def parse(text: str) -> dict[PciAddress, LoadedCard]:
 
 
 def _card(address: PciAddress, seen: list[query.Gpu]) -> LoadedCard:
-    reasons = {reason for gpu in seen for reason in gpu.active_throttle_reasons or ()}
+    reasons = {reason for gpu in seen for reason in _told(gpu, "active_throttle_reasons") or ()}
     return LoadedCard(
         address,
-        _best(gpu.link_generation[0] for gpu in seen),
-        _best(gpu.link_width[0] for gpu in seen),
+        _best(_told(gpu, "link_generation_now") for gpu in seen),
+        _best(_told(gpu, "link_width_now") for gpu in seen),
         tuple(sorted(reasons - set(HARMLESS))),
-        max((gpu.temperature_c for gpu in seen if gpu.temperature_c is not None), default=None),
+        _best(_told(gpu, "temperature_c") for gpu in seen),
     )
 
 
-def _best(values: Iterable[int | None]) -> int | None:
+def _told(gpu: query.Gpu, name: str) -> Any:
+    """What the driver tells, None for what it could not read: another check judges that."""
+    try:
+        return getattr(gpu, name)
+    except ToolFailure:
+        return None
+
+
+def _best(values: Iterable[Any]) -> Any:
     return max((value for value in values if value is not None), default=None)
 
 

@@ -16,6 +16,8 @@ from probes.pci_address import PciAddress
 
 RUNS = 3
 """One noisy sample is no finding, a figure that repeats itself is one."""
+MOST_RUNS = 9
+"""Copies are repeated by threes until they are enough, and no more than this."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class CopyRuns:
     devices: tuple[Device, ...]
     gb_per_s: tuple[tuple[Mapping[str, float], ...], ...]
     """Run, then device: h2d, d2h and d2d."""
-    loaded: Mapping[PciAddress, LoadedCard]
-    """What each card did under load, where the driver tells."""
+    looks: tuple[Mapping[PciAddress, LoadedCard], ...]
+    """What each card did under load, where the driver tells: once for every three runs."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,21 @@ class PairRuns:
     topology: Topology | None
 
 
-def read(host: Host) -> CopyRuns:
-    """Copy from, to and within every card, several times.
+def read(host: Host, is_enough: Callable[[CopyRuns], bool]) -> CopyRuns:
+    """Copy from, to and within every card, several times; more often only while `is_enough` says no.
 
     Raises:
         ToolMissing, ParseError, CommandError: as the tools say.
     """
     devices = device_query.read(host).devices
-    loaded = cards_under_load.read(host)
-    runs = tuple(copy_bandwidth.read(host, len(devices)).gb_per_s for _ in range(RUNS))
-    return CopyRuns(devices, runs, loaded)
+    looks: list[Mapping[PciAddress, LoadedCard]] = []
+    runs: list[tuple[Mapping[str, float], ...]] = []
+    while True:
+        looks.append(cards_under_load.read(host))
+        runs += [copy_bandwidth.read(host, len(devices)).gb_per_s for _ in range(RUNS)]
+        found = CopyRuns(devices, tuple(runs), tuple(looks))
+        if len(runs) >= MOST_RUNS or is_enough(found):
+            return found
 
 
 def read_pairs(host: Host, is_enough: Callable[[PairRuns], bool]) -> PairRuns:

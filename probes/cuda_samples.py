@@ -7,6 +7,7 @@ import shlex
 
 from access.errors import CommandError, ToolFailure, ToolMissing
 from access.host import CommandOutput, Host
+from probes.references import cuda_errors
 
 ROOTS = (
     '"$HOME"',  # NVIDIA_CUDA-*_Samples, builds of github.com/NVIDIA/cuda-samples and of nvbandwidth, by make or CMake
@@ -37,23 +38,20 @@ EXPLAINED = re.compile(r"\s*-> (.{1,200})")
 CODE = re.compile(r"\s*CUDA error at [^ ]{1,200}:[0-9]+ code=([0-9]{1,4})\((\w{1,80})\)")
 OLD_CODE = re.compile(r".{0,300}CUDA (?:Runtime|Driver) API error (?:= ?)?([0-9]{1,4})\b:?(.{0,200})")
 LIBRARY = re.compile(r".{1,300}: error while loading shared libraries: (.{1,200}): cannot open shared object file.*")
-FAILURE = re.compile(r"\s*Cuda failure [^ ]{1,200}:[0-9]+: '(.{1,200})'")
+LAST = re.compile(r".{0,300}getLastCudaError\(\) CUDA error : .{0,200}: \(([0-9]{1,4})\) (.{1,200})")
+NAMED = re.compile(r".{0,200}\b(CUDA_ERROR_\w{1,60}|cudaError[A-Z]\w{1,60})\b\]?(.{0,200})")
+WORDS = re.compile(
+    r"\s*(?:Cuda failure [^ ]{1,200}:[0-9]+: '(.{1,200})'|Error in \"[^\"]{0,200}\" \([^)]{0,200}\): (.{1,200})"
+    r"|(?:gpuDeviceInit\(\) CUDA error|findCudaDevice\(\) CUDA error|Couldn't init CUDA): (.{1,200}))"
+)
+"""Programs that print an error's words only."""
 SAID = re.compile(
     r"\s*(?:There (?:are|is) no (?:available )?device.*|!!!!!No devices found!!!!!|"
     r"no CUDA-capable devices? (?:is|are|were) .*"
     r"|.*is running in <Compute Mode Prohibited>.*|!!!!!Invalid GPU number .*|Result = FAIL|FAILED)"
 )
-REMEDIES = {
-    "cuda-3": "the driver could not start: see dmesg (NVRM, Xid) and nvidia-smi",
-    "cuda-35": "the driver is older than this CUDA: install a newer driver, or an older CUDA",
-    "cuda-38": "no driver, or no card: see lspci, lsmod and /dev/nvidia*",
-    "cuda-100": "no driver, or no card: see lspci, lsmod and /dev/nvidia*; CUDA_VISIBLE_DEVICES hides cards",
-    "cuda-802": "a machine with NVSwitch: start nvidia-fabricmanager of exactly the driver's version",
-    "cuda-803": "library and module of the driver differ: reboot, or remove a foreign libcuda (cuda-compat)",
-    "cuda-804": "the forward compatibility package does not support this card: remove cuda-compat",
-    "cuda-999": "see dmesg (NVRM, Xid); reboot the machine",
-    "library-missing": "install the package of the library, or name its folder in /etc/ld.so.conf.d and run ldconfig",
-}
+LIBRARY_MISSING = "library-missing"
+INSTALL_LIBRARY = "install the package of the library, or name its folder in /etc/ld.so.conf.d and run ldconfig"
 
 
 def refuse_failures(tool: str, lines: list[str]) -> None:
@@ -68,7 +66,15 @@ def refuse_failures(tool: str, lines: list[str]) -> None:
         explained = EXPLAINED.match(lines[number]) if number < len(lines) else None
         kind, reason = _failure(line, explained[1] if explained else "")
         if kind:
-            raise ToolFailure(tool, kind, reason, line=line, line_number=number, remedy=REMEDIES.get(kind, ""))
+            raise ToolFailure(tool, kind, reason, line=line, line_number=number, remedy=_remedy(kind))
+
+
+def _remedy(kind: str) -> str:
+    if kind == LIBRARY_MISSING:
+        return INSTALL_LIBRARY
+    number = kind.removeprefix("cuda-")
+    error = cuda_errors.numbered(int(number)) if number.isdigit() else None
+    return error.remedy if error else ""
 
 
 def _failure(line: str, explanation: str) -> tuple[str, str]:
@@ -79,10 +85,16 @@ def _failure(line: str, explanation: str) -> tuple[str, str]:
         return f"cuda-{int(match[1])}", match[2]
     if match := OLD_CODE.match(line):
         return f"cuda-{int(match[1])}", match[2].strip() or "CUDA refuses"
+    if match := LAST.match(line):
+        return f"cuda-{int(match[1])}", match[2].strip()
+    if (match := NAMED.match(line)) and (error := cuda_errors.named(match[1])):
+        return f"cuda-{error.number}", error.words
     if match := LIBRARY.match(line):
-        return "library-missing", f"{match[1]} is missing"
-    if match := FAILURE.match(line):
-        return "failed", match[1]
+        return LIBRARY_MISSING, f"{match[1]} is missing"
+    if match := WORDS.match(line):
+        said = str(match[1] or match[2] or match[3])
+        known = cuda_errors.saying(said)
+        return (f"cuda-{known.number}" if known else "failed"), said
     return ("failed", "it says that it failed") if SAID.fullmatch(line) else ("", "")
 
 

@@ -18,8 +18,10 @@ DEVICE = re.compile(r'\s*Device ([0-9]{1,3}): "(.{1,200})"')
 FIELD = re.compile(r"\s*([^:]{2,60}):\s+(\S.*)")
 VERSIONS = re.compile(r"\s*CUDA Driver Version / Runtime Version\s+([0-9]+\.[0-9]+) / ([0-9]+\.[0-9]+)")
 CORES = re.compile(
-    r"\s*\( ?([0-9]{1,5})\) Multiprocessors(?: x|,) \( *([0-9]{1,5})\) CUDA Cores/MP:\s+([0-9]{1,7}) CUDA Cores"
+    r"\s*\( ?([0-9]{1,5})\) Multiprocessors(?: x|,) \( *(-?[0-9]{1,5})\) CUDA Cores/MP:\s+(-?[0-9]{1,7}) CUDA Cores"
 )
+UNKNOWN_CARD = re.compile(r"MapSMto(Cores|ArchName)\b.{1,80} is undefined.*")
+"""A sample that is older than the card guesses what its multiprocessors have; a card's name it needs for words only."""
 SINGLE = re.compile(r"\s*\( *([0-9]{1,5})\) Multiprocessors.*")
 PEER = re.compile(
     r"\s*> Peer(?:-to-Peer \(P2P\))? access from .{1,200} "
@@ -31,6 +33,8 @@ NO_FIELD = re.compile(
     r"\s*(?:Max(?:imum)? (?:Texture Dimension Size|Layered).*|Max dimension size of a (?:thread block|grid size).*"
     r"|Compute Mode:|< .* >|\[deviceQuery\] test results\.\.\.|PASSED|> exiting in .*)"
 )
+TIMEOUT_S = 120.0
+"""Eight cards of the largest kind take half a minute."""
 RESULT_SINCE = 5.0
 """Before CUDA 5 the last word is the summary, not always a result."""
 MEMORY = re.compile(r"([0-9]{1,9}) MBytes \(([0-9]{1,15}) bytes\)")
@@ -107,7 +111,7 @@ def _start(lines: list[str]) -> int:
 
 
 def _is_known(line: str) -> bool:
-    shapes = (FIELD, COUNT, DEVICE, VERSIONS, SINGLE, PEER, SUMMARY, RESULT, NO_FIELD)
+    shapes = (FIELD, COUNT, DEVICE, VERSIONS, SINGLE, PEER, SUMMARY, RESULT, NO_FIELD, UNKNOWN_CARD)
     return any(shape.fullmatch(line) for shape in shapes)
 
 
@@ -132,7 +136,7 @@ def _device(block: dict[int, str]) -> Device:
         raise ParseError(TOOL, "a device without capability or memory", line=block[start], line_number=start)
     if abs(int(memory[2]) / 2**20 - int(memory[1])) > 1:
         raise ParseError(TOOL, "memory in MBytes and in bytes differ", line=memory[0])
-    cores = next((match for line in block.values() if (match := CORES.fullmatch(line))), None)
+    cores = _cores(block)
     if cores and int(cores[1]) * int(cores[2]) != int(cores[3]):
         raise ParseError(TOOL, "multiprocessors times cores is not the number of cores", line=cores[0].strip())
     return Device(
@@ -149,6 +153,14 @@ def _device(block: dict[int, str]) -> Device:
         _flag(fields, "Device has ECC support", "Device has ECC support enabled"),
         _address(fields),
     )
+
+
+def _cores(block: dict[int, str]) -> re.Match[str] | None:
+    """What is printed of the cores; None where that is a guess."""
+    notes = [match for line in block.values() if (match := UNKNOWN_CARD.fullmatch(line))]
+    found = next((match for line in block.values() if (match := CORES.fullmatch(line))), None)
+    is_guess = any(note[1] == "Cores" for note in notes) or (found is not None and int(found[2]) < 0)
+    return None if is_guess else found
 
 
 def _multiprocessors(block: dict[int, str]) -> int | None:
@@ -215,4 +227,4 @@ def _complete(body: dict[int, str], devices: tuple[Device, ...], versions: tuple
 
 def read(host: Host) -> DeviceQuery:
     """Devices that CUDA sees on `host`."""
-    return parse(run_sample(host, TOOL).stdout)
+    return parse(run_sample(host, TOOL, timeout_s=TIMEOUT_S).stdout)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError, ToolFailure
 from access.host import Host
-from probes.cuda_samples import path_of, run_sample
+from probes.cuda_samples import path_of, refuse_failures, run_sample
 from probes.reading import transcript_of
 
 TOOL = "gpu_burn"
@@ -98,6 +98,7 @@ def parse(text: str) -> GpuBurn:
         elif not line.strip() or PASSED_OVER.match(line.lstrip()) or _is_other(line):
             continue
         elif FAILED.search(line):
+            refuse_failures(TOOL, lines)
             raise ToolFailure(TOOL, "failed", "it could not test", line=line, line_number=number)
         else:
             raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)

@@ -12,7 +12,12 @@ from probes.kernel_cmdline import split
 from probes.reading import lines_of, read_file, transcript_of
 
 DEFAULTS = "/etc/default/grub"
-ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.S)
+ASSIGNMENT = re.compile(r"\s*(?:(?:export|readonly|declare|local)\s+)?([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.S)
+ASSIGNS_ARGUMENTS = re.compile(r"\bGRUB_CMDLINE_LINUX(?:_DEFAULT)?\+?=")
+BLOCK_BEGIN = re.compile(r"\s*(?:if|for|while|until|case)\s|.*(?:\(\)\s*)?\{\s*$")
+BLOCK_END = re.compile(r"\s*(?:fi|done|esac|\})\s*$|.*;\s*(?:fi|done|esac|\})\s*$")
+CONDITION = re.compile(r"&&|\|\|")
+OPENING = "'\"`"
 COMMAND_SUBSTITUTION = re.compile(r"\$\(|`")
 VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w{0,80})(?::?([+-])([^{}]{0,2000}))?\}|([A-Za-z_]\w{0,80}))")
 LINUX = re.compile(r"\s*linux(?:16|efi)?\s+(\S+)\s*(.*)")
@@ -33,7 +38,7 @@ elif [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlin
 COMMON_CONFIG = "/boot/grub2/grub.cfg"
 CONFIGFILE = re.compile(r"^\s*configfile\s", re.M)
 BOOTS = re.compile(r"^\s*(?:linux(?:16|efi)?\s|blscfg\b)", re.M)
-SAVED = "saved_entry"
+SAVED, NEXT = "saved_entry", "next_entry"
 LOOK_BACK_LINES = 400
 
 
@@ -61,6 +66,8 @@ class BootEntry:
     title: str = ""
     identifier: str = ""
     """What saved_entry may name: of a menu entry its id, of a loader entry its file's name without .conf."""
+    path: tuple[tuple[int, str, str], ...] = ()
+    """Place, title and id in the menu, then in each submenu; of a loader entry empty."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,30 @@ class GrubConfig:
     """In their order, those of submenus as well."""
     has_loader_entries: bool
     """Whether entries of the Boot Loader Specification are shown as well (blscfg)."""
+    defaults: tuple[str, ...] = ()
+    """What it sets as default, in its order and as written, e.g. ("${next_entry}", "${saved_entry}")."""
+
+    def default(self, environment: dict[str, str]) -> str:
+        """The entry that is meant with these variables of grubenv: the last that is set, next_entry before it."""
+        found = ""
+        for text in self.defaults:
+            if NEXT not in text:
+                found = _expanded(text, environment)
+        following = environment.get(NEXT, "") if any(NEXT in text for text in self.defaults) else ""
+        return following or found or ("" if self.defaults else environment.get(SAVED, ""))
+
+    def started(self, environment: dict[str, str]) -> BootEntry:
+        """The entry of this file that is started."""
+        return chosen(self.entries, self.default(environment)) or self.entries[0]
 
 
 def parse_defaults(text: str) -> GrubDefaults:
     """Read /etc/default/grub, a shell fragment; later assignments win, += appends, earlier variables are put in.
 
+    Statements that assign nothing, and what stands under a condition, are passed over.
+
     Raises:
-        ParseError: a line that is no assignment, or a quote that is not closed.
+        ParseError: no assignment, the kernel's arguments under a condition, or a quote that is not closed.
     """
     variables: dict[str, str] = {}
     _assign(variables, text, DEFAULTS)
@@ -87,33 +111,72 @@ def parse_defaults(text: str) -> GrubDefaults:
 
 
 def _assign(variables: dict[str, str], text: str, source: str) -> None:
-    """Carry out the assignments of a shell fragment."""
-    for number, line in _joined(transcript_of(source, text, source)):
-        if not line.strip() or line.lstrip().startswith("#"):
+    """Carry out the assignments of a shell fragment that are made in any case."""
+    depth = 0
+    for number, statement in _statements(transcript_of(source, text, source), source):
+        starts, ends = BLOCK_BEGIN.match(statement), BLOCK_END.match(statement)
+        depth += (1 if starts else 0) - (1 if ends else 0)
+        match = ASSIGNMENT.fullmatch(statement)
+        is_conditional = depth > 0 or starts or ends or (match is None and CONDITION.search(statement))
+        if is_conditional and ASSIGNS_ARGUMENTS.search(statement):
+            raise ParseError(source, "arguments under a condition", line=statement, line_number=number)
+        if match is None or is_conditional:
             continue
-        match = ASSIGNMENT.fullmatch(line)
-        if match is None:
-            raise ParseError(source, "not an assignment", line=line, line_number=number)
         name, plus, raw = match.groups()
-        value = _value(raw, variables, source, line, number)
-        variables[name] = variables.get(name, "") + value if plus else value
+        value = _value(raw, variables, source, statement, number)
+        if value is not None:
+            variables[name] = variables.get(name, "") + value if plus else value
 
 
-def _joined(lines: list[str]) -> list[tuple[int, str]]:
-    """Lines with the number of their first one; a backslash at the end joins the next."""
+def _statements(lines: list[str], source: str) -> list[tuple[int, str]]:
+    """Statements with the number of their first line; a quote or a backslash joins lines, a semicolon parts them.
+
+    Raises:
+        ParseError: a quote that is not closed.
+    """
     found: list[tuple[int, str]] = []
-    open_line = False
+    start, statement, quote = 1, "", ""
     for number, line in enumerate(lines, start=1):
-        bare = line.removesuffix("\\")
-        if open_line:
-            found[-1] = (found[-1][0], found[-1][1] + bare)
+        parts, quote = _parts(line, quote)
+        statement += parts[0]
+        for part in parts[1:]:
+            found.append((start, statement))
+            start, statement = number, part
+        if statement.endswith("\\") and quote != "'":
+            statement = statement[:-1]
+        elif quote:
+            statement += "\n"
         else:
-            found.append((number, bare))
-        open_line = bare != line
-    return found
+            found.append((start, statement))
+            start, statement = number + 1, ""
+    if quote:
+        raise ParseError(source, "No closing quotation", line=lines[start - 1], line_number=start)
+    return [(number, text) for number, text in [*found, (start, statement)] if text.strip()]
 
 
-def _value(raw: str, variables: dict[str, str], source: str, line: str, number: int) -> str:
+def _parts(line: str, quote: str) -> tuple[list[str], str]:
+    """A line, parted at semicolons outside quotes, without its comment; and the quote that it leaves open."""
+    parts, place = [""], 0
+    while place < len(line):
+        character = line[place]
+        if character == "\\" and quote != "'" and place + 1 < len(line):
+            parts[-1] += line[place : place + 2]
+            place += 2
+            continue
+        if not quote and character == "#" and (place == 0 or line[place - 1].isspace()):
+            break
+        if not quote and character == ";" and line[place : place + 2] != ";;":
+            parts.append("")
+        else:
+            parts[-1] += character
+        if character in OPENING:
+            quote = "" if quote == character else quote or character
+        place += 1
+    return parts, quote
+
+
+def _value(raw: str, variables: dict[str, str], source: str, line: str, number: int) -> str | None:
+    """What an assignment gives; None where it is one for the command behind it only."""
     if COMMAND_SUBSTITUTION.search(raw):  # what it will print is not known here
         return raw.strip().strip("\"'")
     is_literal = raw.lstrip().startswith("'")
@@ -121,8 +184,8 @@ def _value(raw: str, variables: dict[str, str], source: str, line: str, number: 
         words = shlex.split(raw, comments=True)
     except ValueError as error:
         raise ParseError(source, str(error), line=line, line_number=number) from error
-    if len(words) > 1:
-        raise ParseError(source, "more than one word without quotes", line=line, line_number=number)
+    if len(words) > 1 and words[1] not in ("&&", "||") and not all("=" in word for word in words[1:]):
+        return None
     value = words[0] if words else ""
     return value if is_literal else _expanded(value, variables)
 
@@ -166,17 +229,22 @@ def parse_menu(text: str, environment: dict[str, str] | None = None, source: str
     lines = lines_of(source, text)
     variables = dict(environment or {})
     entries: list[BootEntry] = []
-    title, identifier, depth = "", "", 0
+    defaults: list[str] = []
+    menu = _Menu()
+    depth = 0
     for number, line in enumerate(lines, start=1):
         if line.lstrip().startswith("#"):
             continue
         if match := SET.fullmatch(line):
-            variables.setdefault(match[1], match[2].strip().strip("\"'"))
+            value = match[2].strip().strip("\"'")
+            defaults += [value] if match[1] == "default" else []
+            variables.setdefault(match[1], value)
         elif match := MENU_ENTRY.fullmatch(line):
-            title, identifier = _heading(match[2])
+            menu.enter(*_heading(match[2]), depth)
         elif match := LINUX.fullmatch(line):
             arguments = split(_expanded(match[2], variables))
-            entries.append(BootEntry(source, match[1], arguments, title, identifier))
+            _, title, identifier = menu.path[-1] if menu.path else (0, "", "")
+            entries.append(BootEntry(source, match[1], arguments, title, identifier, menu.path))
         depth += line.count("{") - line.count("}") - line.count("${") + _closed_variables(line)
         if depth < 0:
             raise ParseError(source, "a brace too many", line=line, line_number=number)
@@ -184,7 +252,26 @@ def parse_menu(text: str, environment: dict[str, str] | None = None, source: str
     if depth or not (entries or has_loader_entries):
         reason = "cut off within braces" if depth else "no kernel and no blscfg in it"
         raise ParseError(source, reason, line=lines[-1], line_number=len(lines))
-    return GrubConfig(tuple(entries), has_loader_entries)
+    return GrubConfig(tuple(entries), has_loader_entries, tuple(defaults))
+
+
+class _Menu:
+    """Where in the menu a line stands: each entry counts within its own menu."""
+
+    def __init__(self) -> None:
+        self.path: tuple[tuple[int, str, str], ...] = ()
+        self._depths: list[int] = []
+        self._counts: dict[tuple[tuple[int, str, str], ...], int] = {}
+
+    def enter(self, title: str, identifier: str, depth: int) -> None:
+        """A heading, within so many braces."""
+        while self._depths and self._depths[-1] >= depth:
+            self._depths.pop()
+        above = self.path[: len(self._depths)]
+        place = self._counts.get(above, 0)
+        self._counts[above] = place + 1
+        self.path = (*above, (place, title, identifier))
+        self._depths.append(depth)
 
 
 def _closed_variables(line: str) -> int:
@@ -235,11 +322,26 @@ def parse_loader_entry(text: str, environment: str, source: str) -> BootEntry:
 
 
 def chosen(entries: tuple[BootEntry, ...], default: str) -> BootEntry | None:
-    """The entry that a default names by place, id or title ("1>2" goes into a submenu); None if none is meant."""
-    wanted = default.rsplit(">", 1)[-1].strip()
-    if re.fullmatch(r"[0-9]{1,4}", wanted) and ">" not in default:
-        return entries[int(wanted)] if int(wanted) < len(entries) else None
-    return next((entry for entry in entries if wanted and wanted in (entry.identifier, entry.title)), None)
+    """The entry that a default names by place, id or title ("1>2" goes into a submenu); None if none is meant.
+
+    A submenu that is named starts its first entry. A name without its submenus is found as well.
+    """
+    wanted = [word.strip() for word in default.split(">")]
+    within = next((entry for entry in entries if _leads_to(entry, wanted)), None)
+    if within is not None or not wanted[-1]:
+        return within
+    if wanted[-1].isdigit():
+        place = int(wanted[-1][:4])
+        flat = entries if not any(entry.path for entry in entries) else ()
+        return flat[place] if len(wanted) == 1 and place < len(flat) else None
+    return next((entry for entry in entries if wanted[-1] in (entry.identifier, entry.title)), None)
+
+
+def _leads_to(entry: BootEntry, wanted: list[str]) -> bool:
+    steps = list(zip(wanted, entry.path, strict=False))
+    return len(steps) == len(wanted) and all(
+        name and name in (str(place), title, identifier) for name, (place, title, identifier) in steps
+    )
 
 
 def is_image_based(host: Host) -> bool:
@@ -287,9 +389,9 @@ def read_boot_entry(host: Host) -> BootEntry:
     environment = _environment_text(host)
     variables = parse_environment(environment)
     menu = parse_menu(text, variables, path)
-    saved = variables.get(SAVED, "")
+    saved = menu.default(variables)
     if menu.entries:
-        return chosen(menu.entries, saved) or menu.entries[0]
+        return menu.started(variables)
     files = output_of(host, "ls /boot/loader/entries/*.conf | sort -V", as_root=True).stdout.split()
     named = [name for name in files if saved and name.endswith(f"/{saved}.conf")]
     source = (named or files)[-1]

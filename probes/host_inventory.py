@@ -24,6 +24,8 @@ _LINKS = (
     "[ ! -e $device/max_link_width ] || "
     'echo "link ${device##*/}=x$(cat $device/current_link_width) of x$(cat $device/max_link_width)";; esac; done; '
 )
+SMI_LIMIT_S = 45
+"""A driver that hangs costs the inventory its cards, and not its other facts."""
 _CUDA = "echo \"cuda=$(/usr/local/cuda/bin/nvcc --version 2>/dev/null | sed -n 's/.*release \\([0-9.]*\\).*/\\1/p')\"; "
 COMMAND = (
     'echo "kernel=$(uname -r)"; echo "system=$(. /etc/os-release 2>/dev/null; echo "$PRETTY_NAME")"; '
@@ -31,7 +33,7 @@ COMMAND = (
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
     f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
     f"if [ -e /proc/driver/nvidia/version ]; then "
-    f"timeout {TIMEOUT_S} nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
+    f"timeout {TIMEOUT_S} timeout {SMI_LIMIT_S} nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
     "2>/dev/null | sed s/^/card=/; fi; true"
 )
 _DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")

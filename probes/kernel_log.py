@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from access.errors import ParseError, ToolFailure
 from access.host import Host, output_of
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
+from probes.references.xids import HARMLESS, meaning_of
 
 TOOL = "dmesg"
 ADDRESS = r"((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)"
 XID = re.compile(rf"NVRM: Xid \((?:PCI:)?{ADDRESS}(?:[ ,][^)]{{0,80}})?\): ([0-9]{{1,4}})(?:, ?(.*))?")
 XID_START = re.compile(r"NVRM: Xid \(")
+SXID = re.compile(rf"SXid \(PCI:{ADDRESS}\): ([0-9]{{1,6}}), ?(.*)")
+FATAL = re.compile(r"\s*Fatal\b")
 PCI = re.compile(r"\b(?:PCI:)?((?:[0-9a-fA-F]{4,8}:)[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)\b")
 NVRM = re.compile(r"NVRM: ?(.*)")
 PROBE = re.compile(
@@ -23,10 +26,15 @@ PROBE = re.compile(
 )
 FALLEN_OFF = re.compile(r"fallen off the bus", re.I)
 REFUSED = re.compile(
-    r"RmInitAdapter failed|not supported|will ignore|was not called|No NVIDIA|BAR[0-9] is 0M|"
-    r"None of the NVIDIA|is invalid:"
-    r"|requires use of the NVIDIA open|API mismatch"
+    r"RmInitAdapter failed|rm_init_adapter failed|Cannot initialize GSP firmware|WPR2 already up"
+    r"|not supported by (?:the|open|this)\b|installed in this system is not supported|will ignore"
+    r"|was not called|No NVIDIA|BAR[0-9] is 0M|None of the NVIDIA|is invalid:"
+    r"|requires use of the NVIDIA open|API mismatch|Can't find an IRQ|pci_enable_device failed|bar firewall to lower"
+    r"|ignoring the legacy GPU|request_mem_region failed|BAR1\.$|resize PCIe BARs"
+    r"|(?:does not support|GPU) confidential compute|Confidential Compute as|CC is not supported|The NVIDIA vGPU"
 )
+OWN_CHECK = re.compile(r"nvAssert\w*|nvCheck\w*|Assertion failed|Check failed|\bNV_ERR_NOT_SUPPORTED\b")
+"""What the driver writes of its own code also where all is well."""
 UNSUPPORTED = re.compile(r"not supported by|will ignore|requires use of the NVIDIA open")
 UNSIGNED = re.compile(r"Required key not available|module verification failed|unsigned module")
 FORBIDDEN = re.compile(r"dmesg: read kernel buffer failed|klogctl: Operation not permitted")
@@ -53,16 +61,15 @@ FAULT = re.compile(
 )
 DEFAULT_DOMAIN = re.compile(r"iommu: Default domain type: (Passthrough|Translated)")
 
-HARMLESS_XIDS = frozenset({31, 45, 145})
-"""Faults of an application (31), a cleaned-up channel (45), a link event that recovers by itself (145).
-
-https://docs.nvidia.com/deploy/xid-errors/
-"""
-RECOVERABLE_XIDS = HARMLESS_XIDS | {13, 43, 63, 92, 94}
-"""The card works on: errors of an application (13, 43), remapped rows (63), corrected (92), contained (94) ones."""
-FATAL_XIDS = frozenset({48, 61, 62, 64, 74, 79, 95, 119, 120, 140})
-"""The card needs a reset or an exchange."""
-Severity = Literal["recoverable", "fatal", "unknown"]
+STAMP = re.compile(
+    r"(?:<[0-9]{1,3}>|\w{2,8} {0,3}:\w{2,8} {0,3}: )?"
+    r"(?:\[ {0,10}\+?[0-9]{1,8}\.[0-9]{1,9}\]|\[\w{2,4} \w{2,5} {1,2}[0-9]{1,2} [0-9:]{8} [0-9]{4}\]"
+    r"|\[[A-Z][a-z]{2} {0,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}\]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}"
+    r"|[0-9]{1,4},[0-9]{1,12},[0-9]{1,16},|\S{1,40} .{0,60}\bkernel(?:\[[0-9]{1,7}\])?: )"
+)
+"""How a line of dmesg or journalctl -k begins: seconds since boot, a date, or date, host and `kernel:`."""
+KERNEL_WORDS = re.compile(r"NVRM|nvidia|DMAR|IOMMU|AMD-Vi|Linux version|vfio|pci 0|ACPI|Command line:", re.I)
+"""Of a log without times, as people copy it and as a kernel with printk.time=0 writes it."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +79,35 @@ class Xid:
     address: PciAddress
     number: int
     detail: str
+    action: str
+    """What is left to do, a word of probes/references/xids.yaml."""
+
+    @property
+    def name(self) -> str:
+        """What the number means."""
+        return meaning_of(self.number).name
 
     @property
     def is_harmless(self) -> bool:
         """Whether it is no evidence against the card."""
-        return self.number in HARMLESS_XIDS
+        return self.action in HARMLESS
+
+
+@dataclass(frozen=True)
+class SwitchError:
+    """One error of an NVSwitch (SXid).
+
+    https://docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide/
+    """
+
+    address: PciAddress
+    number: int
+    detail: str
 
     @property
-    def severity(self) -> Severity:
-        """Whether the card can go on."""
-        if self.number in RECOVERABLE_XIDS:
-            return "recoverable"
-        return "fatal" if self.number in FATAL_XIDS else "unknown"
+    def is_fatal(self) -> bool:
+        """Whether the switch says that it cannot go on."""
+        return FATAL.match(self.detail) is not None
 
 
 @dataclass(frozen=True)
@@ -125,6 +149,7 @@ class KernelLog:
     """What the log reports."""
 
     xids: tuple[Xid, ...]
+    switch_errors: tuple[SwitchError, ...]
     probe_errors: tuple[str, ...]
     """Lines that say why a card was not taken."""
     fallen_off: tuple[FallenOff, ...]
@@ -142,14 +167,17 @@ def parse(text: str) -> KernelLog:
 
     Raises:
         ToolFailure: the log may not be read.
-        ParseError: empty, or an Xid of another shape.
+        ParseError: empty, no log of a kernel, or an Xid of another shape.
     """
     lines = lines_of(TOOL, text)
     forbidden = next((line for line in lines if FORBIDDEN.search(line)), None)
     if forbidden is not None:
         raise ToolFailure(TOOL, "no-permission", "the log may not be read", line=forbidden, remedy="read it as root")
+    if not any(STAMP.match(line) or KERNEL_WORDS.search(line) for line in lines):
+        raise ParseError(TOOL, "not a kernel's log", line=lines[0], line_number=1)
     return KernelLog(
-        tuple(_xids(lines)),
+        tuple(_left_to_do(_xids(lines))),
+        tuple(SwitchError(PciAddress(m[1]), int(m[2]), m[3]) for line in lines if (m := SXID.search(line))),
         tuple(line.strip() for line in lines if _says_why(line)),
         tuple(_fallen_off(lines)),
         tuple(line.strip() for line in lines if "NVRM:" in line and UNSUPPORTED.search(line)),
@@ -164,14 +192,23 @@ def _xids(lines: list[str]) -> list[Xid]:
     for number, line in enumerate(lines, start=1):
         match = XID.search(line)
         if match:
-            found.append(Xid(PciAddress(match[1]), int(match[2]), match[3] or ""))
+            number, detail = int(match[2]), match[3] or ""
+            found.append(Xid(PciAddress(match[1]), number, detail, meaning_of(number).action_of(detail)))
         elif XID_START.search(line):
             raise ParseError(TOOL, "an Xid of another shape, or cut off", line=line, line_number=number)
     return found
 
 
+def _left_to_do(xids: list[Xid]) -> Iterable[Xid]:
+    """Where a number tells what is left to do, only the card's last one asks for anything."""
+    last = {(xid.address, xid.number): place for place, xid in enumerate(xids)}
+    for place, xid in enumerate(xids):
+        is_past = meaning_of(xid.number).last_counts and last[xid.address, xid.number] != place
+        yield replace(xid, action="none") if is_past else xid
+
+
 def _says_why(line: str) -> bool:
-    if XID_START.search(line):
+    if XID_START.search(line) or OWN_CHECK.search(line):
         return False
     return bool(PROBE.search(line) or FALLEN_OFF.search(line) or ("NVRM:" in line and REFUSED.search(line)))
 

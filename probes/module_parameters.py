@@ -11,6 +11,11 @@ from probes.reading import transcript_of
 TOOL = "/sys/module/*/parameters"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 ROW = re.compile(r"\s*(?:/sys/module/\w{1,64}/parameters/)?([A-Za-z0-9_]{1,64}):(.*)")
+CONFIGURED = r"""
+{ modprobe --showconfig 2>/dev/null || cat /etc/modprobe.d/*.conf; tr ' ' '\n' </proc/cmdline; echo end; } | tr - _
+"""
+"""Options of modules from modprobe's configuration, then the kernel's arguments."""
+DMA_LIMIT = re.compile(r"^\s*(?:options\s+)?vfio_iommu_type1[\s.].{0,200}?dma_entry_limit=(\S{1,20})", re.M)
 ON, OFF = ("Y", "1"), ("N", "0")
 """How the kernel writes a switch."""
 
@@ -46,6 +51,20 @@ def read(host: Host, module: str) -> dict[str, str] | None:
     if "end" not in found:
         raise ParseError(TOOL, "the answer is cut off", line=text[-200:])
     return {name: value for name, value in found.items() if name != "end"}
+
+
+def dma_entry_limit(host: Host) -> int | None:
+    """How many DMA mappings VFIO may make for one instance; None if nobody sets it and its module is not loaded.
+
+    Where the module is not loaded yet, modprobe's configuration says with what it will be.
+    """
+    value = (read(host, "vfio_iommu_type1") or {}).get("dma_entry_limit")
+    if value is None:
+        found = DMA_LIMIT.findall(output_of(host, CONFIGURED, as_root=True).stdout)
+        value = found[-1] if found else None
+    if value is not None and not value.isdigit():
+        raise ParseError(TOOL, "dma_entry_limit is no number", line=value)
+    return None if value is None else int(value)
 
 
 def allows_unsafe_interrupts(host: Host) -> bool | None:

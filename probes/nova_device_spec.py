@@ -19,15 +19,25 @@ LIMITS = {"domain": 0xFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7}
 LIMIT_PATTERN_CHARS = 64
 
 
+def is_passed_over(address: PciAddress) -> bool:
+    """Whether Nova passes over a device whatever is written: its domain has more than four digits.
+
+    https://bugs.launchpad.net/nova/+bug/1897528
+    """
+    return address.domain > LIMITS["domain"]
+
+
 def takes(spec: Mapping[str, Any], address: PciAddress, vendor_id: str, product_id: str) -> bool:
     """Whether the entry takes a device; other tags (managed, traits, resource_class…) do not decide it.
+
+    Every part is read, also where another one decides already: Nova refuses an entry for any of them.
 
     Raises:
         ParseError: an id or address that Nova refuses.
     """
     ids = (("vendor_id", vendor_id), ("product_id", product_id))
-    fits = all(_hexadecimal(spec.get(name, ANY), 0xFFFF) in (None, int(value, 16)) for name, value in ids)
-    return fits and _takes_address(spec.get("address"), address)
+    fits = [_hexadecimal(spec.get(name, ANY), 0xFFFF) in (None, int(value, 16)) for name, value in ids]
+    return _takes_address(spec.get("address"), address) and all(fits) and not is_passed_over(address)
 
 
 def _takes_address(wanted: Any, address: PciAddress) -> bool:
@@ -37,11 +47,13 @@ def _takes_address(wanted: Any, address: PciAddress) -> bool:
     if isinstance(wanted, str):
         parts = _parts(wanted)
         limits = zip(parts, LIMITS.values(), present, strict=True)
-        return all(_hexadecimal(part, limit) in (None, value) for part, limit, value in limits)
+        fits = [_hexadecimal(part, limit) in (None, value) for part, limit, value in limits]
+        return all(fits)
     if not isinstance(wanted, dict) or set(wanted) - set(PARTS):
         raise ParseError(TOOL, "an address is text, or has domain, bus, slot and function", line=str(wanted))
     written = (f"{present[0]:04x}", f"{present[1]:02x}", f"{present[2]:02x}", f"{present[3]:x}")
-    return all(_pattern(wanted.get(part, ".*")).match(text) for part, text in zip(PARTS, written, strict=True))
+    patterns = [_pattern(wanted.get(part, ".*")) for part in PARTS]
+    return all(pattern.match(text) for pattern, text in zip(patterns, written, strict=True))
 
 
 def _parts(text: str) -> tuple[str, str, str, str]:

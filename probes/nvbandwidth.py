@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from access.errors import ParseError, ToolFailure
 from access.host import Host
-from probes.cuda_samples import run_sample
+from probes.cuda_samples import refuse_failures, run_sample
 from probes.nvbandwidth_json import parse_json
 from probes.nvbandwidth_run import (
     DESCRIPTION,
@@ -97,6 +97,7 @@ def parse_text(text: str) -> NvBandwidth:
         elif not (_begins_or_waives(run, line, number) or _tells_versions(run, line, number)):
             failed = FAILED.match(line)
             if failed:
+                refuse_failures(TOOL, lines)
                 raise ToolFailure(TOOL, "failed", "the tool reports an error", line=line, line_number=number)
             raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
     _complete(run, lines)

@@ -15,10 +15,10 @@ VERSION = r"([0-9]{2,4}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)"
 PROPRIETARY = re.compile(rf"\s*NVRM version: NVIDIA UNIX (\w+)\s+Kernel Module\s+{VERSION}\s+(\S.*)")
 OPEN = re.compile(rf"\s*NVRM version: NVIDIA UNIX Open Kernel Module for (\w+)\s+{VERSION}\s+(\S.*)")
 COMPILER = re.compile(r"\s*GCC version:\s*(.*)")
-BUILT = re.compile(r".*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .* [0-9]{4}")
-"""Both forms end with the build's date…"""
-BUILDER = re.compile(r"\w+ Build\s+\(\S{1,200}\)\s*")
-"""…which distributions leave out that build the open module reproducibly: then the line is whole if another follows."""
+BUILT = re.compile(r".*\b[0-9]{4}")
+"""Both forms end with the build's date, in the language of the machine that built it…"""
+DATED = re.compile(r".*[0-9]{1,2}:[0-9]{2}:[0-9]{2}.*|\w+ Build\s+\(\S{1,200}\)\s*")
+"""…which distributions leave out that build the module reproducibly. Such a line is whole if another follows."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def parse(text: str) -> NvidiaModule:
 def _module(line: str, number: int, *, is_last: bool) -> NvidiaModule:
     free, closed = OPEN.fullmatch(line), PROPRIETARY.fullmatch(line)
     match = free or closed
-    is_undated = free is not None and not is_last and BUILDER.fullmatch(free[3]) is not None
-    if match is None or not (is_undated or BUILT.fullmatch(match[3])):
+    is_whole = match is not None and (BUILT.fullmatch(match[3]) or (not is_last and DATED.fullmatch(match[3])))
+    if match is None or not is_whole:
         raise ParseError(TOOL, "unknown form, or cut off", line=line, line_number=number)
     return NvidiaModule(match[2], "open" if free else "proprietary", match[1])
 

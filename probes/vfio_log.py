@@ -12,8 +12,13 @@ from access.host import Host, output_of
 from probes.reading import bounded
 
 RESET = re.compile(
-    r"(?:vfio-pci|pci|pcieport) (\S+): (?:not ready \d+ms after [^;]+; giving up|timed out waiting for pending)"
+    r"(?:vfio-pci|pci|pcieport|nvidia) (\S{1,40}): (?:not ready [0-9]{1,9}ms after [^;]{1,40}; giving up"
+    r"|Failed to return from FLR|Refused to change power state, currently in D3\b"
+    r"|Unable to power on device, stuck in D3\b"
+    r"|(?:Unable to|can't) change power state from (?!D3cold)\w{1,20} to D0\b.{0,4}"
+    r"(?:device|config space) inaccessible)"
 )
+ASLEEP = re.compile(r" (\S{1,40}): (?:Unable to|can't) change power state from D3cold to D0\b")
 KILLED = re.compile(
     r"(?:Out of memory: Kill(?:ed)? process|oom-kill:.*task=|Killed process) ?(\d*).*?"
     r"\(?(qemu-kvm|qemu-system-\w+|CPU \d+/KVM)"
@@ -27,6 +32,8 @@ class VfioLog:
 
     failed_resets: tuple[str, ...]
     """Devices that did not come back from a reset, each once."""
+    asleep: tuple[str, ...]
+    """Devices that do not wake up from D3cold, each once: they look lost, and a power cycle cures them for a while."""
     killed_instances: tuple[str, ...]
     """Lines about an instance's process that was killed because memory ran out."""
 
@@ -34,8 +41,9 @@ class VfioLog:
 def parse(text: str) -> VfioLog:
     """Read a kernel log; an empty one has no event."""
     resets = dict.fromkeys(match[1] for match in RESET.finditer(bounded("kernel log", text)))
+    asleep = dict.fromkeys(match[1] for match in ASLEEP.finditer(text))
     killed = [line.strip() for line in text.splitlines() if KILLED.search(line)]
-    return VfioLog(tuple(resets)[:LIMIT], tuple(killed)[:LIMIT])
+    return VfioLog(tuple(resets)[:LIMIT], tuple(asleep)[:LIMIT], tuple(killed)[:LIMIT])
 
 
 def read(host: Host) -> VfioLog:

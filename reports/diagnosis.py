@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from judging.driver_words import urgency
 from judging.layers import Place, layer_of
 from judging.records import CheckRecord, Verdict
 from probes.card_identity import CardIdentity
 
 MESSAGE_LIMIT_CHARS = 400
 SHOWN_RULED_OUT = 6
+SHOWN_PLACES = 8
+LEAST_SHOWN_CHARS = 60
 SHOWN_CARDS = 8
 
 
@@ -82,7 +85,19 @@ def diagnose(records: Sequence[CheckRecord]) -> list[Cause]:
             grouped.setdefault((record.id, record.cause, record.fix, record.file), []).append(record)
     foundations = _Foundations(records)
     causes = [_cause(group, foundations, origins) for group in grouped.values()]
-    return sorted(causes, key=lambda cause: (layer_of(cause.check).order, cause.check, cause.cause, cause.places))
+    return sorted(causes, key=_order)
+
+
+def _order(cause: Cause) -> tuple[int, str, str, int, tuple[str, ...]]:
+    """The deepest layer first; of one cause at several places what is most urgent there."""
+    layer = layer_of(cause.check).order
+    return (
+        layer,
+        cause.check,
+        cause.cause,
+        urgency(cause.what.removeprefix(f"{min(cause.places, default='')}: ")),
+        cause.places,
+    )
 
 
 def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Key, frozenset[Key]]) -> Cause:
@@ -93,14 +108,26 @@ def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Ke
         check=first.id,
         cause=first.cause,
         places=tuple(sorted({record.place for record in group if record.place})),
+        what=_told(group),
         cards=tuple(dict.fromkeys(card for record in group for card in record.cards)),
-        what=first.message,
         fix=first.fix,
         file=first.file,
         line_number=first.line_number,
         ruled_out=tuple(sorted(foundations.that_hold(first))),
         follows=tuple(sorted(key for key, roots in origins.items() if key not in mine and roots & mine)),
     )
+
+
+def _told(group: Sequence[CheckRecord]) -> str:
+    """What each place says; once where all say the same."""
+    said = {record.message for record in group}
+    if len(said) == 1:
+        return said.pop()
+    records = sorted(group, key=lambda record: (record.place, record.message))
+    limit = max(LEAST_SHOWN_CHARS, MESSAGE_LIMIT_CHARS // min(len(records), SHOWN_PLACES) - 20)
+    told = [f"{record.place}: {_one_line(record.message)[:limit]}" for record in records[:SHOWN_PLACES]]
+    more = [f"and {len(records) - SHOWN_PLACES} more places"] if len(records) > SHOWN_PLACES else []
+    return "; ".join(told + more)
 
 
 def _key(record: CheckRecord) -> Key:

@@ -31,10 +31,10 @@ def main(arguments: list[str]) -> None:
     print("# Made by scripts/collect_nova_filters.py from the wheels of Nova; do not edit.")
     print("sources:")
     for release, wheel in releases:
-        print(f"  {release}: {'-'.join(Path(wheel).name.split('-')[:2])}")
+        print(f'  "{release}": {"-".join(Path(wheel).name.split("-")[:2])}')
     print("filters:")
     for name, found in sorted(seen.items()):
-        print(f"  {name}: [{found[0]}, {found[-1]}]")
+        print(f'  {name}: ["{found[0]}", "{found[-1]}"]')
 
 
 main(sys.argv[1:])

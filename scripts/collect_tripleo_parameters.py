@@ -2,9 +2,11 @@
 
     python scripts/collect_tripleo_parameters.py newton=DIR ocata=DIR … > preflight/data/parameters.yaml
 
-Each DIR is an unpacked sdist of tripleo-heat-templates. A name is given with the first and the last of the
-releases that declare it; `{role}` and `{network}` stand for the name of a role or network where
-templates make one parameter for each.
+Each DIR is an unpacked sdist of tripleo-heat-templates, or the end of its branch: vendors follow the branches, which
+went on after the last release (`git archive queens-eol` of openstack-archive/tripleo-heat-templates; Wallaby has
+stable/wallaby). DIR,DIR are taken together. A name is given with the first and the last of the releases that
+declare it; `{role}` and `{network}` stand for the name of a role or network where templates make one parameter for
+each.
 """
 
 from __future__ import annotations

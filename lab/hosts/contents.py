@@ -216,6 +216,18 @@ FIRST_START = (
 """Run as root of the new machine: only there do the users' ids exist."""
 
 
+def libvirtd(machine: dict[str, Any]) -> str:
+    """Command that starts libvirt's daemon of a compute host, which lends its limits and rights to QEMU.
+
+    machine.json may have `libvirtd: {memlock_kib: 65536, lacks: [sys_resource]}`.
+    """
+    declared = machine.get("libvirtd", {})
+    limit = f"prlimit --memlock={int(declared['memlock_kib']) * 1024} " if "memlock_kib" in declared else ""
+    dropped = ",".join(f"-{name}" for name in declared.get("lacks", ()))
+    rights = f"setpriv --bounding-set={dropped} --inh-caps={dropped} " if dropped else ""
+    return f"{limit}{rights}setsid -f /usr/sbin/libvirtd </dev/null >/dev/null 2>&1"
+
+
 def _boot_files(directory: MachineDir, machine: dict[str, Any]) -> None:
     release = machine["os"]["kernel"]
     arguments = machine["os"].get("arguments", BASE_ARGUMENTS)

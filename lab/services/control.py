@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 
-from lab.errors import LabError
+from lab.errors import LabError, ServiceEnded
 from lab.files import remove_tree
 from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware import declaration
@@ -120,20 +120,39 @@ def restart(state: LabState, wanted: Iterable[str]) -> None:
     """Restart single processes on the configuration that is there now, and wait until they are ready.
 
     Raises:
+        ServiceEnded: one ended at its start.
         LabError: one does not run, or does not come back.
     """
     names = list(wanted)
-    running = processes.running(state)
-    missing = [name for name in names if name not in running]
+    running, down = processes.running(state), processes.ended_at_start(state, names)
+    missing = [name for name in names if name not in running and name not in down]
     if missing:
         raise LabError(f"not running: {', '.join(missing)}; see python -m lab status")
     started = time.time()
     for name in names:
-        os.kill(running[name], signal.SIGTERM)
-    readiness.wait_for_new(state, {name: running[name] for name in names})
+        if name in running:
+            os.kill(running[name], signal.SIGTERM)
+    for service in services():
+        if set(down) & set(service.processes(state)):
+            os.kill(running[processes.parent_of(service.name)], signal.SIGUSR1)
+    readiness.wait_for_new(state, {name: running.get(name, 0) for name in names})
     for name in names:
         readiness.wait_for(lambda name=name: readiness.is_answering(state, name), name, state)  # type: ignore[misc]
     readiness.wait_for_reports(state, names, started)
+
+
+def restart_to_end(state: LabState, name: str) -> None:
+    """Restart a process whose configuration keeps it from running, and wait until it is not tried again.
+
+    Raises:
+        LabError: it runs all the same.
+    """
+    try:
+        restart(state, [name])
+        readiness.wait_for_end(state, name)
+    except ServiceEnded:
+        return
+    raise LabError(f"{name} was to end at its start, and runs")
 
 
 def remove_machines(state: LabState) -> None:

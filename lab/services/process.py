@@ -1,7 +1,7 @@
 """The processes of one service: `python -m lab.services.process SERVICE LAB MARKER`.
 
-The parent imports what the processes share and forks them; a process that ends is started again. A single process runs
-in the parent itself.
+The parent imports what the processes share and forks them; a process that ends is started again. One that ended twice
+at its start stays down, as a unit of systemd does, until SIGUSR1 asks for it. A single process runs in the parent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 RESTART_PAUSE_S = 1.0
+START_S = 20.0
+"""A process that fails within this time failed at its start."""
+STARTS = 2
+"""How often a start is tried."""
+POLL_S = 0.1
 
 
 def main(arguments: list[str]) -> None:
@@ -50,11 +56,13 @@ def _preload(service: Service) -> None:
 
 def _supervise(state: LabState, owner: Service) -> None:
     children: dict[int, str] = {}
+    begun: dict[int, float] = {}
+    failed: Counter[str] = Counter()
     stopping: list[bool] = []
 
     def start(name: str) -> None:
         pid = _fork(state, owner, name)
-        children[pid] = name
+        children[pid], begun[pid] = name, time.monotonic()
         processes.write_pid(state, name, pid)
 
     def stop(*_: Any) -> None:
@@ -63,19 +71,34 @@ def _supervise(state: LabState, owner: Service) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
+    def start_again(*_: Any) -> None:
+        for name in processes.ended_at_start(state, owner.processes(state)):
+            failed.pop(name, None)
+            processes.end_mark(state, name).unlink()
+            start(name)
+
     for name in owner.processes(state):
+        processes.end_mark(state, name).unlink(missing_ok=True)
         start(name)
     signal.signal(signal.SIGTERM, stop)
-    while children:
+    signal.signal(signal.SIGUSR1, start_again)
+    processes.write_pid(state, processes.parent_of(owner.name), os.getpid())
+    while not stopping or children:
         try:
             pid, status = os.wait()
-        except InterruptedError:
+        except ChildProcessError:  # all of them are down
+            time.sleep(POLL_S)
             continue
         ended = children.pop(pid, None)
         if ended is None or stopping:
             continue
         print(f"{time.strftime('%H:%M:%S')} {ended} ended with status {status}", flush=True)
-        if status not in (0, signal.SIGTERM, signal.SIGKILL):
+        is_failure = status not in (0, signal.SIGTERM, signal.SIGKILL)
+        failed[ended] = failed[ended] + 1 if is_failure and time.monotonic() - begun.pop(pid) < START_S else 0
+        if failed[ended] >= STARTS:
+            processes.end_mark(state, ended).touch()
+            continue
+        if is_failure:
             time.sleep(RESTART_PAUSE_S)
         start(ended)
 
@@ -86,11 +109,14 @@ def _fork(state: LabState, owner: Service, name: str) -> int:
         return pid
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         _run(state, owner, name)
     except SystemExit as end:
         os._exit(int(end.code or 0) if isinstance(end.code, int | None) else 1)
     except BaseException:
         traceback.print_exc()
+        with contextlib.suppress(Exception):
+            sys.excepthook(*sys.exc_info())  # oslo.log's own writes it into the service's log  # type: ignore[arg-type]
         os._exit(1)
     os._exit(0)
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.paths import REPOSITORY
@@ -85,6 +86,21 @@ def running(state: LabState) -> dict[str, int]:
             if state.marker in Path(f"/proc/{pid}/cmdline").read_text():
                 found[file.stem] = pid
     return found
+
+
+def parent_of(service: str) -> str:
+    """What the parent of a service's processes is called among the pid files."""
+    return f"{service}.parent"
+
+
+def end_mark(state: LabState, name: str) -> Path:
+    """The file that is there while a process stays down because it ended at its start."""
+    return state.paths.sockets / f"{name}.ended"
+
+
+def ended_at_start(state: LabState, names: Iterable[str]) -> list[str]:
+    """Those of the processes that ended at their start and are not tried again."""
+    return [name for name in names if end_mark(state, name).exists()]
 
 
 def everything(state: LabState) -> list[int]:

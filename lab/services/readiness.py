@@ -11,13 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 
-from lab.errors import LabError
+from lab.errors import LabError, ServiceEnded
 from lab.services import processes
 from lab.services.registry import api_of, services
 from lab.state import LabState
 
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 8
+END_TIMEOUT_S = 45
 POLL_S = 0.1
 
 
@@ -67,6 +68,7 @@ def wait_for_reports(state: LabState, names: Iterable[str], since: float) -> Non
     wanted = list(names)
     deadline = time.monotonic() + START_TIMEOUT_S
     while missing := [name for service in services() for name in service.not_ready(state, wanted, since)]:
+        _refuse_ended(state, wanted)
         if time.monotonic() > deadline:
             raise LabError(f"{', '.join(missing)} does not report; see {state.paths.logs}")
         time.sleep(POLL_S)
@@ -80,9 +82,29 @@ def wait_for(is_ready: Callable[[], bool], what: str, state: LabState) -> None:
     """
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_ready():
+        _refuse_ended(state, [what])
         if time.monotonic() > deadline:
             raise LabError(f"{what} does not answer after {START_TIMEOUT_S} s; see {state.paths.logs}/{what}.log")
         time.sleep(POLL_S / 2)
+
+
+def wait_for_end(state: LabState, name: str) -> None:
+    """Give a process that is to end at its start the time for it.
+
+    Raises:
+        ServiceEnded: it did, as it should.
+    """
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while time.monotonic() < deadline:
+        _refuse_ended(state, [name])
+        time.sleep(POLL_S)
+
+
+def _refuse_ended(state: LabState, names: Iterable[str]) -> None:
+    ended = processes.ended_at_start(state, names)
+    if ended:
+        logs = ", ".join(str(processes.log(state, name)) for name in ended)
+        raise ServiceEnded(f"{', '.join(ended)} ended at its start; see {state.paths.logs} and {logs}")
 
 
 def wait_for_new(state: LabState, old: dict[str, int]) -> None:
@@ -96,6 +118,7 @@ def wait_for_new(state: LabState, old: dict[str, int]) -> None:
     while True:
         now = processes.running(state)
         waiting = [name for name, pid in old.items() if now.get(name, pid) == pid]
+        _refuse_ended(state, waiting)
         if not waiting:
             return
         if time.monotonic() > deadline:

@@ -38,7 +38,8 @@ def _status_of(state: LabState, name: str, running: dict[str, int]) -> ProcessSt
     if not log.exists() and processes.log(state, name).exists():
         log = processes.log(state, name)
     if name not in running:
-        return ProcessStatus(name, host_of(state, name), False, "not running", log)
+        detail = "ended at its start" if processes.ended_at_start(state, [name]) else "not running"
+        return ProcessStatus(name, host_of(state, name), False, detail, log)
     service = api_of(name)
     url = service.url(state) if service else None
     detail = "" if url is None or answers(url + "/") else f"does not answer at {url}"

@@ -60,9 +60,10 @@ def _show(state: LabState, arguments: list[str], units: list[str]) -> int:
         is_known = service is not None or not NOVA.match(unit)
         moment = started(state, service.process) if service else None
         is_active = is_known and (service is None or moment is not None)
+        down = "failed" if service and processes.ended_at_start(state, [service.process]) else "inactive"
         values = {
             "LoadState": "loaded" if is_known else "not-found",
-            "ActiveState": "active" if is_active else "inactive",
+            "ActiveState": "active" if is_active else down,
             "ActiveEnterTimestamp": f"{datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S UTC}" if moment else "",
             "MainPID": str(pid_of(state, service)) if service and moment else "0",
         }

@@ -32,6 +32,8 @@ RULES = (
     COMPILER_FLAG_FOR_MAKE,
     WORKING_DIRECTORY,
 )
+TEMPLATE_TAG = re.compile(r"^\s*\{\{-?\s*(?:if|else|end|range|with)\b|^\s*\{%|(?:-|%)\}\}?\s*\Z")
+"""A line that begins or ends with a branch of a Jinja or Go template."""
 BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+$")
 MAKE_JOBS = re.compile(
     r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))"
@@ -58,6 +60,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 def _continuations(script: Script) -> Iterator[Finding]:
     for index, line in enumerate(script.lines):
+        before = script.lines[index - 1] if index else ""
         following = script.lines[index + 1] if index + 1 < len(script.lines) else ""
         if re.search(r"[\w/.]\\$", line) and re.match(r"--?[A-Za-z]", following) and not line.lstrip().startswith("#"):
             yield GLUED.at(
@@ -76,28 +79,29 @@ def _continuations(script: Script) -> Iterator[Finding]:
                 "end the line with the backslash",
                 Replacement(line[column - 1 :], "\\"),
             )
-        if _continues_without_backslash(script.lines, index):
+        if _continues_without_backslash(before, line, following):
             column = len(line.rstrip()) or 1
             yield LOST_BACKSLASH.at(
                 script.location(index, column),
                 line,
-                f"the next line starts with an option: {script.lines[index + 1].strip()}",
+                f"the next line starts with an option: {following.strip()}",
                 f"{line.strip()} \\",
                 Replacement(line.rstrip()[-1:], line.rstrip()[-1:] + " \\"),
             )
 
 
-def _continues_without_backslash(lines: tuple[str, ...], index: int) -> bool:
-    if index + 1 >= len(lines):
-        return False
-    line, following = lines[index].rstrip(), lines[index + 1].strip()
+def _continues_without_backslash(before: str, line: str, following: str) -> bool:
+    line, following = line.rstrip(), following.strip()
     if not line.strip() or line.endswith("\\") or line.lstrip().startswith("#"):
         return False
     # a list item of YAML or Markdown inside a here-document is "- x"; an option has no space behind its dash
     if not re.match(r"--?[A-Za-z]", following):
         return False
-    inside = index > 0 and lines[index - 1].rstrip().endswith("\\")
-    return inside or bool(re.match(r"\s*(?:exec\s+|time\s+)*(?:openstack|virt-customize|nova|heat)\b", line))
+    if TEMPLATE_TAG.search(line):
+        return False  # which lines a renderer leaves, and how they end, is not known
+    return before.rstrip().endswith("\\") or bool(
+        re.match(r"\s*(?:exec\s+|time\s+)*(?:openstack|virt-customize|nova|heat)\b", line)
+    )
 
 
 def _make(script: Script) -> Iterator[Finding]:

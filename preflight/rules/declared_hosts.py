@@ -24,17 +24,17 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     names = ", ".join(f"{vendor}:{product}" for vendor, product in sorted(declared.cards))
     gpus = [entry for entry in deployment.whitelist if entry.is_gpu]
     for entry in gpus:
-        product = entry.text("product_id")
-        if product not in (None, "*") and declared.cards and (entry.text("vendor_id"), product) not in declared.cards:
+        product = entry.id("product_id")
+        if product not in (None, "*") and declared.cards and (entry.id("vendor_id"), product) not in declared.cards:
             yield NOT_DECLARED.at(
                 entry.fields["product_id"].location,
-                f"{entry.text('vendor_id')}:{product}",
+                f"{entry.id('vendor_id')}:{product}",
                 f"the cloud file declares {names}",
                 "the id of the declared card, or declare this one",
             )
     for (vendor, product), node in declared.cards.items():
         if gpus and not any(
-            entry.text("vendor_id") == vendor and entry.text("product_id") in (None, "*", product) for entry in gpus
+            entry.id("vendor_id") == vendor and entry.id("product_id") in (None, "*", product) for entry in gpus
         ):
             yield NOT_WHITELISTED.at(
                 node.location, f"{vendor}:{product}", "NovaPCIPassthrough has no entry for it", "add one"

@@ -21,7 +21,7 @@ NAMED_OTHERWISE = rule("GP113")
 WRONG_SECTION = rule("GP114")
 RULES = (IGNORED_FILE, NOT_DEPLOYED, OVERRIDDEN, UNKNOWN_ROLE, NO_SUCH_DIRECTORY, NAMED_OTHERWISE, WRONG_SECTION)
 GPU_SETTINGS = re.compile(
-    r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci"
+    r"OS::TripleO::(?:\w+::)?NodeUserData|OS::TripleO::NodeExtraConfig|NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|KernelArgs|nova::pci|nova::api::pci|nova::compute::pci"
 )
 REPLACED = re.compile(r"NovaPCIPassthrough|NovaScheduler(?:Default|Enabled)Filters|\w*KernelArgs")
 ROLE_NAME = re.compile(r"(?P<role>[A-Z]\w*?)(?:Parameters|ExtraConfig|KernelArgs)\Z")
@@ -138,15 +138,18 @@ def _content(node: Node) -> list[str]:
 def _roles(deployment: Deployment) -> Iterator[Finding]:
     if not deployment.roles:
         return
-    known = set(deployment.roles) | EVERY_ROLE
+    local = deployment.local_parameters
     for name, value in deployment.parameters:
         found = ROLE_NAME.fullmatch(name.text)
-        if found is None or found["role"] in known or not _is_for_gpus(name, value):
+        if found is None or name.text in local or not _is_for_gpus(name, value):
+            continue
+        roles = deployment.roles_beside(name.path)
+        if found["role"] in roles | EVERY_ROLE:
             continue
         yield UNKNOWN_ROLE.at(
             name.location,
             name.text,
-            f"the roles file has {', '.join(sorted(deployment.roles))}",
+            f"the roles file has {', '.join(sorted(roles))}",
             f"name one of these roles, or add {found['role']} to the roles file",
         )
 

@@ -84,7 +84,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 def cards_of(deployment: Deployment) -> dict[str, str]:
     """Generations of the cards that are passed through, with an id of each."""
-    ids = [entry.text("product_id") or "" for entry in [*deployment.whitelist, *deployment.aliases] if entry.is_gpu]
+    ids = [entry.id("product_id") or "" for entry in [*deployment.whitelist, *deployment.aliases] if entry.is_gpu]
     ids += [
         product
         for vendor, product in (deployment.declared.cards if deployment.declared else ())

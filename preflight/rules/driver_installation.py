@@ -20,7 +20,13 @@ SAMPLES_GONE = rule("GP710")
 NOUVEAU_STAYS = rule("GP711")
 SECURE_BOOT = rule("GP712")
 REPOSITORY_AND_IMAGE = rule("GP717")
-RULES = (RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, REPOSITORY_AND_IMAGE)
+NO_REPOSITORY = rule("GP719")
+RULES = (RETIRED_KEY, SAMPLES_GONE, NOUVEAU_STAYS, SECURE_BOOT, REPOSITORY_AND_IMAGE, NO_REPOSITORY)
+METAPACKAGE = re.compile(
+    r"(?:rpm\s+-\w*[iU]\w*|(?:yum|dnf)\s+(?:-\S+\s+)*(?:local)?install|dpkg\s+-i)\s+(?:-\S+\s+)*(?:\S*/)?"
+    r"(?P<package>cuda(?:-toolkit|-drivers)?[-_]\d+\.\d+\S*\.(?:rpm|deb))"
+)
+HAS_REPOSITORY = re.compile(r"cuda-repo-|cuda-keyring|cuda-\w+\.repo|compute/cuda/repos")
 REPOSITORY = re.compile(r"cuda-repo-(?P<distribution>[a-z]+\d+)[-_](?P<version>\d+[.-]\d+)\S*\.(?:rpm|deb)")
 OLD_KEY = re.compile(r"7fa2af80(?:\.pub)?", re.I)
 SAMPLES_SCRIPT = re.compile(r"cuda-install-samples-(?P<version>\d+\.\d+)\.sh")
@@ -40,6 +46,13 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _repository(deployment, script)
         yield from _samples(script)
         yield from _nouveau(script)
+        for location, found in script.search(METAPACKAGE) if not HAS_REPOSITORY.search(script.text) else ():
+            yield NO_REPOSITORY.at(
+                location,
+                found[0],
+                f"{found['package']} only names other packages, and no repository that has them is set up",
+                "the package cuda-repo-…, or cuda-keyring, first; then install cuda-X-Y from it",
+            )
     yield from _secure_boot(deployment)
 
 

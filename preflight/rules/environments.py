@@ -10,7 +10,7 @@ from pathlib import Path
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Replacement
-from preflight.releases import RELEASES, Lifetime, load_data, nearest_parameter, parameter_lifetimes
+from preflight.releases import TRIPLEO_RELEASES, Lifetime, load_data, nearest_parameter, parameter_lifetimes
 from preflight.yaml_source import Node
 
 OTHER_RELEASE_ELSEWHERE = rule("GP108")
@@ -19,6 +19,9 @@ READ_FROM_ROLE = {"KernelArgs", "TunedProfileName", "IsolCpusList"}
 GPU_PARAMETERS = re.compile(
     r"Nova(?:PCI|Pci|Scheduler|Reserved|Compute|Libvirt|VGPU)|.*KernelArgs|.*ExtraConfig|.*Parameters"
 )
+FIRST, LAST = TRIPLEO_RELEASES[0], TRIPLEO_RELEASES[-1]
+OF_A_ROLE = re.compile(r"(?:ExtraConfig|Parameters|KernelArgs|Count|HostnameFormat|Flavor|Image|Ips|Services)\Z")
+"""Names that begin with a role's: the role may be one of the user's own, spelled almost like another."""
 OLD_PUPPET = rule("GP115")
 FIXED_PUPPET = re.compile(r"upload-puppet-modules|DeployArtifactURLs|puppet-modules-url")
 UNREADABLE = rule("GP101")
@@ -73,39 +76,35 @@ def _same(one: Node, other: Node) -> bool:
 
 
 def _parameters(deployment: Deployment) -> Iterator[Finding]:
-    local = _local_parameters(deployment)
+    local = deployment.local_parameters
     for role, name, _ in deployment.role_parameters:
         if name.text in local or not name.text or (role is not None and name.text in READ_FROM_ROLE):
             continue
         lifetimes = parameter_lifetimes(name.text)
         if not lifetimes:
-            yield from _unknown(name)
-        elif deployment.release and not any(lifetime.covers(deployment.release) for lifetime in lifetimes):
+            yield from _unknown(deployment, name)
+        elif deployment.release in TRIPLEO_RELEASES and not any(span.covers(deployment.release) for span in lifetimes):
             yield _from_other_release(deployment.release, name, lifetimes)
 
 
-def _local_parameters(deployment: Deployment) -> set[str]:
-    """Parameters that the deployment's own templates declare."""
-    return {
-        key.text
-        for template in deployment.files.templates
-        for block in [template.get("parameters")]
-        if block
-        for key, _ in block.items()
-    }
-
-
-def _unknown(name: Node) -> Iterator[Finding]:
+def _unknown(deployment: Deployment, name: Node) -> Iterator[Finding]:
     nearest = nearest_parameter(name.text)
     if nearest is None:
         return  # a parameter of the user's own or of a vendor's templates: not ours to judge
     yield UNKNOWN_PARAMETER.at(
         name.location,
         name.text,
-        f"no TripleO release from {RELEASES[0].title()} to {RELEASES[-1].title()} declares '{name.text}'",
+        f"no TripleO release from {FIRST.title()} to {LAST.title()} declares '{name.text}'",
         f"did you mean {nearest}?",
-        Replacement(name.text, nearest),
+        Replacement(name.text, nearest) if _may_be_renamed(deployment, name, nearest) else None,
     )
+
+
+def _may_be_renamed(deployment: Deployment, name: Node, nearest: str) -> bool:
+    """Whether renaming only fixes: nothing else sets the right name, and no role is guessed."""
+    names = [other.text for _, other, _ in deployment.role_parameters]
+    same = [other for other in names if other == nearest or nearest_parameter(other) == nearest]
+    return same == [name.text] and not OF_A_ROLE.search(nearest)
 
 
 def _from_other_release(release: str, name: Node, lifetimes: list[Lifetime]) -> Finding:
@@ -132,21 +131,21 @@ def _hiera_keys(deployment: Deployment) -> Iterator[Finding]:
                     key.location, key.text, "no puppet-nova release reads this key", f"did you mean {near[0]}?"
                 )
             continue
-        if deployment.release and not Lifetime(*entry["span"]).covers(deployment.release):
+        if deployment.release in TRIPLEO_RELEASES and not Lifetime(*entry["span"]).covers(deployment.release):
             yield HIERA_OTHER_RELEASE.at(
                 key.location,
                 key.text,
-                f"puppet-nova of {deployment.release.title()} does not read '{key.text}' "
+                f"puppet-nova of {str(deployment.release).title()} does not read '{key.text}' "
                 f"(read from {entry['span'][0].title()} to {entry['span'][1].title()})",
                 entry["instead"],
             )
 
 
 def _puppet(deployment: Deployment) -> Iterator[Finding]:
-    """Ocata's packages were made before the three fixes; the deploy must bring the module along."""
+    """Newton's and Ocata's packages were made before the three fixes; the deploy must bring the module along."""
     keys = [key for _, key, _ in deployment.hiera if key.text in ("nova::pci::aliases", "nova::api::pci_alias")]
     several = len({alias.text("name") for alias in deployment.aliases}) > 1
-    if deployment.release != "ocata" or not deployment.deploys or not keys:
+    if deployment.release not in ("newton", "ocata") or not deployment.deploys or not keys:
         return
     texts = [script.text for script in deployment.files.scripts] + [name.text for name, _ in deployment.parameters]
     if (several or keys[0].text == "nova::pci::aliases") and not any(FIXED_PUPPET.search(text) for text in texts):
@@ -154,7 +153,9 @@ def _puppet(deployment: Deployment) -> Iterator[Finding]:
             keys[0].location,
             keys[0].text,
             "puppet-nova before 10.5 joins several aliases into one value and knows none on computes",
-            "upload-puppet-modules -d DIRECTORY with puppet-nova of stable/ocata, before the deploy",
+            f"upload-puppet-modules -d DIRECTORY with puppet-nova of stable/{deployment.release}, before the deploy"
+            if deployment.release == "ocata"
+            else "one alias, or a puppet-nova of stable/ocata by upload-puppet-modules -d DIRECTORY before the deploy",
         )
 
 

@@ -98,7 +98,8 @@ def _resource(deployment: Deployment, template: Node, name: Node, resource: Node
             yield MISSING_PROPERTY.at(name.location, name.text, f"{kind.text} needs '{missing}'", f"{missing}: …")
     yield from _too_new(deployment, kind, schema, properties)
     yield from _flavor(deployment, kind, name, properties)
-    yield from _user(template, kind, properties)
+    if deployment.is_at_least("2023.1"):  # Nova's policies ask for a role by name from then on
+        yield from _user(template, kind, properties)
 
 
 def _flavor(deployment: Deployment, kind: Node, name: Node, properties: Node | None) -> Iterator[Finding]:
@@ -112,11 +113,15 @@ def _flavor(deployment: Deployment, kind: Node, name: Node, properties: Node | N
     if disk is None or (disk.is_scalar and disk.text == "0"):
         location = disk.location if disk else name.location
         beside = " (ephemeral is a second disk)" if properties.get("ephemeral") else ""
+        before = deployment.release is not None and not deployment.is_at_least("stein")
         yield NO_ROOT_DISK.at(
             location,
             name.text,
-            f"disk defaults to 0; Nova refuses such flavors to tenants who boot from an image{beside}",
+            f"disk defaults to 0: the root disk is as large as the image, without room for driver and CUDA{beside}"
+            if before
+            else f"disk defaults to 0; Nova refuses such flavors to tenants who boot from an image{beside}",
             "disk: 40",
+            seen_as="while CUDA is installed in the instance: 'No space left on device'" if before else None,
         )
 
 
@@ -161,7 +166,7 @@ def _created(deployment: Deployment, what: str) -> set[str]:
     return {
         command.words[-1]
         for command in deployment.files.commands
-        if command.runs("openstack", what, "create") and len(command.words) > 3
+        if command.runs("openstack", what, "create") and len(command.words) > 3 and "{{" not in command.text
     }
 
 

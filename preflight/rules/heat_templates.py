@@ -11,7 +11,7 @@ from preflight.deployment import Deployment
 from preflight.finding import Finding
 from preflight.heat import definitions, is_jinja_text, is_of_a_tenant, resources, types_of
 from preflight.releases import RELEASES, load_data
-from preflight.rules import heat_resources
+from preflight.rules import heat_resources, networks
 from preflight.yaml_source import Node
 
 UNKNOWN_FUNCTION = rule("GP504")
@@ -34,6 +34,7 @@ RULES = (
     UNUSED_PARAMETER,
     NO_OUTPUT,
     *heat_resources.RULES,
+    *networks.RULES,
 )
 PSEUDO_PARAMETERS = {"OS::stack_name", "OS::stack_id", "OS::project_id"}
 BASE_ATTRIBUTES = {"show"}
@@ -62,7 +63,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         yield from _signal(template)
         yield from _outputs(template)
     roots = [root.resolve() for root in deployment.files.roots if root.is_dir()]
-    for path, node in deployment.files.get_file_targets():
+    for path, node in deployment.files.get_file_targets:
         inside = any(path.resolve().is_relative_to(root) for root in roots) and path.parent.is_dir()
         if inside and not path.exists() and not any(path.parent.glob("*.j2*")) and "{{" not in node.text:
             yield NO_SUCH_FILE.at(
@@ -72,6 +73,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                 "add the file, or correct the name",
             )
     yield from heat_resources.check(deployment)
+    yield from networks.check(deployment)
 
 
 @cache

@@ -47,6 +47,8 @@ NOVA_CONF = re.compile(
     r"(?:sed\s+-i|crudini\s+--set|openstack-config\s+--set|\btee\b|>)[^\n]*?(?<![\w-])/etc/nova/nova\.conf"
 )
 DRACUT_VFIO = re.compile(r"(?:add_drivers|force_drivers)\+?=.*vfio[-_]pci")
+VARIABLE = re.compile(r"\$\{?(?P<name>\w+)")
+ASSIGNMENT = re.compile(r"(?:^|[\s;])(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[^\s;]*)")
 VFIO_IDS = re.compile(r"vfio-pci\.ids=(?P<ids>[0-9a-fA-F:,]+)")
 
 
@@ -103,7 +105,7 @@ def _roles(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _bound(deployment: Deployment) -> Iterator[Finding]:
-    cards = {entry.text("product_id") for entry in deployment.whitelist if entry.is_gpu}
+    cards = {entry.id("product_id") for entry in deployment.whitelist if entry.is_gpu}
     if not cards or None in cards or "*" in cards:
         return
     for _, node in deployment.kernel_arguments:
@@ -159,7 +161,10 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
         return
     names = _compute_host_names(deployment)
     for location, found in script.search(HOST_NAME):
-        word = (found["word"] or found["test"] or "").strip("\"'*^$.")
+        word = _literal(script, (found["word"] or found["test"] or "").strip("\"'*^."))
+        if word is None:
+            continue  # a name that is made while the script runs, as a rule from the role's own format
+        word = word.strip("\"'*^$.")
         if names and word and not any(word in name for name in names):
             rule, why = NO_SUCH_HOST_NAME, f"the computes will be called {', '.join(sorted(names))}"
         else:
@@ -171,6 +176,16 @@ def _host_names(deployment: Deployment, script: Script) -> Iterator[Finding]:
             why,
             "map NodeUserData for the role only (OS::TripleO::<Role>::NodeUserData), or test for the GPU itself",
         )
+
+
+def _literal(script: Script, word: str) -> str | None:
+    """What a word of the script stands for; None if only the running script knows."""
+    variable = VARIABLE.match(word)
+    if variable is None:
+        return None if "$(" in word or "`" in word else word
+    values = {found["value"] for _, found in script.search(ASSIGNMENT) if found["name"] == variable["name"]}
+    value = values.pop() if len(values) == 1 else "$"
+    return None if "$" in value or "`" in value else value
 
 
 def _compute_host_names(deployment: Deployment) -> set[str]:

@@ -20,12 +20,14 @@ PT_WITHOUT_ON = rule("GP406")
 BLS_IGNORES = rule("GP407")
 RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
 
-GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/default/grub")
+NOTHING_SETS = "neither KernelArgs nor a first-boot script sets"
+GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/(?:default|sysconfig)/grub", re.S)
+KERNEL_ARGUMENT = re.compile(r"iommu|vfio|nouveau|hugepages|isolcpus|\bpci=")
 SED_SUBSTITUTION = re.compile(r"s(?P<mark>[/|#,@])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)")
 STABLE_ANCHOR = re.compile(r"GRUB_CMDLINE_LINUX(_DEFAULT)?=|\^GRUB_|\$\s*a\b")
 VERIFIED = re.compile(r"grep\b.*(/etc/default/grub|/proc/cmdline|grub\.cfg)|\bgrubby\b")
 HOST_NAME = re.compile(
-    r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^$*-]+)|\$\(hostname[^)]*\)\s*(?:=~"
+    r"\bhostname\b[^|;&]*\|\s*e?grep\b\s*(?:-\S+\s+)*[\"']?(?P<word>[\w.^${}*-]+)|\$\(hostname[^)]*\)\s*(?:=~"
     r"|==?)\s*(?P<test>\S+)"
 )
 BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")
@@ -43,6 +45,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _values(deployment)
 
 
+def _may_be_on_anyway(deployment: Deployment) -> bool:
+    """Today's kernels have the IOMMU of AMD's processors on; whose processors the hosts have must be known."""
+    return bool(deployment.files.kernel_arguments) and "intel" not in deployment.cpu_vendors
+
+
 def _texts(deployment: Deployment) -> str:
     values = [node.text for _, node in deployment.kernel_arguments]
     return "\n".join([*values, *(script.text for script in deployment.files.scripts)])
@@ -50,16 +57,26 @@ def _texts(deployment: Deployment) -> str:
 
 def _missing(deployment: Deployment) -> Iterator[Finding]:
     environments = {environment.path for environment in deployment.files.environments}
-    gpus = [entry for entry in deployment.whitelist if entry.is_gpu and entry.node.location.path in environments]
+    gpus = [
+        entry
+        for entry in deployment.whitelist
+        if entry.is_gpu and (deployment.files.kernel_arguments or entry.node.location.path in environments)
+    ]
     if any(IOMMU_PT.search(node.text) for _, node in deployment.kernel_arguments):
         return  # said of the argument itself
+    if _may_be_on_anyway(deployment):
+        return
     whole = bool(deployment.aliases or deployment.first_boot_scripts or deployment.kernel_arguments)
     if gpus and whole and not IOMMU_ARGUMENT.search(_texts(deployment)) and not _calls_other_files(deployment):
         yield NO_ARGUMENT.at(
             gpus[0].node.location,
             f"{gpus[0].text('vendor_id')}:{gpus[0].text('product_id')}",
-            f"neither KernelArgs nor a first-boot script sets {' or '.join(IOMMU_ARGUMENTS.values())}",
-            f'set KernelArgs: "{recommended_arguments("intel")}" for the GPU role (before Queens: a first-boot script)',
+            f"{'none of the kernel arguments is' if deployment.files.kernel_arguments else NOTHING_SETS} "
+            + " or ".join(IOMMU_ARGUMENTS.values()),
+            f"add {recommended_arguments('intel')} to the hosts' kernel arguments"
+            if deployment.files.kernel_arguments
+            else f'set KernelArgs: "{recommended_arguments("intel")}" for the GPU role '
+            "(before Queens: a first-boot script)",
         )
 
 
@@ -73,9 +90,14 @@ def _calls_other_files(deployment: Deployment) -> bool:
 def _sed(script: Script) -> Iterator[Finding]:
     if VERIFIED.search(script.text):
         return
-    for location, match in script.search(GRUB_SED):
+    matches = ((command.location, found) for command in script.commands() for found in GRUB_SED.finditer(command.text))
+    for location, match in matches:
         substitution = SED_SUBSTITUTION.search(match["arguments"])
-        if "iommu" not in match["arguments"] or substitution is None or STABLE_ANCHOR.search(substitution["old"]):
+        if (
+            not KERNEL_ARGUMENT.search(match["arguments"])
+            or substitution is None
+            or STABLE_ANCHOR.search(substitution["old"])
+        ):
             continue
         yield SED_MAY_MISS.at(
             location,
@@ -107,7 +129,8 @@ def _boot_configuration(deployment: Deployment, script: Script) -> Iterator[Find
 def _values(deployment: Deployment) -> Iterator[Finding]:
     for _, node in deployment.kernel_arguments:
         yield from _vendor(deployment, node)
-        if IOMMU_PT.search(node.text) and not IOMMU_ARGUMENT.search(node.text) and deployment.cpu_vendors != {"amd"}:
+        is_mode_only = IOMMU_PT.search(node.text) and not IOMMU_ARGUMENT.search(node.text)
+        if is_mode_only and deployment.cpu_vendors != {"amd"} and not _may_be_on_anyway(deployment):
             yield PT_WITHOUT_ON.at(
                 node.location,
                 node.text,

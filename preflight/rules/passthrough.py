@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from preflight.catalogue import rule
 from preflight.deployment import ALIAS_HIERA_KEYS, Deployment
-from preflight.entries import PciEntry
+from preflight.entries import PciEntry, canonical_id
 from preflight.finding import Finding, Location, Replacement
 from preflight.rules import alias_scope
 from preflight.yaml_source import Node
@@ -40,34 +40,60 @@ RULES = (
     *alias_scope.RULES,
 )
 PCI_ID = re.compile(r"[0-9a-f]{4}\Z")
+ALIAS_ID = re.compile(r"[0-9a-fA-F]{4}\Z")
+"""What nova.pci.request asks of an alias; a whitelist entry goes through int(…, 16) instead."""
 NUMBER_TO_SOME = re.compile(r"(?:0[xob])?[0-9][0-9_]*\Z|[0-9]+[eE][0-9]+\Z|0x[0-9a-fA-F]+\Z")
 """Whole numbers, octal and hexadecimal ones for every loader; 1e30 is a number for Ruby's and YAML 1.2's."""
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
-    for entry in [*deployment.whitelist, *deployment.aliases]:
-        yield from _ids(entry)
+    for entry in deployment.whitelist:
+        yield from _ids(entry, _refused_in_whitelist)
+    for alias in deployment.aliases:
+        yield from _ids(alias, lambda text: _refused_in_alias(deployment, text))
     yield from _alias_fields(deployment)
     yield from _twins(deployment)
     yield from _flavors(deployment)
     yield from alias_scope.check(deployment)
 
 
-def _ids(entry: PciEntry) -> Iterator[Finding]:
+def _refused_in_whitelist(text: str) -> str | None:
+    """Why Nova refuses the id; None if it takes it: every spelling of a hexadecimal number is the same to it."""
+    if canonical_id(text) is not None:
+        return None
+    return "Nova reads it as a hexadecimal number of at most four digits"
+
+
+def _refused_in_alias(deployment: Deployment, text: str) -> str | None:
+    if not ALIAS_ID.match(text):
+        return "an alias has exactly four hexadecimal digits, without 0x: Nova refuses the definition"
+    if text != text.lower() and deployment.release is not None and not deployment.is_at_least("rocky"):
+        return f"Nova of {deployment.release.title()} compares it as text with what the kernel reports, in lower case"
+    return None
+
+
+def _ids(entry: PciEntry, refused: Callable[[str], str | None]) -> Iterator[Finding]:
     for field in ("vendor_id", "product_id"):
         node = entry.fields.get(field)
         if node is None or not node.is_scalar:
             continue
         if node.text == "*":
             continue
-        if _is_number(node):
+        if node.origin is not None and node.is_plain:
+            yield MALFORMED_ID.at(
+                node.location,
+                f"{field}: {node.text}",
+                "a number in JSON; Nova wants a text",
+                f'"{field}": "{node.text}"',
+            )
+        elif _is_number(node):
             yield _unquoted(node, field)
-        elif not PCI_ID.match(node.text):
-            yield _malformed(node, field)
-    product = "" if _is_number(entry.fields.get("product_id")) else entry.text("product_id") or ""
+        elif why := refused(node.text):
+            yield _malformed(node, field, why)
+    product = "" if _is_number(entry.fields.get("product_id")) else entry.id("product_id") or ""
     if entry.is_gpu and PCI_ID.match(product) and product not in nvidia_products():
-        yield from _unknown_product(entry.fields["product_id"])
+        yield from _unknown_product(entry.fields["product_id"], product)
     if entry.is_gpu and "devname" in entry.fields:
         node = entry.fields["devname"]
         yield DEVNAME_FOR_GPU.at(
@@ -96,26 +122,26 @@ def _reader(node: Node) -> str:
     return "YAML reads" if node.scalar_type != "str" else "YAML 1.2 and Ruby's hiera read"
 
 
-def _malformed(node: Node, field: str) -> Finding:
-    fixed = node.text.strip().lower().removeprefix("0x")
+def _malformed(node: Node, field: str, why: str) -> Finding:
+    fixed = canonical_id(node.text) or node.text
     return MALFORMED_ID.at(
         node.location,
         f"{field}: {node.text}",
-        "Nova compares ids as text with what the kernel reports: four lower-case hexadecimal digits",
+        why,
         f'{field}: "{fixed}"' if PCI_ID.match(fixed) else "the id that `lspci -nn` prints in brackets",
         Replacement(node.written, f'"{fixed}"') if PCI_ID.match(fixed) and node.origin is None else None,
     )
 
 
-def _unknown_product(node: Node) -> Iterator[Finding]:
-    if not is_listed_completely(node.text):
+def _unknown_product(node: Node, product: str) -> Iterator[Finding]:
+    if not is_listed_completely(product):
         return  # a card newer than our list
-    near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, node.text, strict=True)) == 1]
-    names = ", ".join(f"{product} ({nvidia_products()[product].name})" for product in near[:3])
+    near = [known for known in gpu_ids() if sum(a != b for a, b in zip(known, product, strict=True)) == 1]
+    names = ", ".join(f"{known} ({nvidia_products()[known].name})" for known in near[:3])
     yield UNKNOWN_PRODUCT.at(
         node.location,
         node.text,
-        f"no product of NVIDIA has the id {NVIDIA_VENDOR_ID}:{node.text}",
+        f"no product of NVIDIA has the id {NVIDIA_VENDOR_ID}:{product}",
         f"one of {names}? compare with `lspci -nn`" if names else "the id that `lspci -nn` prints in brackets",
     )
 
@@ -139,11 +165,11 @@ def _alias_fields(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _device_type(alias: PciEntry) -> Iterator[Finding]:
-    gpu = nvidia_products().get(alias.text("product_id") or "") if alias.is_gpu else None
+    gpu = nvidia_products().get(alias.id("product_id") or "") if alias.is_gpu else None
     if gpu is None or gpu.device_type is None:
         return
     written = alias.text("device_type") or "type-PCI"
-    if written == gpu.device_type or written == "type-VF":
+    if written in (gpu.device_type, "type-VF") or not written.startswith("type-P"):
         return
     node = alias.fields.get("device_type") or alias.node
     how = "is" if gpu.device_type == "type-PF" else "is not"

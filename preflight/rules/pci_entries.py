@@ -46,15 +46,21 @@ ALIAS_FIELDS = {
     "traits",
     "live_migratable",
 }
-DEVICE_TYPES = {"type-PCI", "type-PF", "type-VF", "type-VDPA"}
+DEVICE_TYPES = {"type-PCI", "type-PF", "type-VF"}
+"""Nova's schema of aliases has no type-VDPA: such devices are given as ports only."""
 NUMA_POLICIES = {"legacy": "queens", "preferred": "queens", "required": "queens", "socket": "wallaby"}
-BOUND_TO_VFIO = re.compile(r"vfio-pci\.ids|driver_override|driverctl|options\s+vfio-pci")
+BOUND_TO_VFIO = re.compile(
+    r"vfio[-_]pci\.ids|driver_override|driverctl|options\s+vfio[-_]pci|drivers/\S+/bind|sriov-manage"
+)
+"""What binds a card to vfio-pci, or a VF to its own driver, before libvirt is asked for it."""
+FUNCTION = re.compile(r"\.(?P<function>[0-7])\Z")
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     for entry in deployment.whitelist:
-        yield from _fields(entry, WHITELIST_FIELDS, "whitelist entry")
+        # Nova keeps what it does not know as a tag: a field of aliases does nothing here, and no harm
+        yield from _fields(entry, WHITELIST_FIELDS | (ALIAS_FIELDS - {"name"}), "whitelist entry")
         yield from _managed(deployment, entry)
         if {"devname", "address"} <= entry.fields.keys():
             yield EXCLUSIVE.at(
@@ -120,18 +126,25 @@ def _values(deployment: Deployment, alias: PciEntry) -> Iterator[Finding]:
 
 def _managed(deployment: Deployment, entry: PciEntry) -> Iterator[Finding]:
     managed = (entry.text("managed") or "").lower()
-    if not entry.is_gpu or managed not in ("no", "false"):
+    if not entry.is_gpu or managed not in ("no", "false") or _is_virtual(deployment, entry):
         return
-    texts = [node.text for _, node in deployment.kernel_arguments] + [
-        script.text for script in deployment.files.scripts
-    ]
-    if not any(BOUND_TO_VFIO.search(text) for text in texts):
+    says_how_hosts_boot = deployment.kernel_arguments or deployment.files.scripts
+    if says_how_hosts_boot and not any(BOUND_TO_VFIO.search(text) for text in deployment.files.texts.values()):
         yield UNMANAGED.at(
             entry.fields["managed"].location,
             f"managed: {managed}",
             "libvirt then leaves the driver alone, and no kernel argument or script binds the card to vfio-pci",
             'managed: "yes", or bind the card at boot (vfio-pci.ids=…)',
         )
+
+
+def _is_virtual(deployment: Deployment, entry: PciEntry) -> bool:
+    """Whether the entry is of virtual functions: their driver, NVIDIA's own, stays on them on purpose."""
+    function = FUNCTION.search(entry.text("address") or "")
+    if (function is not None and function["function"] != "0") or "live_migratable" in entry.fields:
+        return True
+    asked = [alias for alias in deployment.aliases if alias.id("product_id") == entry.id("product_id")]
+    return any(alias.text("device_type") == "type-VF" for alias in asked)
 
 
 def _overlaps(deployment: Deployment) -> Iterator[Finding]:
@@ -153,6 +166,6 @@ def _same_scope(one: PciEntry, other: PciEntry) -> bool:
 
 def _is_wider(one: PciEntry, other: PciEntry) -> bool:
     keys = ("vendor_id", "product_id")
-    mine = {key: text for key in keys if (text := one.text(key))}
-    theirs = {key: text for key in keys if (text := other.text(key))}
+    mine = {key: text for key in keys if (text := one.id(key))}
+    theirs = {key: text for key in keys if (text := other.id(key))}
     return mine.items() < theirs.items() and one.text("device_type") in (None, other.text("device_type"))

@@ -9,6 +9,7 @@ from preflight.catalogue import rule
 from preflight.client import match
 from preflight.deployment import Deployment
 from preflight.finding import Finding, Location
+from preflight.rules import command_arguments
 from preflight.shell_source import Script
 
 TWO_PLACES = rule("GP609")
@@ -18,7 +19,16 @@ SED_MATCHES_NOTHING = rule("GP612")
 KEYSTONE_V2 = rule("GP613")
 EXIT_CODE_LIES = rule("GP614")
 NO_DOMAIN = rule("GP615")
-RULES = (TWO_PLACES, TIME_EXEC, UPLOADED_ANYWAY, SED_MATCHES_NOTHING, KEYSTONE_V2, EXIT_CODE_LIES, NO_DOMAIN)
+RULES = (
+    TWO_PLACES,
+    TIME_EXEC,
+    UPLOADED_ANYWAY,
+    SED_MATCHES_NOTHING,
+    KEYSTONE_V2,
+    EXIT_CODE_LIES,
+    NO_DOMAIN,
+    *command_arguments.RULES,
+)
 AT_HOME = re.compile(r"(?<![\w/])(?:~|\$HOME|\$\{HOME\})/(?P<path>[\w.-]+(?:/[\w.-]+)*)")
 CHANGES_DIRECTORY = re.compile(r"^\s*(?:cd|pushd)\s", re.M)
 ABORTS = re.compile(r"^\s*set\s+-\w*e|^#!.*\ssh?\s*-\w*e|-o\s+errexit", re.M)
@@ -55,6 +65,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                     command.location, "time exec", "nothing is left to print the time", "time openstack …, without exec"
                 )
     yield from _rc_files(deployment)
+    yield from command_arguments.check(deployment)
 
 
 def _two_paths(script: Script) -> Iterator[Finding]:

@@ -42,6 +42,10 @@ COMMAND_LINE_PASSWORD = re.compile(
 PIPED_PASSWORD = re.compile(
     r"""echo\s+["']?(?:\w+:)?(?P<value>[^\s"'$|]+)["']?\s*\|\s*(?:sudo\s+)?(?:chpasswd|passwd\s+--stdin)"""
 )
+PLACEHOLDER = re.compile(r"[<{\[\"']*[A-Z][A-Z_]*[>}\]\"']*|\*+|x{3,}|\.{3}|…")
+SUBSTITUTION = re.compile(
+    r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
+)
 UNSAFE = re.compile(r"allow_unsafe_interrupts=(?:1|[Yy]\b)")
 RC_PASSWORD = re.compile(r"^\s*export\s+OS_PASSWORD=(?P<value>[\"']?[^\s\"'$`{]+)", re.M)
 
@@ -81,7 +85,8 @@ def _parameters(deployment: Deployment) -> Iterator[Finding]:
 
 def _script(script: Script) -> Iterator[Finding]:
     for location, match in script.search(COMMAND_LINE_PASSWORD):
-        if match["option"].startswith("OS_PASSWORD") and "sed" not in script.lines[location.line - script.first_line]:
+        is_variable = match["option"].startswith("OS_PASSWORD")
+        if PLACEHOLDER.fullmatch(match["value"]) or (is_variable and not _is_put_in_by_sed(match)):
             continue
         # the value itself is left out of the report on purpose
         yield CREDENTIALS_ON_COMMAND_LINE.at(
@@ -117,6 +122,15 @@ def _script(script: Script) -> Iterator[Finding]:
                 "flavors are public unless said otherwise",
                 "--private --project PROJECT",
             )
+
+
+def _is_put_in_by_sed(match: re.Match[str]) -> bool:
+    """Whether the assignment stands in the new half of a sed substitution; the old half only looks for it."""
+    return any(
+        change.start("new") <= match.start() < change.end("new")
+        for change in SUBSTITUTION.finditer(match.string)
+        if "sed" in match.string[: change.start()]
+    )
 
 
 def _public_flavors(deployment: Deployment) -> Iterator[Finding]:
@@ -161,8 +175,9 @@ def _files(deployment: Deployment) -> Iterator[Finding]:
                 f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}",
                 f"chmod 600 {path.name}",
             )
+    for location in deployment.files.keys:
         yield KEY_AMONG_FILES.at(
-            Location(path), path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path"
+            location, location.path.name, "whoever gets the files gets the key", "keep it elsewhere, name it by path"
         )
     for path in deployment.files.rc_files:
         for match in RC_PASSWORD.finditer(deployment.files.texts[path]):

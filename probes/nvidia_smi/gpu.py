@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access.errors import ParseError
+from probes.nvidia_smi import failures
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE
 
@@ -13,6 +14,19 @@ TOOL = "nvidia-smi -q"
 QUANTITY = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?) ?(x|%|C|W|MHz|MiB|MB|KB/s|mV|us)?")
 UNCORRECTABLE = re.compile(r"Uncorrectable|Double Bit")
 REASONS = ("Clocks Event Reasons", "Clocks Throttle Reasons")
+NO_ACTION = ("None", "none")
+FABRIC_IN_ORDER = {
+    "State": ("Completed", "Not Supported"),
+    "Status": ("Success",),
+    "Health/Summary": ("Healthy", "Not Supported"),
+    "Health/Bandwidth": ("Full", "Not Supported"),
+    "Health/Route Unhealthy": ("False", "No", "Not Supported"),
+    "Health/Incorrect Configuration": ("None", "Not Supported"),
+}
+"""What the fabric of NVSwitches shows in good order, by path below Fabric; a recovery that goes on is not looked at.
+
+https://docs.nvidia.com/deploy/nvidia-smi/ (Fabric)
+"""
 
 
 @dataclass(frozen=True)
@@ -22,10 +36,19 @@ class Gpu:
     address: PciAddress
     fields: dict[str, str | None]
     """Every value by its path, e.g. "PCI/GPU Link Info/Link Width/Max": "16x". Of repeated ones the first."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """What stands in place of values that the driver could not read, by path: no failure unless they are used."""
 
     def text(self, *paths: str) -> str | None:
-        """The value at the first of the paths that is there: names differ by driver."""
-        return next((self.fields[path] for path in paths if path in self.fields), None)
+        """The value at the first of the paths that is there: names differ by driver.
+
+        Raises:
+            ToolFailure: the driver could not read it.
+        """
+        path = next((path for path in paths if path in self.fields), None)
+        if path in self.unreadable:
+            raise failures.refusal_of(self.unreadable[path], f"{path}: {self.unreadable[path]}")
+        return None if path is None else self.fields[path]
 
     def number(self, *paths: str) -> float | None:
         """As `text`, without its unit.
@@ -90,6 +113,16 @@ class Gpu:
         return self.whole(f"{path}/Current"), self.whole(f"{path}/Max")
 
     @property
+    def link_generation_now(self) -> int | None:
+        """Generation of the link now."""
+        return self.whole("PCI/GPU Link Info/PCIe Generation/Current")
+
+    @property
+    def link_width_now(self) -> int | None:
+        """Lanes of the link now."""
+        return self.whole("PCI/GPU Link Info/Link Width/Current")
+
+    @property
     def link_width(self) -> tuple[int | None, int | None]:
         """Lanes now and at most."""
         path = "PCI/GPU Link Info/Link Width"
@@ -124,7 +157,10 @@ class Gpu:
     def power_limit_w(self) -> float | None:
         """Power that it may take now."""
         return self.number(
-            "GPU Power Readings/Current Power Limit", "Power Readings/Power Limit", "GPU Power Readings/Power Limit"
+            "GPU Power Readings/GPU Ceiling Power Limit/Current Power Limit",
+            "GPU Power Readings/Current Power Limit",
+            "Power Readings/Power Limit",
+            "GPU Power Readings/Power Limit",
         )
 
     @property
@@ -143,10 +179,15 @@ class Gpu:
         return self.flag("ECC Mode/Current", "Ecc Mode/Current")
 
     @property
+    def is_ecc_pending(self) -> bool | None:
+        """Whether memory is protected after the next reset."""
+        return self.flag("ECC Mode/Pending", "Ecc Mode/Pending")
+
+    @property
     def uncorrectable_errors(self) -> dict[str, int]:
         """Counters of uncorrectable (or double-bit) memory errors that the driver reports, by path below ECC Errors."""
         names = [path for path in self.fields if path.startswith("ECC Errors/") and UNCORRECTABLE.search(path)]
-        counted = {path.removeprefix("ECC Errors/"): self.fields[path] for path in names}
+        counted = {path.removeprefix("ECC Errors/"): self.text(path) for path in names}
         return {path: int(count) for path, count in counted.items() if count is not None and WHOLE.fullmatch(count)}
 
     @property
@@ -174,7 +215,39 @@ class Gpu:
         return self.flag("Remapped Rows/Remapping Failure Occurred")
 
     @property
+    def is_repair_pending(self) -> bool | None:
+        """Whether a memory channel or a TPC waits for a reset to be repaired (Hopper and newer)."""
+        return self._any("ECC Errors/Channel Repair Pending", "ECC Errors/TPC Repair Pending")
+
+    @property
+    def has_worn_out_memory(self) -> bool | None:
+        """Whether SRAM had more errors than NVIDIA lets a card have, or memory cannot be repaired."""
+        exceeded = [path for path in self.fields if path.endswith("/SRAM Threshold Exceeded")]
+        return self._any(*exceeded, "ECC Errors/Unrepairable Memory")
+
+    @property
+    def recovery_action(self) -> str | None:
+        """What the driver wants to be done with the card, e.g. "Reset", "Reboot", "Drain P2P"; None for nothing."""
+        action = self.text("GPU Recovery Action")
+        return None if action in NO_ACTION else action
+
+    @property
+    def is_reset_required(self) -> bool | None:
+        """Whether the driver asks for a reset (530 to 565: newer ones have a recovery action)."""
+        return self._any("GPU Reset Status/Reset Required", "GPU Reset Status/Drain and Reset Recommended")
+
+    @property
+    def fabric_trouble(self) -> str | None:
+        """The first that is not in order of the fabric between the cards, e.g. "State: In Progress"."""
+        told = ((path, self.text(f"Fabric/{path}"), good) for path, good in FABRIC_IN_ORDER.items())
+        return next((f"{path}: {value}" for path, value, good in told if value is not None and value not in good), None)
+
+    def _any(self, *paths: str) -> bool | None:
+        told = [flag for path in paths if (flag := self.flag(path)) is not None]
+        return any(told) if told else None
+
+    @property
     def active_throttle_reasons(self) -> tuple[str, ...] | None:
         """What holds the clocks down now, e.g. ("SW Power Cap",)."""
         found = [path for path in self.fields if path.split("/")[0] in REASONS]
-        return tuple(path.split("/")[-1] for path in found if self.fields[path] == "Active") if found else None
+        return tuple(path.split("/")[-1] for path in found if self.text(path) == "Active") if found else None

@@ -50,7 +50,7 @@ def parse(text: str, *, selected: bool = False) -> Query:
     """Read the answer; `selected` if it was asked for some of the GPUs only (-i).
 
     Raises:
-        ToolFailure: nvidia-smi says that it failed, or could not read a value (ERR!).
+        ToolFailure: nvidia-smi says that it failed. A value that it could not read is one only where it is used.
         ParseError: empty, cut off, another shape, or contradictory.
     """
     lines = transcript_of(TOOL, text, "nvidia-smi")
@@ -68,7 +68,7 @@ def parse(text: str, *, selected: bool = False) -> Query:
     _ended(text, found)
     _consistent(gpus, lines[-1])
     cuda = head["CUDA Version"].value if "CUDA Version" in head else None
-    return Query(driver, None if cuda in failures.ABSENT else cuda, gpus, warnings)
+    return Query(driver, failures.value_of(cuda) if cuda else None, gpus, warnings)
 
 
 def _lines(lines: list[str]) -> Iterator[_Line]:
@@ -87,13 +87,14 @@ def _head(head: dict[str, _Line], lines: list[str], *names: str) -> str:
     line = next((head[name] for name in names if name in head), None)
     if line is None or not line.value:
         raise ParseError(TOOL, f"no {names[0]}", line=line.raw if line else lines[-1])
-    return line.value
+    return failures.NOTE.sub("", line.value)
 
 
 def _gpu(lines: list[_Line]) -> Gpu:
     heading = GPU.fullmatch(lines[0].key)
     address = PciAddress(heading[1] if heading else "")
     fields: dict[str, str | None] = {}
+    unreadable: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for place, line in enumerate(lines[1:], start=1):
         while above and above[-1][0] >= line.indent:
@@ -103,12 +104,14 @@ def _gpu(lines: list[_Line]) -> Gpu:
             raise ParseError(TOOL, "neither a field nor a section with fields", line=line.raw, line_number=line.number)
         above.append((line.indent, line.key))
         if line.value is not None:
-            value = failures.value_of(line.value, line.raw, line.number)
-            fields.setdefault("/".join(key for _, key in above), value)
+            path = "/".join(key for _, key in above)
+            if path not in fields and failures.unreadable(line.value):
+                unreadable[path] = line.value
+            fields.setdefault(path, failures.value_of(line.value))
     if not fields:
         raise ParseError(TOOL, "a GPU without fields", line=lines[0].raw, line_number=lines[0].number)
     _whole(address, fields, lines[-1])
-    return Gpu(address, fields)
+    return Gpu(address, fields, unreadable)
 
 
 def _whole(address: PciAddress, fields: dict[str, str | None], last: _Line) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from openstack import exceptions as sdk
+
 from access.openstack_api import translated
+
+DELETED = "DELETED"
+"""Status of an instance that Nova has no more."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,12 @@ class ComputeService:
     host: str
     is_up: bool
     is_enabled: bool
+    disabled_reason: str = ""
+    """What somebody wrote when the service was disabled."""
+    is_forced_down: bool = False
+    """Somebody declared it down; it is down for Nova whatever it reports."""
+    zone: str = ""
+    """Availability zone."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,15 @@ def services(connection: Any) -> tuple[ComputeService, ...]:
     """All services of Nova."""
     with translated("list Nova's services"):
         return tuple(
-            ComputeService(service.binary, service.host, service.state == "up", service.status == "enabled")
+            ComputeService(
+                service.binary,
+                service.host,
+                service.state == "up",
+                service.status == "enabled",
+                str(service.disabled_reason or ""),
+                bool(service.is_forced_down),
+                str(service.availability_zone or ""),
+            )
             for service in connection.compute.services()
         )
 
@@ -69,16 +88,53 @@ class Server:
 
     name: str
     status: str
+    """As the API tells it, e.g. ACTIVE, SHUTOFF; DELETED if Nova has it no more."""
     host: str | None
     fault: str | None
+    task: str = ""
+    """What Nova is doing with it; "" if nothing."""
 
 
 def server(connection: Any, server_id: str) -> Server:
     """An instance by its id, with the host that only an administrator sees."""
     with translated(f"read the instance {server_id}"):
-        found = connection.compute.get_server(server_id)
+        try:
+            found = connection.compute.get_server(server_id)
+        except sdk.NotFoundException:
+            return Server(server_id, DELETED, None, None)
     fault = (found.fault or {}).get("message") if found.fault else None
-    return Server(found.name, found.status, found.compute_host or found.hypervisor_hostname, fault)
+    return Server(
+        found.name,
+        found.status,
+        found.compute_host or found.hypervisor_hostname,
+        fault,
+        str(found.task_state or ""),
+    )
+
+
+def server_ids(connection: Any) -> frozenset[str]:
+    """Every instance of every project, on a host or not."""
+    with translated("list all instances"):
+        return frozenset(str(found.id) for found in connection.compute.servers(details=False, all_projects=True))
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A host aggregate."""
+
+    name: str
+    hosts: tuple[str, ...]
+    """Names of compute services."""
+    metadata: dict[str, str]
+
+
+def aggregates(connection: Any) -> tuple[Aggregate, ...]:
+    """All host aggregates."""
+    with translated("list the host aggregates"):
+        return tuple(
+            Aggregate(found.name, tuple(found.hosts or ()), dict(found.metadata or {}))
+            for found in connection.compute.aggregates()
+        )
 
 
 def role_names(connection: Any, project_id: str, user: str) -> tuple[str, ...]:

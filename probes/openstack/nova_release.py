@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,56 @@ def microversion(connection: Any) -> tuple[int, int]:
         raise ParseError("compute API", "it tells no microversions")
     major, minor = data.max_microversion[:2]
     return int(major), int(minor)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Nova's own version (15 is Ocata, 32 is 2025.2) as far as it is known: from `lowest` to `highest`."""
+
+    lowest: int
+    highest: int
+
+    def has(self, since: int) -> bool:
+        """Whether this is surely a Nova that has what came with `since`."""
+        return self.lowest >= since
+
+    def may_have(self, since: int) -> bool:
+        """Whether it can be one that has it."""
+        return self.highest >= since
+
+
+ANY_VERSION = Versions(0, 99)
+"""Nothing is known of the release."""
+
+
+def versions_of(found: tuple[int, int]) -> Versions:
+    """Versions whose API has this highest microversion; between two releases it may be either."""
+    lowest, highest = 0, ANY_VERSION.highest
+    for entry in _DATA["releases"]:
+        major, minor = str(entry["microversion"]).split(".")
+        known, (first, last) = (int(major), int(minor)), entry["versions"]
+        if known == found:
+            return Versions(first, last)
+        if known < found:
+            lowest = last + 1
+        else:
+            highest = min(highest, first)
+    return Versions(lowest, max(lowest, highest))
+
+
+def versions_named(release: str) -> Versions:
+    """The version of a release by its name, e.g. train or 2025.2; any where nothing is known of the name."""
+    version = _DATA["names"].get(release.lower())
+    return ANY_VERSION if version is None else Versions(version, version)
+
+
+def versions(connection: Any) -> Versions:
+    """Versions of the Nova that answers.
+
+    Raises:
+        ParseError: the API tells no microversions.
+    """
+    return versions_of(microversion(connection))
 
 
 def supports(connection: Any, feature: str) -> bool:

@@ -16,10 +16,20 @@ from probes.nova_process import NovaProcess, steps
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE, bounded
 
-COLUMNS = ("hypervisor_hostname", "address", "status", "instance_uuid", "vendor_id", "product_id", "numa_node")
+COLUMNS = (
+    "hypervisor_hostname",
+    "address",
+    "status",
+    "instance_uuid",
+    "vendor_id",
+    "product_id",
+    "numa_node",
+    "dev_type",
+)
 STATEMENT = (
-    "SELECT n.hypervisor_hostname, p.address, p.status, p.instance_uuid, p.vendor_id, p.product_id, p.numa_node"
-    " FROM pci_devices p JOIN compute_nodes n ON n.id = p.compute_node_id WHERE p.deleted = 0 AND n.deleted = 0"
+    "SELECT n.hypervisor_hostname, p.address, p.status, p.instance_uuid, p.vendor_id, p.product_id, p.numa_node,"
+    " p.dev_type FROM pci_devices p JOIN compute_nodes n ON n.id = p.compute_node_id"
+    " WHERE p.deleted = 0 AND n.deleted = 0"
 )
 COMMAND = f"""
 if command -v mysql >/dev/null 2>&1; then exec mysql -B nova -e "{STATEMENT}"; fi
@@ -51,7 +61,7 @@ INSIDE = """
 pid={pid}
 same() {{ [ "$(readlink /proc/$pid/ns/$1)" = "$(readlink /proc/self/ns/$1)" ]; }}
 net=; same net || net=--net
-exec nsenter --target $pid --mount --root $net -- {command}
+exec nsenter --target $pid --mount --root --wd $net -- {command}
 """
 STATUSES = ("available", "claimed", "allocated", "removed", "deleted", "unclaimable", "unavailable")
 ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -69,6 +79,8 @@ class PciClaim:
     vendor_id: str
     product_id: str
     numa_node: int | None
+    device_type: str = ""
+    """type-PCI, type-PF, type-VF, vdpa."""
 
     @property
     def is_taken(self) -> bool:
@@ -94,7 +106,7 @@ def _claim(line: str, number: int) -> PciClaim:
     fields: list[str | None] = [None if field == "NULL" else field for field in line.split("\t")]
     if len(fields) != len(COLUMNS) or fields[2] not in STATUSES or not ADDRESS.fullmatch(str(fields[1])):
         raise ParseError("mysql", "not a PCI device", line=line, line_number=number)
-    host, address, status, instance, vendor, product, node = fields
+    host, address, status, instance, vendor, product, node, kind = fields
     if node is not None and not WHOLE.fullmatch(node):
         raise ParseError("mysql", "no NUMA node", line=line, line_number=number)
     return PciClaim(
@@ -105,6 +117,7 @@ def _claim(line: str, number: int) -> PciClaim:
         str(vendor),
         str(product),
         None if node is None else int(node),
+        str(kind or ""),
     )
 
 

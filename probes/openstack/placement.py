@@ -36,11 +36,18 @@ class Inventory:
     reserved: int
     allocation_ratio: float
     used: int
+    max_unit: int | None = None
+    """The most that one consumer may have; None if nothing is known of it."""
+
+    @property
+    def capacity(self) -> int:
+        """What can be allocated of an empty provider."""
+        return int((self.total - self.reserved) * self.allocation_ratio)
 
     @property
     def free(self) -> int:
         """What can still be allocated."""
-        return int((self.total - self.reserved) * self.allocation_ratio) - self.used
+        return self.capacity - self.used
 
 
 def _get(connection: Any, path: str, microversion: str | None = None) -> dict[str, Any]:
@@ -77,6 +84,69 @@ def allocated(connection: Any) -> Allocated:
         answer = _get(connection, f"/resource_providers/{provider_id}/allocations")["allocations"]
         found += [Allocation(consumer, host, address, dict(data["resources"])) for consumer, data in answer.items()]
     return Allocated(tuple(found), frozenset(reported))
+
+
+@dataclass(frozen=True)
+class DeviceProvider:
+    """One device that Nova reports to Placement."""
+
+    address: str
+    inventories: dict[str, Inventory]
+    traits: frozenset[str]
+
+
+@dataclass(frozen=True)
+class HostProviders:
+    """What Placement has of one host: its own provider, and those of its devices."""
+
+    inventories: dict[str, Inventory]
+    traits: frozenset[str]
+    """Of the host and of all that belongs to it but devices."""
+    devices: tuple[DeviceProvider, ...]
+
+
+def of_host(connection: Any, host: str) -> HostProviders | None:
+    """Inventories, usages and traits of the host called `host` (short name); None if Placement does not know it."""
+    listed = _get(connection, "/resource_providers", "latest")["resource_providers"]
+    root = next((item["uuid"] for item in listed if item["name"].split(".")[0] == host), None)
+    if root is None:
+        return None
+    own: dict[str, Inventory] = {}
+    traits: set[str] = set()
+    devices = []
+    for item in listed:
+        device = DEVICE.match(item["name"])
+        if root not in (item["uuid"], item.get("root_provider_uuid")):
+            continue
+        inventories, found = _inventories(connection, item["uuid"]), _traits(connection, item["uuid"])
+        if device is not None:
+            devices.append(DeviceProvider(device["address"].lower(), inventories, found))
+            continue
+        traits |= found
+        own = {**inventories, **own} if item["uuid"] != root else {**own, **inventories}
+    return HostProviders(own, frozenset(traits), tuple(devices))
+
+
+def _inventories(connection: Any, provider_id: str) -> dict[str, Inventory]:
+    found = _get(connection, f"/resource_providers/{provider_id}/inventories")["inventories"]
+    usages = _get(connection, f"/resource_providers/{provider_id}/usages")["usages"] if found else {}
+    return {
+        name: Inventory(
+            int(data["total"]),
+            int(data["reserved"]),
+            float(data["allocation_ratio"]),
+            int(usages.get(name, 0)),
+            int(data["max_unit"]) if "max_unit" in data else None,
+        )
+        for name, data in found.items()
+    }
+
+
+def _traits(connection: Any, provider_id: str) -> frozenset[str]:
+    """None before Queens: Placement has no traits then, and refuses the question."""
+    with translated(f"read the traits of {provider_id}"):
+        answer = connection.placement.get(f"/resource_providers/{provider_id}/traits", microversion="1.6")
+    return frozenset(answer.json().get("traits", ())) if answer.ok else frozenset()
 
 
 def offered(connection: Any, host: str) -> dict[str, int] | None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-LANE_GB_PER_S = {1: 0.25, 2: 0.5, 3: 8 * 128 / 130 / 8, 4: 16 * 128 / 130 / 8, 5: 32 * 128 / 130 / 8}
-"""One lane in one direction after line coding: 8b/10b to generation 2, 128b/130b from 3 on. Headers take more.
+LANE_GB_PER_S = {
+    1: 0.25,
+    2: 0.5,
+    3: 8 * 128 / 130 / 8,
+    4: 16 * 128 / 130 / 8,
+    5: 32 * 128 / 130 / 8,
+    6: 64 * 236 / 256 / 8,
+}
+"""One lane in one direction after line coding: 8b/10b to generation 2, 128b/130b to 5, flits of 236 in 256 bytes in 6.
 
-https://pcisig.com/specifications (PCI Express Base, 8b/10b and 128b/130b encoding)
+Headers take more. https://pcisig.com/specifications (PCI Express Base, encodings and flit mode)
 """
 MEASURING_TOLERANCE = 1.02
 """Tools round, and time with clocks of their own: this much above the ceiling is still a measurement."""

@@ -1,62 +1,59 @@
-"""Room for the declared instances: free cards, and processors and memory beside them."""
+"""Room for the declared instances: a host that could take each of them now, or what speaks against every host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from access.errors import Blocked
 from cloud_file.cloud import Cloud
-from cloud_file.sections.tenant import DeclaredGuest, Flavor
-from judging.verdicts import require
-from probes.openstack import held_cards, placement
-from probes.openstack.held_cards import Holder
-from provisioning.environment import Guest
+from cloud_file.sections.tenant import DeclaredGuest
+from judging.configuration import Configuration
+from judging.notes import Notes
+from judging.room import CAUSES, lines, require_room
+from probes.openstack import held_cards
+from provisioning.environment import Environment, Guest
+from provisioning.host_rooms import HostRooms, request_of
 
 ISOLATION = "https://specs.openstack.org/openstack/nova-specs/specs/pike/implemented/reserve-numa-with-pci.html"
 
 
-def _free_cards(cloud: Cloud, holders: Iterable[Holder]) -> dict[str, int]:
-    free = {host.name: host.gpu_count for host in cloud.computes if host.gpus}
-    for holder in holders:
-        if holder.host in free:
-            free[holder.host] -= holder.cards
-    return free
-
-
-def _has_room(admin: Any, host: str, flavor: Flavor) -> bool:
-    wanted = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.memory_mb}
-    return all(placement.inventory(admin, host, name).free >= amount for name, amount in wanted.items())
-
-
 @pytest.mark.check(
     "control_plane.capacity.room",
-    rests_on=("control_plane.compute.up", "host.gpu.present", "undercloud.*"),
+    rests_on=(
+        "control_plane.compute.up",
+        "control_plane.nova_conf.*",
+        "control_plane.device_spec.*",
+        "control_plane.alias.api",
+        "control_plane.offers.exact",
+        "flavor.*",
+        "host.gpu.present",
+        "undercloud.*",
+    ),
     source=ISOLATION,
     api=True,
 )
 def test_a_gpu_host_has_room_for_the_instance(
-    made_guest: Guest, declared_guest: DeclaredGuest, cloud: Cloud, admin: Any
+    made_guest: Guest,
+    declared_guest: DeclaredGuest,
+    cloud: Cloud,
+    admin: Any,
+    environment: Environment,
+    host_rooms: HostRooms,
+    scheduler_view: Configuration | None,
+    notes: Notes,
 ) -> None:
-    """An instance that is not there yet finds a host with free cards, and with processors and memory left beside them."""  # noqa: E501
-    flavor = cloud.flavor(declared_guest.flavor)
-    wanted = sum(flavor.aliases.values())
+    """An instance that is not there yet finds a host that is in service, with free cards and all that it asks for beside them."""  # noqa: E501
+    name = cloud.prefixed(declared_guest.name)
     holders = held_cards.read(admin)
-    free = _free_cards(cloud, holders)
-    if any(holder.name == cloud.prefixed(declared_guest.name) and holder.host for holder in holders):
+    if any(holder.name == name and holder.host for holder in holders):
         return  # it has its room already
 
-    with_cards = [host for host, cards in free.items() if cards >= wanted]
+    if declared_guest.flavor not in environment.flavor_ids:
+        raise Blocked(f"tenant: {'; '.join(environment.failures.values()) or 'its flavors were not made'}")
+    hosts = host_rooms.read()
+    request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
+    notes.found = lines(hosts, request)
     others = ", ".join(f"{holder.name} has {holder.cards} on {holder.host}" for holder in holders if holder.host)
-    require(
-        with_cards,
-        "cards-taken",
-        f"{flavor.name} needs {wanted} cards on one host, free are {free}; {others}",
-    )
-    require(
-        any(_has_room(admin, host, flavor) for host in with_cards),
-        "gpu-hosts-full",
-        f"{', '.join(with_cards)} have free cards, and neither {flavor.vcpus} VCPU nor {flavor.memory_mb} MB free "
-        "beside them: instances without a card fill the hosts",
-    )
+    require_room(hosts, request, CAUSES, f"no host takes {request.name}; {others or 'no instance has cards'}")

@@ -10,8 +10,9 @@ from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import LATER_OPTIONS, Deployer
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration
+from judging.configuration import Configuration, require_aliases_taken
 from judging.verdicts import require
+from probes.openstack.nova_release import Versions
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html#pci"
 PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#libvirt.num_pcie_ports"
@@ -19,7 +20,11 @@ PCIE_PORTS = "https://docs.openstack.org/nova/latest/configuration/config.html#l
 
 @pytest.mark.check("control_plane.nova_conf.api", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
 def test_nova_api_can_read_its_configuration(
-    controller: Host, declared_controller: DeclaredHost, api_configuration: Configuration, deployer: Deployer
+    controller: Host,
+    declared_controller: DeclaredHost,
+    api_configuration: Configuration,
+    nova_versions: Versions,
+    deployer: Deployer,
 ) -> None:
     """A line that Nova cannot read, or an alias that it refuses, ends nova-api and nova-scheduler at their start."""
     require(
@@ -28,11 +33,16 @@ def test_nova_api_can_read_its_configuration(
         f"{api_configuration.path} sets nothing",
         apply=deployer.settings.how_to_apply,
     )
+    require_aliases_taken(api_configuration, nova_versions)
 
 
 @pytest.mark.check("control_plane.nova_conf.compute", rests_on=("undercloud.*",), source=NOVA_OPTIONS)
 def test_nova_compute_can_read_its_configuration(
-    compute: Host, declared_compute: DeclaredHost, compute_configuration: Configuration, deployer: Deployer
+    compute: Host,
+    declared_compute: DeclaredHost,
+    compute_configuration: Configuration,
+    nova_versions: Versions,
+    deployer: Deployer,
 ) -> None:
     """A line that Nova cannot read, or an alias that it refuses, ends nova-compute at its start."""
     require(
@@ -41,6 +51,7 @@ def test_nova_compute_can_read_its_configuration(
         f"{compute_configuration.path} sets nothing",
         apply=deployer.settings.how_to_apply,
     )
+    require_aliases_taken(compute_configuration, nova_versions)
 
 
 @pytest.mark.check(

@@ -12,8 +12,10 @@ from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
 from judging.filters import needed_filters
+from judging.last_words import told
 from judging.verdicts import require
 from preflight.filters import known_filters
+from probes import nova_log
 from probes.openstack import nova
 from provisioning.environment import Environment
 
@@ -75,8 +77,10 @@ def test_every_filter_exists_in_the_release(
         file=_file_of_the_list(scheduler_configuration),
     )
     schedulers = [service for service in nova.services(admin) if service.binary == "nova-scheduler"]
+    is_up = any(service.is_up for service in schedulers)
+    words = None if is_up else nova_log.read(controller, deployer.service("nova-scheduler"), "nova-scheduler")
     require(
-        any(service.is_up for service in schedulers),
+        is_up,
         "scheduler-down",
-        f"no nova-scheduler reports ({len(schedulers)} are registered)",
+        f"no nova-scheduler reports ({len(schedulers)} are registered)" + (f"; {told(words)}" if words else ""),
     )

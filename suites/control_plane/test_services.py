@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from access.errors import Blocked
+from access.errors import Blocked, MeasurementError
 from access.host import Host
 from cloud_file.deployer import Deployer, Service
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration, changed_since, not_in_effect, written_for
+from judging.configuration import CLOCK_STEP, Configuration, changed_since, not_in_effect, written_for
+from judging.last_words import cause_of_end, told
 from judging.verdicts import require
-from probes import nova_service
+from probes import clock, nova_log, nova_service
 from probes.nova_service import NovaService
 from probes.openstack import nova
 from provisioning.environment import Environment
+from provisioning.hosts import Hosts
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
 SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
@@ -31,18 +33,37 @@ def _started(service: NovaService, found: Configuration) -> datetime | None:
     return service.started
 
 
-def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> None:
-    """The service runs, and what it read when it started is what stands there now."""
-    service = nova_service.read(host, deployed)
-    started = _started(service, found)
+def _reject_what_ended(host: Host, deployed: Service, service: NovaService) -> None:
+    """Reject with the reason that the service's log gives, where it ended by itself."""
+    words = nova_log.read(host, deployed, deployed.service)
+    if words is not None:
+        what = f"{service.name} does not run: {told(words)}"
+        require(False, cause_of_end(words), what, file=deployed.nova_conf)
     require(
-        started is not None,
+        False,
         "service-not-running",
         f"{service.name} does not run, and no process of {deployed.service} does",
         service=service.name,
     )
+
+
+def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> None:
+    """The service runs, and what it read when it started is what stands there now."""
+    service = nova_service.read(host, deployed)
+    started = _started(service, found)
+    if started is None:
+        _reject_what_ended(host, deployed, service)
     written = written_for(host, deployed, found)
     late = started and changed_since(started, found, written, deployed)
+    now = clock.read(host)
+    require(
+        not late or late.changed <= now + CLOCK_STEP,
+        "file-changed-in-the-future",
+        f"{late and deployed.shown(late.path)} was changed at {late and f'{late.changed:%F %T}'}, "
+        f"and on {host.name} it is {now:%F %T}",
+        path=deployed.shown(late.path) if late else "",
+        file=deployed.shown(late.path) if late else "",
+    )
     require(
         not late,
         "service-not-restarted",
@@ -69,7 +90,7 @@ def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> N
     )
 
 
-@pytest.mark.check("control_plane.config.api_in_effect", source=NOVA_OPTIONS)
+@pytest.mark.check("control_plane.config.api_in_effect", rests_on=("control_plane.nova_conf.api",), source=NOVA_OPTIONS)
 def test_the_control_plane_runs_with_its_configuration(
     controller: Host,
     declared_controller: DeclaredHost,
@@ -82,7 +103,11 @@ def test_the_control_plane_runs_with_its_configuration(
     _require_in_effect(controller, deployer.service("nova-scheduler"), scheduler_configuration)
 
 
-@pytest.mark.check("control_plane.config.compute_in_effect", source=NOVA_OPTIONS)
+@pytest.mark.check(
+    "control_plane.config.compute_in_effect",
+    rests_on=("control_plane.nova_conf.compute", "control_plane.device_spec.valid"),
+    source=NOVA_OPTIONS,
+)
 def test_nova_compute_runs_with_its_configuration(
     compute: Host, declared_compute: DeclaredHost, deployer: Deployer, compute_configuration: Configuration
 ) -> None:
@@ -96,25 +121,47 @@ def test_nova_compute_runs_with_its_configuration(
     source=SERVICES,
     api=True,
 )
-def test_nova_compute_is_up(declared_compute: DeclaredHost, admin: Any, environment: Environment) -> None:
+def test_nova_compute_is_up(
+    declared_compute: DeclaredHost, admin: Any, environment: Environment, hosts: Hosts, deployer: Deployer
+) -> None:
     """nova-compute reports: a host whose service is down gets no instance."""
-    found = [
-        service
-        for service in nova.services(admin)
-        if service.binary == "nova-compute" and service.host.split(".")[0] == declared_compute.name
-    ]
+    computes = [service for service in nova.services(admin) if service.binary == "nova-compute"]
+    found = [service for service in computes if service.host.split(".")[0] == declared_compute.name]
 
     require(
         found,
         "compute-not-registered",
-        "Nova knows no nova-compute of this host",
+        "Nova knows no nova-compute of this host, "
+        f"but of {', '.join(sorted(service.host for service in computes)) or 'no host at all'}",
     )
-    require(found[0].is_up, "compute-down", "nova-compute does not report")
+    service = found[0]
     require(
-        found[0].is_enabled,
-        "compute-disabled",
-        "nova-compute is disabled",
+        not service.is_forced_down,
+        "compute-forced-down",
+        f"somebody declared nova-compute of {service.host} down, and it stays so whatever it reports",
+        host=service.host,
     )
+    require(
+        service.is_up,
+        "compute-down",
+        f"nova-compute does not report; {_last_words(hosts, declared_compute, deployer)}",
+    )
+    require(
+        service.is_enabled,
+        "compute-disabled",
+        f"nova-compute is disabled, its reason: {service.disabled_reason or 'none was given'}",
+        host=service.host,
+    )
+
+
+def _last_words(hosts: Hosts, declared: DeclaredHost, deployer: Deployer) -> str:
+    """Why a service does not report, where its host can be asked."""
+    deployed = deployer.service("nova-compute")
+    try:
+        words = nova_log.read(hosts.node(declared), deployed, deployed.service)
+    except MeasurementError as error:
+        return f"its log could not be read: {error}"
+    return told(words) if words else "its log ends with no error"
 
 
 @pytest.mark.check(

@@ -8,12 +8,13 @@ from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
-from probes import kernel_log, module_parameters, pci_devices
+from probes import kernel_log, module_parameters, pci_devices, vfio_log
 from probes.pci_devices import PciDevice
 from probes.references import NVIDIA_VENDOR_ID
 
 NOVA_PCI = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
+SRIOV = "https://docs.kernel.org/PCI/pci-iov-howto.html"
 SYSFS = "https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-bus-pci"
 
 
@@ -24,7 +25,27 @@ def _is_shared_out(device: PciDevice, cloud: Cloud) -> bool:
     )
 
 
-@pytest.mark.check("host.gpu.present", source="the cloud file")
+@pytest.mark.check("host.gpu.whole", source=SRIOV)
+def test_a_card_that_is_given_whole_has_no_virtual_functions(
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud
+) -> None:
+    """Virtual functions count as cards, and a card that has some cannot be given away itself."""
+    devices = pci_devices.read(gpu_host)
+    cards = {device.address: device for device in devices if device.is_nvidia_gpu and not device.physical_function}
+    by_functions = {gpu.product_id for gpu in cloud.gpus if gpu.device_type == "type-VF"}
+    found = [
+        device
+        for device in devices
+        if device.physical_function in cards and cards[device.physical_function].product_id not in by_functions
+    ]
+    require(
+        not found or bool({device.product_id for device in found} & by_functions),
+        "virtual-functions-on-a-whole-card",
+        ", ".join(f"{device.address} of {device.physical_function}" for device in found),
+    )
+
+
+@pytest.mark.check("host.gpu.present", rests_on=("host.gpu.whole",), source="the cloud file")
 def test_the_declared_gpus_are_there(gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud) -> None:
     """As many cards of each declared model as the cloud file says."""
     devices = pci_devices.read(gpu_host)
@@ -70,6 +91,13 @@ def test_every_card_answers_on_the_bus(gpu_host: Host, declared_gpu_host: Declar
     cards = [device for device in pci_devices.read(gpu_host) if device.is_nvidia_gpu]
 
     dead = [card.address for card in cards if card.is_answering is False]
+    asleep = [address for address in vfio_log.read(gpu_host).asleep if address in dead] if dead else []
+    require(
+        not asleep,
+        "card-does-not-wake-up",
+        f"the configuration space of {', '.join(asleep)} reads 0xff since it did not come back from D3cold",
+        file="/etc/modprobe.d",
+    )
     require(
         not dead,
         "card-fell-off-the-bus/host",

@@ -7,8 +7,9 @@ import pytest
 from access.host import Host
 from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
+from judging.iommu_arguments import why_off
 from judging.verdicts import require
-from probes import firmware, grub, kernel_cmdline, kernel_config, pci_devices
+from probes import cpu_vendor, firmware, grub, kernel_cmdline, kernel_config, pci_devices
 from probes.references.iommu import IOMMU_ARGUMENTS
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
@@ -18,16 +19,17 @@ LOADER = "/loader/entries/"
 SET_BY_LOADER = ("BOOT_IMAGE=", "vt.handoff=")
 
 
-def _vendor(declared: DeclaredHost) -> str:
-    return declared.cpu_vendor or "intel"
+def _vendor(host: Host, declared: DeclaredHost) -> str:
+    """As declared, else as the host itself says."""
+    return declared.cpu_vendor or cpu_vendor.read(host)
 
 
 def _turns_iommu_on(host: Host, declared: DeclaredHost, arguments: tuple[str, ...]) -> bool:
     """Debian and Ubuntu have kernels that need no argument for Intel's IOMMU."""
-    if kernel_cmdline.turns_iommu_on(arguments, _vendor(declared)):
+    if kernel_cmdline.turns_iommu_on(arguments, _vendor(host, declared)):
         return True
     on_by_default = kernel_config.read(host).intel_iommu_on_by_default
-    return kernel_cmdline.turns_iommu_on(arguments, _vendor(declared), on_by_default=on_by_default)
+    return kernel_cmdline.turns_iommu_on(arguments, _vendor(host, declared), on_by_default=on_by_default)
 
 
 @pytest.mark.check("host.iommu.firmware", source=IOMMU_DOC)
@@ -49,10 +51,11 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
         return
     arguments = grub.read_defaults(gpu_host).arguments
 
+    cause, what = why_off(arguments, _vendor(gpu_host, declared_gpu_host))
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, arguments),
-        "kernel-argument-missing",
-        f"GRUB_CMDLINE_LINUX lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: what sets it did not reach this host",
+        cause,
+        f"GRUB_CMDLINE_LINUX: {what}",
         setting=deployer.settings.kernel_arguments,
         apply=deployer.settings.how_to_apply_to_kernel,
         file="/etc/default/grub",
@@ -62,7 +65,7 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
 @pytest.mark.check("host.iommu.boot_entry", rests_on=("host.iommu.grub_defaults",), source=KERNEL_DOC)
 def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """The configuration that this firmware starts from has the argument: the next boot will have it."""
-    entry, vendor = grub.read_boot_entry(gpu_host), _vendor(declared_gpu_host)
+    entry, vendor = grub.read_boot_entry(gpu_host), _vendor(gpu_host, declared_gpu_host)
     is_on = _turns_iommu_on(gpu_host, declared_gpu_host, entry.arguments)
     others = () if is_on else grub.read_other_entries(gpu_host, entry)
     elsewhere = [other.source for other in others if kernel_cmdline.turns_iommu_on(other.arguments, vendor)]
@@ -96,7 +99,7 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
-        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(declared_gpu_host)]}: "
+        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(gpu_host, declared_gpu_host)]}: "
         "the host runs since before its boot configuration was changed",
         file="/proc/cmdline",
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from access.host import Host
+from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
+from judging.notes import Notes
 from judging.verdicts import require
-from probes import audit_log, dracut_conf, lsmod, vfio_log
+from probes import audit_log, dracut_conf, lsmod, memory_locking, module_parameters, vfio_log
 
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 DRACUT = "https://man7.org/linux/man-pages/man5/dracut.conf.5.html"
@@ -16,6 +18,11 @@ SELINUX = (
     "https://docs.redhat.com/en/documentation/red_hat_enterprise_linux/7/html/selinux_users_and_administrators_guide/"
 )
 RESETS = "https://docs.kernel.org/PCI/pci.html"
+LOCKING = "https://libvirt.org/formatdomain.html#memory-tuning"
+MAPPINGS = 65535
+"""U16_MAX in drivers/vfio/vfio_iommu_type1.c."""
+BESIDE_MEMORY_MIB = 1024
+"""What libvirt adds for a device's own memory (qemuDomainGetMemLockLimitBytes)."""
 MEMORY = "https://docs.openstack.org/nova/latest/configuration/config.html#DEFAULT.reserved_host_memory_mb"
 
 
@@ -60,8 +67,15 @@ def test_no_security_module_keeps_qemu_from_a_device(gpu_host: Host, declared_gp
 @pytest.mark.check("host.vfio.reset", rests_on=("host.gpu.present",), source=RESETS)
 def test_every_card_came_back_from_its_resets(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card that does not answer after a function level reset is lost for the next instance."""
-    lost = vfio_log.read(gpu_host).failed_resets
+    log = vfio_log.read(gpu_host)
+    lost = log.failed_resets
 
+    require(
+        not log.asleep,
+        "card-does-not-wake-up",
+        f"{', '.join(log.asleep)} did not come back from D3cold",
+        file="/etc/modprobe.d",
+    )
     require(
         not lost,
         "card-lost-in-a-reset",
@@ -80,4 +94,34 @@ def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: De
         "; ".join(killed[-3:])[:1000],
         setting=deployer.settings.reserved_memory,
         apply=deployer.settings.how_to_apply,
+    )
+
+
+@pytest.mark.check("host.vfio.mappings", rests_on=("host.iommu.groups",), source=VFIO)
+def test_vfio_may_map_as_much_as_the_kernel_allows(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
+    """Each piece of an instance's memory is one DMA mapping: with a lower limit a large instance fails to start."""
+    limit = module_parameters.dma_entry_limit(gpu_host)
+
+    require(
+        limit is None or limit >= MAPPINGS,
+        "dma-mappings-limited",
+        f"vfio_iommu_type1 has dma_entry_limit={limit}, the kernel's own is {MAPPINGS}",
+        file="/etc/modprobe.d",
+    )
+
+
+@pytest.mark.check("host.memory.lockable", source=LOCKING)
+def test_libvirt_may_lock_the_memory_of_an_instance(
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud, notes: Notes
+) -> None:
+    """QEMU locks all memory of an instance with a card: libvirt's daemon has that limit, or may raise it."""
+    found = memory_locking.read(gpu_host)
+    if found is None:
+        notes.found = "neither virtqemud nor libvirtd runs: it is started by its socket"
+        return
+    needed = (max((flavor.memory_mb for flavor in cloud.flavors), default=0) + BESIDE_MEMORY_MIB) << 20
+    require(
+        found.can_raise or found.limit_bytes is None or found.limit_bytes >= needed,
+        "memory-locking-limited",
+        f"{found.daemon} may lock {found.limit_bytes} bytes and has no CAP_SYS_RESOURCE, {needed} are needed",
     )

@@ -8,11 +8,18 @@ import pytest
 
 from access.errors import Blocked
 from cloud_file.cloud import Cloud
+from judging import image_and_flavor
+from judging.configuration import Configuration
+from judging.notes import Notes
+from judging.room import CAUSES_OF_EMPTY_HOSTS, lines, require_room
 from judging.verdicts import require
-from probes.openstack import nova
+from probes.openstack import images, nova
 from provisioning.environment import Environment
+from provisioning.host_rooms import HostRooms, request_of
 
 CAPABILITIES = "https://docs.openstack.org/nova/latest/admin/scheduling.html#computecapabilitiesfilter"
+IMAGE_PROPERTIES = "https://docs.openstack.org/glance/latest/admin/useful-image-properties.html"
+SCHEDULING = "https://docs.openstack.org/nova/latest/admin/scheduling.html"
 FLAVORS = "https://docs.openstack.org/nova/latest/user/flavors.html"
 
 
@@ -70,6 +77,71 @@ def test_no_flavor_has_an_extra_spec_without_scope(admin: Any, cloud: Cloud, env
             f"{found.name} has {', '.join(bare)}: ComputeCapabilitiesFilter leaves no host for it",
             flavor=found.name,
             key=bare[0] if bare else "",
+        )
+
+
+@pytest.mark.check(
+    "flavor.fits_the_image", rests_on=("image.available", "flavor.alias"), source=IMAGE_PROPERTIES, api=True
+)
+def test_every_flavor_goes_with_the_image(admin: Any, cloud: Cloud, environment: Environment) -> None:
+    """Disk and memory of each flavor suffice for the image, and both do not ask for different things."""
+    _need(environment, "tenant")
+    if environment.image_id is None:
+        raise Blocked("image.available: there is no image")
+    image = images.read(admin, environment.image_id)
+    for declared in cloud.flavors:
+        found = nova.flavor(admin, environment.flavor_ids[declared.name])
+        small = image_and_flavor.too_small(found, image)
+        require(
+            not small,
+            "flavor-smaller-than-the-image",
+            "; ".join(small),
+            flavor=found.name,
+            image=image.name,
+        )
+        contradictions = image_and_flavor.contradictions(found, image)
+        require(
+            not contradictions,
+            "flavor-contradicts-the-image",
+            "; ".join(contradictions),
+            flavor=found.name,
+            image=image.name,
+        )
+
+
+@pytest.mark.check(
+    "flavor.fits_a_host",
+    rests_on=(
+        "image.available",
+        "flavor.alias",
+        "flavor.fits_the_image",
+        "host.gpu.*",
+        "control_plane.alias.api",
+        "control_plane.nova_conf.*",
+        "control_plane.device_spec.*",
+        "control_plane.compute.up",
+        "control_plane.container.*",
+        "control_plane.placement.*",
+    ),
+    source=SCHEDULING,
+    api=True,
+)
+def test_every_flavor_finds_a_host_once_the_hosts_are_empty(
+    admin: Any,
+    cloud: Cloud,
+    environment: Environment,
+    host_rooms: HostRooms,
+    scheduler_view: Configuration | None,
+    notes: Notes,
+) -> None:
+    """Cards, processors, memory, NUMA nodes, traits and aggregates of some GPU host meet what is asked for."""
+    _need(environment, "tenant")
+    hosts = [host.emptied() for host in host_rooms.read()]
+    for declared in cloud.flavors:
+        request = request_of(cloud, admin, environment, declared.name, scheduler_view)
+        notes.found = lines(hosts, request)
+        require_room(
+            hosts, request, CAUSES_OF_EMPTY_HOSTS, f"no host could take {request.name}, were all of them empty"
         )
 
 

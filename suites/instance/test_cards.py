@@ -6,12 +6,11 @@ from collections import Counter
 
 import pytest
 
-from access.errors import ToolFailure
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
-from judging.causes import rejected
-from judging.verdicts import require
+from judging import card_health
+from judging.verdicts import require, require_none
 from probes import lspci
 from probes.nvidia_smi import query
 from probes.references import NVIDIA_VENDOR_ID, gpu_models
@@ -53,48 +52,9 @@ def _name_of(product_id: str) -> str:
     return " or ".join(model.model for model in gpu_models().values() if product_id in model.product_ids) or "a card"
 
 
-def _cards_told(guest: Host) -> tuple[query.Gpu, ...]:
-    """What the driver tells of every card; a value that it cannot read is a finding."""
-    try:
-        return query.read(guest).gpus
-    except ToolFailure as failure:
-        raise rejected(
-            "sensors-do-not-answer",
-            str(failure),
-        ) from failure
-
-
 @pytest.mark.check("instance.gpu.health", rests_on=("instance.driver.tools", "instance.driver.no_errors"), source=ECC)
 def test_every_card_is_sound(guest: Host, declared_guest: DeclaredGuest, cloud: Cloud) -> None:
-    """Sensors answer, error correction is on, no uncorrected error was counted and no repair of memory waits."""
-    cards = _cards_told(guest)
+    """Sensors answer, error correction is on, no uncorrected error was counted, no repair and no reset waits, and the fabric between the cards is in order."""  # noqa: E501
     wants_ecc = all(cloud.gpu(expected.model).ecc for expected in cloud.gpus_of(declared_guest.flavor))
 
-    failed = [card.address for card in cards if card.has_remapping_failed]
-    pending = [card.address for card in cards if card.is_retirement_pending]
-    errors = {card.address: counts for card in cards if (counts := _counted(card))}
-    unprotected = [card.address for card in cards if card.is_ecc_on is False]
-    require(
-        not failed,
-        "memory-beyond-repair",
-        f"a row of {', '.join(failed)} could not be replaced",
-    )
-    require(
-        not pending,
-        "memory-repair-pending",
-        f"pages or rows of {', '.join(pending)} wait for a reset to be replaced",
-    )
-    require(
-        not errors,
-        "uncorrected-memory-errors",
-        f"counted: {errors}",
-    )
-    require(
-        not unprotected or not wants_ecc,
-        "error-correction-off",
-        f"memory of {', '.join(unprotected)} is not protected",
-    )
-
-
-def _counted(card: query.Gpu) -> dict[str, int]:
-    return {name: count for name, count in card.uncorrectable_errors.items() if count and "Volatile" in name}
+    require_none(card_health.findings(query.read(guest), wants_ecc=wants_ecc))

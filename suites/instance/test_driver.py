@@ -11,31 +11,15 @@ from access.host import Host
 from access.testinfra_backend import inspected
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
-from judging.verdicts import require
+from judging import driver_words
+from judging.notes import Notes
+from judging.verdicts import require, require_none
 from probes import cuda_log, kernel_log, kernel_release, lsmod, nvidia_module
 from probes.nvidia_smi import failures
 from probes.references import gpu_models
 
-WHY_NO_MODULE = tuple(
-    (cause, re.compile(pattern))
-    for cause, pattern in (
-        (
-            "repository-key-refused",
-            r"NO_PUBKEY|GPG key retrieval failed|GPG keys? .*not correct|Public key for .* is not installed",
-        ),
-        (
-            "secure-boot-refuses-the-module",
-            r"Required key not available|unsigned module loading|Key was rejected by service",
-        ),
-        ("open-module-on-a-card-without-gsp", r"GPU System Processor|not supported by open"),
-        ("branch-without-this-architecture", r"Legacy drivers|will ignore"),
-        ("driver-of-another-kind", r"NVIDIA \S+ driver release|not supported by the"),
-    )
-)
-"""What kernel and package manager say when the module does not come, most telling first."""
 OF_THE_LIBRARY = re.compile(r"API mismatch|this kernel module|driver components|components have the same version")
 """The module's words about a library of another version: instance.driver.tools tells of it."""
-NO_ROOM = re.compile(r"BAR\d? is 0M|PCI I/O region assigned to your NVIDIA device is invalid")
 SMI = "https://docs.nvidia.com/deploy/nvidia-smi/"
 SMI_CAUSES = {"version-mismatch": "driver-library-mismatch"}
 NVIDIA = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
@@ -72,9 +56,7 @@ def test_the_nvidia_modules_are_loaded_and_nouveau_is_not(guest: Host, declared_
         "nouveau is loaded and holds the cards",
         file="/etc/modprobe.d",
     )
-    for cause, pattern in WHY_NO_MODULE:
-        told = [line.strip() for line in log if pattern.search(line)]
-        require("nvidia" in modules or not told, cause, "; ".join(told[-4:])[:800])
+    require_none([] if "nvidia" in modules else driver_words.findings(log))
     require(
         "nvidia" in modules,
         "module-not-loaded",
@@ -118,29 +100,21 @@ def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGues
     rests_on=("instance.driver.loaded",),
     source="https://docs.nvidia.com/deploy/xid-errors/",
 )
-def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGuest) -> None:
+def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGuest, notes: Notes) -> None:
     """dmesg has no Xid that says something against a card, and no card that the driver refused."""
     found = kernel_log.read(guest)
+    notes.found = driver_words.notes_of_xids(found.xids)
 
-    serious = [f"Xid {xid.number} at {xid.address}: {xid.detail}" for xid in found.xids if not xid.is_harmless]
-    require(
-        not serious,
-        "xid",
-        "; ".join(serious)[:1000],
-    )
+    require_none(driver_words.of_xids(found.xids))
+    require_none(driver_words.of_switches(found.switch_errors))
     fallen = [item.line for item in found.fallen_off]
     require(
         not fallen,
         "card-fell-off-the-bus",
         "; ".join(fallen)[:1000],
     )
-    no_room = [line for line in found.probe_errors if NO_ROOM.search(line)]
-    require(
-        not no_room,
-        "no-room-for-a-bar",
-        "; ".join(no_room)[:1000],
-    )
     complaints = [line for line in found.probe_errors if not OF_THE_LIBRARY.search(line)]
+    require_none(driver_words.findings(complaints))
     require(
         not complaints,
         "driver-complains",
@@ -152,7 +126,7 @@ def test_the_kernel_reports_no_gpu_error(guest: Host, declared_guest: DeclaredGu
     "instance.driver.tools", rests_on=("instance.driver.loaded", "instance.driver.no_errors"), source=SMI
 )
 def test_nvidia_smi_answers(guest: Host, declared_guest: DeclaredGuest) -> None:
-    """nvidia-smi talks to the driver: its exit code says nothing, so what it prints is read."""
+    """nvidia-smi ends within a minute and prints its table: its exit code says little, so what it prints is read."""
     failure = failures.read(guest)
     cause = SMI_CAUSES.get(failure.kind, f"nvidia-smi-{failure.kind}") if failure else ""
 

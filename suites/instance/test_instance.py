@@ -10,10 +10,14 @@ from access.errors import Blocked
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
+from judging.configuration import Configuration
+from judging.instance_states import cause_of, remedy_of
 from judging.notes import Notes
+from judging.room import lines
 from judging.verdicts import require
 from probes.openstack import guest_panic, nova
 from provisioning.environment import Environment, Guest
+from provisioning.host_rooms import HostRooms, request_of
 from provisioning.hosts import reached
 
 HEAT = "https://docs.openstack.org/heat/latest/template_guide/openstack.html"
@@ -59,6 +63,7 @@ def test_the_stack_is_complete(
         "control_plane.placement.*",
         "control_plane.container.*",
         "control_plane.capacity.*",
+        "control_plane.offers.*",
         "control_plane.nova_conf.*",
         "tenant.quota",
         "tenant.roles",
@@ -67,21 +72,37 @@ def test_the_stack_is_complete(
     api=True,
 )
 def test_the_instance_is_active_on_a_gpu_host(
-    made_guest: Guest, declared_guest: DeclaredGuest, cloud: Cloud, admin: Any
+    made_guest: Guest,
+    declared_guest: DeclaredGuest,
+    cloud: Cloud,
+    admin: Any,
+    environment: Environment,
+    host_rooms: HostRooms,
+    scheduler_view: Configuration | None,
 ) -> None:
     """Nova has the instance ACTIVE on a host that is declared to have cards."""
+    failure = made_guest.failure or "it was not made"
     require(
         made_guest.server_id,
         "no-instance",
-        made_guest.failure or "it was not made",
+        failure,
+        remedy=remedy_of(failure) or "openstack stack failures list STACK; the words above are Nova's or Heat's own",
     )
     found = nova.server(admin, str(made_guest.server_id))
     gpu_hosts = [host.name for host in cloud.computes if host.gpus]
 
+    fault = found.fault or ""
+    cause = cause_of(found.status, fault)
+    speaks = ""
+    if cause == "no-valid-host":
+        request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
+        speaks = "\n" + lines(host_rooms.read(), request)
     require(
         found.status == "ACTIVE",
-        "no-valid-host" if "No valid host" in str(found.fault) else "instance-not-active",
-        f"{found.name} is {found.status}: {found.fault}",
+        cause,
+        f"{found.name} is {found.status}" + (f", {found.task}" if found.task else "") + f": {fault}{speaks}",
+        instance=found.name,
+        remedy=remedy_of(fault) or "openstack server event list INSTANCE, and nova-compute.log of its host",
     )
     require(
         (found.host or "").split(".")[0] in gpu_hosts,
@@ -112,7 +133,18 @@ def test_the_instance_answers(guest: Host, declared_guest: DeclaredGuest) -> Non
     )
 
 
-@pytest.mark.check("instance.console.no_panic", rests_on=("instance.server.active",), source=CONSOLE, api=True)
+@pytest.mark.check(
+    "instance.console.no_panic",
+    rests_on=(  # a console is asked of the instance's nova-compute
+        "instance.server.active",
+        "control_plane.compute.up",
+        "control_plane.config.compute_in_effect",
+        "control_plane.nova_conf.compute",
+        "control_plane.device_spec.valid",
+    ),
+    source=CONSOLE,
+    api=True,
+)
 def test_the_guest_did_not_end_in_a_panic(
     made_guest: Guest, declared_guest: DeclaredGuest, admin: Any, notes: Notes
 ) -> None:

@@ -54,7 +54,9 @@ def test_files_hold_no_mistake(group: ModuleType, preflight: Preflight, notes: N
 def test_a_deploy_may_start(preflight: Preflight, notes: Notes) -> None:
     """No file has an error, so that provisioning does not stop before the deploy."""
     errors = [finding for finding in preflight.findings if finding.severity is Severity.ERROR]
-    notes.command(CommandOutput("", f"read {len(preflight.files)} files", 0, "", "", preflight.seconds))
+    notes.command(
+        CommandOutput("", f"read {len(preflight.files)} files", 0, preflight.understood, "", preflight.seconds)
+    )
 
     require(not errors, "deploy-stopped", f"{len(errors)} errors in the files")
 

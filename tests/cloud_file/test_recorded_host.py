@@ -118,7 +118,7 @@ def test_a_missing_card_is_named(judge: Judge) -> None:
 
 
 def test_cards_that_are_hidden_from_cuda_are_a_finding(judge: Judge) -> None:
-    """deviceQuery itself works, and says with exit code 1 that CUDA has no card: no broken measurement."""
+    """Every program works, and says with exit code 1 that CUDA has no card: one cause, and no broken measurement."""
     hidden = [
         {"run": program, "says": "device_query/fail-100-hidden", "exit_code": 1}
         for program in ("deviceQuery", "p2pBandwidthLatencyTest", "simpleP2P")
@@ -126,7 +126,9 @@ def test_cards_that_are_hidden_from_cuda_are_a_finding(judge: Judge) -> None:
     code, output, run = judge(*hidden)
 
     assert code == 1, output
-    assert causes(run) == {"cuda.device_query": "cuda-100"}
+    assert causes(run)["cuda.device_query"] == "cuda-100"
+    assert {*causes(run).values()} == {"cuda-100"}
+    assert output.count("REJECTED") == 1, output
     assert "CUDA_VISIBLE_DEVICES hides cards" in output
 
 

@@ -51,7 +51,27 @@ def test_a_healthy_cloud_has_only_passed_checks(verdict: str, is_right: bool) ->
     """Whatever does not pass on a healthy cloud is a false alarm."""
     healthy = replace(FAULT, expect=())
 
-    assert judge(healthy, replace(RIGHT, checks=[{**RECORD, "verdict": verdict}]), 1.0).is_right is is_right
+    assert (
+        judge(healthy, replace(RIGHT, exit_code=0, checks=[{**RECORD, "verdict": verdict}]), 1.0).is_right is is_right
+    )
+
+
+@pytest.mark.parametrize("exit_code", [-9, -15, 2, 70])
+def test_a_healthy_cloud_is_accepted_to_the_end(exit_code: int) -> None:
+    """A run that was cut off has only passed so far."""
+    healthy = replace(FAULT, expect=())
+
+    score = judge(healthy, replace(RIGHT, exit_code=exit_code, checks=[{**RECORD, "verdict": "passed"}]), 1.0)
+
+    assert not score.is_right
+
+
+def test_a_run_that_its_limit_ended_leaves_its_causes() -> None:
+    """What was found counts, and the note says that the run was cut off."""
+    score = judge(FAULT, replace(RIGHT, exit_code=-15), 1.0)
+
+    assert score.cause_right
+    assert "ended by its limit" in score.note
 
 
 def test_refused_input_must_say_why() -> None:

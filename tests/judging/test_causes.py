@@ -49,7 +49,7 @@ def test_every_cause_names_checks_that_exist() -> None:
 
 
 def test_no_cause_is_unused() -> None:
-    """Each is named literally, computed from measurements, or a family."""
+    """Each is named literally, in the data of judging, computed from measurements, or a family."""
     text = "".join(file.read_text(encoding="utf-8") for file in _sources())
 
     assert {name for name in causes() if "*" not in name and f'"{name}' not in text} == set()
@@ -57,7 +57,8 @@ def test_no_cause_is_unused() -> None:
 
 def _sources() -> list[Path]:
     folders = ("suites", "judging", "reports", "provisioning")
-    return [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
+    code = [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
+    return [*code, *(REPOSITORY / "judging").glob("*.yaml")]
 
 
 def test_causes_from_measurements_are_known() -> None:

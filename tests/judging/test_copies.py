@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from access.errors import MeasurementError
 from judging.causes import fix_of
-from judging.copies import CAUSES, MeasuredCard, findings, refuse_impossible, spread_percent, unknown_bands
+from judging.copies import (
+    CAUSES,
+    MeasuredCard,
+    findings,
+    is_to_be_repeated,
+    refuse_impossible,
+    repeated,
+    spread_percent,
+    unknown_bands,
+    worst_of,
+)
 from probes.references import GpuModel, gpu_models
 from probes.references.bands import Band, band
 
@@ -145,6 +155,73 @@ def test_the_link_of_a_model_without_a_known_one_is_compared_with_equal_cards() 
 
 def test_spread() -> None:
     assert spread_percent([10.0, 11.0, 10.0]) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (10.8, 8.1, 13.2),
+        (13.2, 10.3, 13.1, 10.5, 13.2, 10.4),
+        (12.0, 12.1, 10.3, 14.8, 12.2, 10.4),
+        (13.0, 11.0, 15.0, 10.5, 12.5, 14.0, 11.5, 13.5, 10.8),
+    ],
+)
+def test_runs_that_differ_are_not_accepted_although_most_are_good(values: tuple[float, ...]) -> None:
+    """At least 10.2 are expected, and most runs reach it."""
+    found = findings([card(0, h2d=values)], bare)
+
+    assert [finding.cause for finding in found] == ["unsteady-copies"]
+    assert "spread" in found[0].what
+    assert f"{len(values)} runs" in found[0].what
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (6.0, 12.1, 12.0, 12.1, 12.0, 12.2),
+        (12.1, 11.4, 12.2),
+        (12.1, 12.0, 3.6),
+        (12.0, 12.9, 11.4, 12.6, 11.1, 12.2, 12.8, 11.6, 13.0),
+        (12.0, 12.9, 11.4, 9.9, 11.1, 12.2, 12.8, 14.1, 13.0),
+        (13.4, 12.1, 12.2, 12.0),
+    ],
+)
+def test_one_run_that_differs_is_noise(values: tuple[float, ...]) -> None:
+    """The others say what the card can do."""
+    assert causes(card(0, h2d=values)) == []
+
+
+def test_a_link_that_was_seen_low_in_one_of_the_runs_is_the_cause_of_their_spread() -> None:
+    """It was looked at in each."""
+    flapping = card(0, h2d=(12.1, 6.0, 12.0, 6.1, 12.2, 12.1), seen=loaded((2, 16)))
+
+    assert causes(flapping, card(1)) == ["link-low-generation-under-load"]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_wide"),
+    [((12.1, 12.0, 12.2), False), ((12.1, 11.2, 12.2), False), ((6.0, 12.1, 12.0), True), ((10.8, 8.1, 13.2), True)],
+)
+def test_wide_runs_are_measured_again(values: tuple[float, ...], *, is_wide: bool) -> None:
+    """Also where one run only is odd: a second look tells whether it was noise."""
+    assert is_to_be_repeated([card(0), card(1, d2h=values)]) is is_wide
+
+
+def test_the_worst_link_of_several_looks_counts() -> None:
+    """And every reason of lower clocks."""
+    worst = worst_of([loaded((3, 16)), loaded((2, 16), ("HW Slowdown",)), loaded((3, 8)), None])
+
+    assert worst is not None
+    assert (worst.link_generation, worst.link_width, worst.throttle_reasons) == (2, 8, ("HW Slowdown",))
+    assert worst_of([None, None]) is None
+
+
+def test_the_record_says_that_runs_were_repeated() -> None:
+    """And why."""
+    noisy = card(0, h2d=(6.0, 12.1, 12.0, 12.1, 12.0, 12.2))
+
+    assert repeated([card(0)]) == ""
+    assert repeated([noisy]) == "measured 6 times: device 0 h2d had a spread of 51 % in the first 3 runs"
 
 
 def test_every_cause_has_a_fix() -> None:

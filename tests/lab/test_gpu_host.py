@@ -20,7 +20,7 @@ from lab_machines import Machines
 from access.endpoint import SshEndpoint
 from access.ssh import RemoteHost
 from judging import copies as copy_judging
-from judging.measuring import measured_cards
+from judging.measuring import are_steady, measured_cards
 from judging.records import Verdict
 from lab.hosts.layout import MachineDir
 from lab.paths import REPOSITORY
@@ -40,6 +40,12 @@ BUILD = (
     f"chown -R heat-admin {HOME}"
 )
 EPEL = "yum install -y https://dl.fedoraproject.org/pub/epel/epel-release-latest-7.noarch.rpm"
+RELOAD = (
+    "for module in nvidia_uvm nvidia_drm nvidia_modeset nvidia; do rmmod $module; done; "
+    "rm -rf /run/lab/kernel/driver/nvidia; echo '[    0.000000] Linux version 3.10.0' > /run/lab/kernel/kernel.log; "
+    "modprobe nvidia"
+)
+"""Let the driver take the cards again, with an empty log: as after a boot."""
 HEALTHY = ("instance.driver.", "cuda.", "instance.gpu.exact", "instance.gpu.health")
 
 
@@ -179,18 +185,34 @@ def test_measurements_name_what_the_same_model_reaches_on_bare_metal(
         ({"outlier": 0.6}, set()),
         ({"idle_generation": 1}, set()),
         ({"link": {"generation": 2, "width": 16}}, {"link-low-generation-under-load"}),
+        ({"link_flaps": 0.75}, {"unsteady-copies"}),
     ],
-    ids=["throttled", "one noisy sample", "idle link at generation 1", "generation 2"],
+    ids=["throttled", "one noisy sample", "idle link at generation 1", "generation 2", "a link that flaps"],
 )
 def test_causes_by_what_the_tools_show(gpu_host: GpuHost, state: dict[str, Any], causes: set[str]) -> None:
     """Each state of a card leads to the causes that belong to it."""
     p100 = gpu_models()["P100-PCIE-16GB"]
     with gpu_host.card(0, **state), contextlib.closing(gpu_host.connect()) as host:
-        cards = measured_cards(copy_runs.read(host), [p100, p100])
+        cards = measured_cards(copy_runs.read(host, lambda runs: are_steady(runs, [p100, p100])), [p100, p100])
     found = copy_judging.findings(cards, lambda model, metric: band(model, metric, virtualised=False))
 
     assert {finding.cause for finding in found} == causes
     assert all("device 0" in finding.what for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"), [({"init_fails": True}, "card-does-not-initialize"), ({"launch_fails": "ecc"}, "cuda-39")]
+)
+def test_what_ails_one_of_two_cards_is_one_cause(gpu_host: GpuHost, state: dict[str, Any], cause: str) -> None:
+    """Whatever fails after it follows from it."""
+    with gpu_host.card(0, **state):
+        gpu_host.sh(RELOAD)
+        code, output, run = gpu_host.accept(gpu_host.cloud(cause))
+    gpu_host.sh(RELOAD)
+
+    assert code == 1, output
+    assert cause in {check.cause for check in run.checks}
+    assert output.count("REJECTED  ") == 1, output
 
 
 def test_nvbandwidth_gives_the_same_metrics(gpu_host: GpuHost) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema.validators import validator_for
 from test_examples import EXAMPLES, release_of
 
 from preflight.cli import inspect
@@ -24,7 +25,7 @@ FIXABLE = ("GP104", "GP201", "GP202", "GP209", "GP302", "GP601", "GP602", "GP619
 def sarif() -> dict[str, Any]:
     """SARIF of every failing example."""
     files, findings = inspect([EXAMPLES])
-    made: dict[str, Any] = json.loads(as_sarif(findings, len(files.texts)))
+    made: dict[str, Any] = json.loads(as_sarif(findings, files))
     return made
 
 
@@ -39,6 +40,18 @@ def test_sarif_has_what_the_standard_asks_for(sarif: dict[str, Any]):
     for rule in driver["rules"]:
         assert rule["shortDescription"]["text"]
         assert urlparse(rule["helpUri"]).scheme == "https"
+
+
+def test_sarif_is_valid_by_its_schema(sarif: dict[str, Any], tmp_path: Path):
+    """SARIF follows the standard's own schema, with findings and with files that were not judged."""
+    schema = json.loads((Path(__file__).parent / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    validate = validator_for(schema)(schema)
+    (tmp_path / "x.tf").write_text("pci_passthrough\n")
+    files, findings = inspect([tmp_path])
+
+    assert list(validate.iter_errors(sarif)) == []
+    assert list(validate.iter_errors(json.loads(as_sarif(findings, files)))) == []
+    assert list(validate.iter_errors({**sarif, "version": "2.0"})) != []
 
 
 def test_every_sarif_result_points_to_its_rule_and_location(sarif: dict[str, Any]):
@@ -62,7 +75,7 @@ def test_junit_has_one_case_for_each_rule():
     """JUnit has one case for each rule and counts the failed ones."""
     files, findings = inspect([EXAMPLES / "GP201" / "bad"], "queens")
 
-    suite = ElementTree.fromstring(as_junit(findings, len(files.texts)))  # noqa: S314
+    suite = ElementTree.fromstring(as_junit(findings, files))  # noqa: S314
 
     failed = [case.get("name", "").split()[0] for case in suite if case.find("failure") is not None]
     assert "GP201" in failed

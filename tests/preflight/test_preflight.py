@@ -70,7 +70,8 @@ def test_a_correct_deployment_has_no_finding(tmp_path: Path):
         ("  ExtraConfig:", "  ExtraConfig: {}\n  ExtraConfig:", "GP103"),
         ("NovaPCIPassthrough", "NovaPciPassthrough", "GP104"),
         ('product_id: "15f8"\n', "product_id: 1528\n", "GP201"),
-        ('product_id: "15f8"\n', 'product_id: "15F8"\n', "GP202"),
+        ('product_id: "15f8", device', 'product_id: "15F8", device', "GP202"),
+        ('product_id: "15f8"\n', 'product_id: "15g8"\n', "GP202"),
         ("  ExtraConfig:", "  ControllerExtraConfig:", "GP204"),
         ("  ExtraConfig:", "  ComputeExtraConfig:", "GP205"),
         ('product_id: "15f8"\n', 'product_id: "15f7"\n', "GP206"),
@@ -106,7 +107,6 @@ def test_one_mistake_in_the_environment_is_found(tmp_path: Path, old: str, new: 
         ("{get_resource: flavor}", "{get_resource: flavors}", "GP506"),
         ("{get_resource: flavor}", "{get_attr: [flavor, colour]}", "GP507"),
         ("disk: 40, ", "", "GP508"),
-        ("role: member", "role: ResellerAdmin", "GP509"),
         ("{get_param: project_password}", "secret", "GP511"),
         ("a1:1", "a9:1", "GP208"),
         ("a1:1", "a1:x", "GP215"),
@@ -173,7 +173,7 @@ parameter_defaults:
     assert codes(tmp_path, env__yaml=text + f"  ComputeGpuExtraConfig: {{{alias}}}\n") == []
 
 
-@pytest.mark.parametrize("written", ["1528", "0010", "1e30", "0x15f8", "15_28", "'15F8'"])
+@pytest.mark.parametrize("written", ["1528", "0010", "1e30", "0x15f8", "15_28", "'15f8x'"])
 def test_ids_that_some_reader_takes_for_a_number_are_found(tmp_path: Path, written: str):
     """An id that YAML or Ruby may read as a number is found."""
     found = codes(tmp_path, env__yaml=GOOD_ENVIRONMENT.replace('product_id: "15f8"\n', f"product_id: {written}\n"))

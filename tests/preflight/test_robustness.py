@@ -40,7 +40,7 @@ def findings_of(files: dict[str, bytes]) -> list[str]:
         read_files = read([Path(folder)])
         found = list(rules.check(Deployment(read_files, "queens")))
         for write in FORMATS.values():
-            write(found, len(read_files.texts)).encode("utf-8")
+            write(found, read_files).encode("utf-8")
         return [finding.code for finding in found]
 
 
@@ -129,7 +129,7 @@ def test_control_characters_do_not_reach_the_terminal():
         Path(folder, "env.yaml").write_text(text)
         files, findings = inspect([Path(folder)])
 
-        shown = "".join(write(findings, len(files.texts)) for write in FORMATS.values())
+        shown = "".join(write(findings, files) for write in FORMATS.values())
 
     assert "GP202" in shown
     assert "\x1b" not in shown
@@ -140,7 +140,7 @@ def test_json_output_is_json_for_every_example():
     """The JSON of all examples together has each finding."""
     files, findings = inspect([EXAMPLES])
 
-    assert len(json.loads(FORMATS["json"](findings, len(files.texts)))["findings"]) == len(findings)
+    assert len(json.loads(FORMATS["json"](findings, files))["findings"]) == len(findings)
 
 
 def test_without_shellcheck_the_rest_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -36,9 +36,103 @@ def test_assignments(text: str, value: str):
     assert grub.parse_defaults(text).variables["GRUB_A"] == value
 
 
-@pytest.mark.parametrize("text", ["GRUB_A=x y\n", "if true; then\n", "GRUB A=x\n", "# nothing\n"])
-def test_what_is_no_assignment(text: str):
-    """A line that assigns nothing is a ParseError."""
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ('GRUB_CMDLINE_LINUX="a\nintel_iommu=on"\n', ("a", "intel_iommu=on")),
+        ("GRUB_CMDLINE_LINUX='a\n\n  b'\nGRUB_TIMEOUT=1\n", ("a", "b")),
+        ('GRUB_TIMEOUT=1; GRUB_CMDLINE_LINUX="a"; export GRUB_TIMEOUT\n', ("a",)),
+        ('if [ -e /x ]; then\n  GRUB_TIMEOUT=0\nelse\n  GRUB_TIMEOUT=1\nfi\nGRUB_CMDLINE_LINUX="a"\n', ("a",)),
+        ('[ -r /etc/os-release ] && . /etc/os-release\nGRUB_CMDLINE_LINUX="a"\n', ("a",)),
+        (". /etc/lsb-release\nunset GRUB_TERMINAL\nGRUB_CMDLINE_LINUX=a\n", ("a",)),
+        ('f() {\n  echo x\n}\nGRUB_DISTRIBUTOR="$(f)"\nGRUB_CMDLINE_LINUX="a" # b\n', ("a",)),
+        ('case $x in\n  y) GRUB_TIMEOUT=1;;\nesac\nGRUB_CMDLINE_LINUX="a"\nexport GRUB_CMDLINE_LINUX\n', ("a",)),
+        (
+            "GRUB_DISTRIBUTOR=`( . /etc/os-release; echo ${NAME:-U} ) 2>/dev/null || echo U`\nGRUB_CMDLINE_LINUX=a\n",
+            ("a",),
+        ),
+        ('GRUB_CMDLINE_LINUX="a \\\n  b=c"\n', ("a", "b=c")),
+        ("GRUB_CMDLINE_LINUX=quiet intel_iommu=on\n", ("quiet",)),
+        ('GRUB_CMDLINE_LINUX="a" && export GRUB_CMDLINE_LINUX || true\n', ("a",)),
+        ("GRUB_TIMEOUT=0 /usr/bin/x\nGRUB_CMDLINE_LINUX=\"a\"  # don't touch\n# it's mine\n", ("a",)),
+        ('GRUB_CMDLINE_LINUX="$(echo a; echo b) c"\n', ("$(echo", "a;", "echo", "b)", "c")),
+    ],
+)
+def test_what_distributions_write_beside_assignments(text: str, arguments: tuple[str, ...]):
+    """It is a shell's file: other statements are passed over."""
+    assert grub.parse_defaults(text).arguments == arguments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if [ -e /x ]; then\n  GRUB_CMDLINE_LINUX="a"\nelse\n  GRUB_CMDLINE_LINUX="b"\nfi\n',
+        'GRUB_CMDLINE_LINUX="a"\n[ -e /x ] && GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX b"\n',
+        'for x in a b; do GRUB_CMDLINE_LINUX_DEFAULT="$x"; done\n',
+    ],
+)
+def test_arguments_under_a_condition_are_not_guessed(text: str):
+    """What the shell would decide is not known here."""
+    with pytest.raises(ParseError, match="under a condition"):
+        grub.parse_defaults(text)
+
+
+MENU = """set default="{default}"
+menuentry 'A' --id a {{
+  linux /ka x=a
+}}
+submenu 'More' --id more {{
+  menuentry 'B' --id b {{
+    linux /kb x=b
+  }}
+  menuentry 'C' --id c {{
+    linux /kc x=c
+  }}
+}}
+menuentry 'D' --id d {{
+  linux /kd x=d
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "environment", "kernel"),
+    [
+        ("0", {}, "/ka"),
+        ("1>1", {}, "/kc"),
+        ("1", {}, "/kb"),
+        ("2", {}, "/kd"),
+        ("d", {}, "/kd"),
+        ("More>C", {}, "/kc"),
+        ("more>b", {}, "/kb"),
+        ("D", {"saved_entry": "0"}, "/kd"),
+        ("${saved_entry}", {"saved_entry": "more>c"}, "/kc"),
+        ("${saved_entry}", {}, "/ka"),
+        ("nowhere", {}, "/ka"),
+        ("9", {}, "/ka"),
+    ],
+)
+def test_the_default_of_the_menu(default: str, environment: dict[str, str], kernel: str):
+    """`set default` names it by place, title or id, into a submenu as well; otherwise the first is started."""
+    menu = grub.parse_menu(MENU.format(default=default), environment)
+
+    assert menu.started(environment).kernel == kernel
+
+
+def test_the_next_entry_counts_for_one_boot_only():
+    """grub-reboot writes next_entry; without it the saved one is started."""
+    text = (
+        'if [ "${next_entry}" ] ; then\n  set default="${next_entry}"\n  set next_entry=\nelse\n'
+        '  set default="${saved_entry}"\nfi\n' + MENU.partition("\n")[2].replace("{{", "{").replace("}}", "}")
+    )
+
+    for environment, kernel in (({"saved_entry": "d"}, "/kd"), ({"saved_entry": "d", "next_entry": "a"}, "/ka")):
+        assert grub.parse_menu(text, environment).started(environment).kernel == kernel
+
+
+@pytest.mark.parametrize("text", ["GRUB_A=x y\n", 'GRUB_A="x\n', "if true; then\n", "GRUB A=x\n", "# nothing\n"])
+def test_a_file_without_assignment(text: str):
+    """A file that assigns nothing, or a quote that is not closed, is a ParseError."""
     with pytest.raises(ParseError):
         grub.parse_defaults(text)
 

@@ -135,12 +135,22 @@ EXAMPLES = {
         "=== 11111111-2222-3333-4444-555555555555 running\n<domain><devices><hostdev type='pci'><source><address "
         "domain='0x0000' bus='0x04' slot='0x00' function='0x0'/></source></hostdev></devices></domain>\n=== end\n"
     ],
+    "clock": ["1790000000\n"],
+    "cpu_vendor": ["vendor_id\t: GenuineIntel\n"],
+    "memory_locking": [
+        "daemon libvirtd\nMax locked memory         65536                67108864             bytes     \n"
+        "CapEff:\t000001fffeffffff\nend\n"
+    ],
+    "nova_log": [
+        "=== /var/log/nova/nova-compute.log\n2026-01-30 08:13:38.548 1 CRITICAL nova [-] Unhandled error: A: b\n"
+    ],
+    "numa_nodes": ["0 131072 0-13,28-41\n1 - 14-27\nend\n"],
     "memory_residue": ["words 4096 found 0\n"],
     "memory_residue_state": ["GPU-1, 86.00.26.00.02, 250.00, 250.00, Default, Enabled\n"],
     "module_parameters": ["allow_unsafe_interrupts:N\nend:\n"],
     "pci_claims": [
-        "hypervisor_hostname\taddress\tstatus\tinstance_uuid\tvendor_id\tproduct_id\tnuma_node\n"
-        "compute-0.localdomain\t0000:04:00.0\tallocated\t1-2\t10de\t15f8\tNULL\n"
+        "hypervisor_hostname\taddress\tstatus\tinstance_uuid\tvendor_id\tproduct_id\tnuma_node"
+        "\tdev_type\ncompute-0.localdomain\t0000:04:00.0\tallocated\t1-2\t10de\t15f8\tNULL\ttype-PCI\n"
     ],
     "undercloud_rows": ['[{"Name": "compute-0", "Provisioning State": "active"}]\n'],
     "vfio_log": ["vfio-pci 0000:04:00.0: not ready 1023ms after FLR; giving up\n"],
@@ -245,6 +255,7 @@ MAY_BE_SILENT = {
     "guest_console",
     "guest_panic",
     "held_cards",
+    "nova_log",
     "pci_claims",
     "undercloud_rows",
     "vfio_log",

@@ -19,9 +19,55 @@ def test_a_card_that_did_not_come_back_is_told_once():
     assert vfio_log.parse(RESET).failed_resets == ("0000:84:00.0",)
 
 
-def test_a_reset_that_was_waited_for_is_no_failure():
-    """A reset that took a second is no failure."""
-    assert vfio_log.parse(RESET.splitlines()[0]).failed_resets == ()
+@pytest.mark.parametrize(
+    "line",
+    [
+        RESET.splitlines()[0],
+        RESET.splitlines()[2],
+        "vfio-pci 0000:c8:00.0: timed out waiting for pending transaction; performing reset anyway",
+        "vfio-pci 0000:3d:00.0: not ready 32767ms after bus reset; waiting",
+        "vfio-pci 0000:3d:00.0: ready 4095ms after FLR",
+        "vfio-pci 0000:3d:00.0: vfio_bar_restore: reset recovery - restoring BARs",
+        "vfio-pci 0000:3d:00.0: resetting",
+    ],
+)
+def test_a_reset_that_was_waited_for_is_no_failure(line: str):
+    """Warnings before and during a reset are no lost card."""
+    assert vfio_log.parse(line).failed_resets == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vfio-pci 0000:84:00.0: not ready 65535ms after bus reset; giving up",
+        "vfio-pci 0000:84:00.0: not ready 65535ms after resume; giving up",
+        "vfio-pci 0000:84:00.0: Failed to return from FLR",
+        "vfio-pci 0000:84:00.0: Refused to change power state, currently in D3",
+        "vfio-pci 0000:84:00.0: Unable to power on device, stuck in D3",
+        "pcieport 0000:84:00.0: not ready 65535ms after DPC; giving up",
+        "vfio-pci 0000:84:00.0: Unable to change power state from unknown to D0, device inaccessible",
+        "vfio-pci 0000:84:00.0: Unable to change power state from D3hot to D0, device inaccessible",
+        "vfio-pci 0000:84:00.0: can't change power state from D3hot to D0 (config space inaccessible)",
+    ],
+)
+def test_a_card_that_is_lost(line: str):
+    """Whatever reset it did not come back from."""
+    assert vfio_log.parse(line).failed_resets == ("0000:84:00.0",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vfio-pci 0000:84:00.0: Unable to change power state from D3cold to D0, device inaccessible",
+        "vfio-pci 0000:84:00.0: can't change power state from D3cold to D0 (config space inaccessible)",
+        "nvidia 0000:84:00.0: Unable to change power state from D3cold to D0, device inaccessible",
+    ],
+)
+def test_a_card_that_does_not_wake_up_is_not_one_that_was_lost_in_a_reset(line: str):
+    """Another cause with another fix."""
+    found = vfio_log.parse(f"[ 1.0] {line}\n[ 2.0] {line}")
+
+    assert (found.failed_resets, found.asleep) == ((), ("0000:84:00.0",))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +93,50 @@ def test_refusals_of_vfio_are_read_from_selinux_and_apparmor():
     )
 
     assert [denial.operation for denial in audit_log.parse(text)] == ["read write", "open"]
+
+
+APPARMOR = (
+    'audit: type=1400 audit(1:2): apparmor="DENIED" operation="{op}" profile="libvirt-5a" {what} comm="qemu-system-x86"'
+)
+AVC = 'type=AVC msg=audit(1:2): avc:  denied  {{ {what} }} for  pid=1 comm="qemu-kvm" {more}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        APPARMOR.format(op="open", what='name="/dev/iommu"'),
+        APPARMOR.format(op="open", what='name="/sys/devices/pci0000:80/0000:80:02.0/0000:84:00.0/config"'),
+        APPARMOR.format(op="capable", what='capability=24  capname="sys_resource"'),
+        APPARMOR.format(op="open", what='name="/sys/bus/pci/devices/0000:84:00.0/resource1"'),
+        APPARMOR.format(op="capable", what='capability=14  capname="ipc_lock"'),
+        APPARMOR.format(op="open", what='name="/dev/vfio/devices/vfio0"'),
+        APPARMOR.format(op="open", what='name="/sys/kernel/iommu_groups/42/type"'),
+        AVC.format(what="read write", more='path="/dev/iommu" permissive=0'),
+        AVC.format(what="sys_resource", more="capability=24 scontext=system_u:system_r:svirt_t:s0 tclass=capability"),
+        AVC.format(what="read", more='name="config" dev="sysfs" tcontext=system_u:object_r:sysfs_t:s0 tclass=file'),
+        AVC.format(what="setrlimit", more="scontext=system_u:system_r:virtqemud_t:s0 tclass=process"),
+    ],
+)
+def test_a_refusal_that_keeps_an_instance_from_its_device(line: str):
+    """Nodes of the IOMMU, files of the device, and the rights to lock its memory."""
+    assert len(audit_log.parse(line)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        APPARMOR.format(op="open", what='name="/etc/ceph/ceph.conf"'),
+        APPARMOR.format(op="open", what='name="/sys/devices/system/cpu/online"'),
+        APPARMOR.format(op="open", what='name="/dev/vfio/21"').replace("DENIED", "ALLOWED"),
+        AVC.format(what="read write", more='path="/dev/vfio/20" permissive=1'),
+        'audit: apparmor="DENIED" operation="capable" profile="/usr/sbin/cupsd" capname="sys_resource" comm="cupsd"',
+        'type=AVC msg=audit(1:3): avc:  denied  { sys_resource } for  comm="httpd" tclass=capability permissive=0',
+        'audit: apparmor="DENIED" operation="open" profile="virt-aa-helper" name="/sys/devices/pci0000:00/config"',
+    ],
+)
+def test_a_refusal_that_keeps_no_instance_from_anything(line: str):
+    """Of other programs, of other files, or one that was only noted."""
+    assert audit_log.parse(line) == ()
 
 
 def test_modules_that_dracut_shall_pack_are_read_once_each():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
@@ -51,6 +52,40 @@ def test_the_same_cause_at_several_places_is_one():
     (cause,) = diagnose(records)
 
     assert cause.places == ("compute-0", "compute-1")
+
+
+def _said(place: str, message: str) -> CheckRecord:
+    return CheckRecord("instance.driver.no_errors", place, Verdict.FAILED, "test", "fact", message=message, cause="xid")
+
+
+def test_the_words_of_every_place_are_told():
+    """Another card at another place is another story; what all say alike is told once, what one says alone, alone."""
+    records = [_said("two-cards", "Xid 48 at 0000:05:00.0"), _said("one-card", "Xid 64 at 0000:04:00.0")]
+
+    for order in itertools.permutations(records):
+        (cause,) = diagnose(order)
+        assert cause.what == "one-card: Xid 64 at 0000:04:00.0; two-cards: Xid 48 at 0000:05:00.0"
+    assert diagnose([_said("a", "the same"), _said("b", "the same")])[0].what == "the same"
+    assert diagnose([_said("a", "alone")])[0].what == "alone"
+
+
+def test_of_one_cause_the_most_urgent_place_comes_first():
+    """A card that is off the bus before one that waits for a reset, whatever the names of the places."""
+    urgent = replace(_said("two-cards", "power-cycle: Xid 79 at 0000:05:00.0"), fix="power-cycle the host")
+    others = [replace(_said(name, f"reset: Xid 48 at {name}"), fix="reset the card") for name in ("a-card", "b-card")]
+
+    for order in itertools.permutations([urgent, *others]):
+        assert [cause.fix for cause in diagnose(order)] == ["power-cycle the host", "reset the card"]
+
+
+def test_of_many_places_some_are_told_and_the_others_counted():
+    """A thousand hosts make no page of one line."""
+    many = [_said(f"guest-{number:03}", f"Xid 48 at {number} " + "x" * 500) for number in range(100)]
+    (cause,) = diagnose(many)
+
+    assert len(cause.what) < 1000
+    assert "guest-000: Xid 48 at 0" in cause.what
+    assert cause.what.endswith("and 92 more places")
 
 
 def test_foundations_that_passed_rule_their_causes_out():

@@ -139,6 +139,7 @@ def mysql(model: ModelCloud) -> str:
             NVIDIA_VENDOR_ID,
             "15f8",
             "NULL" if card.node is None else str(card.node),
+            "type-PCI",
         )
         rows.append("\t".join(words))
     return "\n".join([*rows, ""])

@@ -27,6 +27,7 @@ from model_api import Connection
 from model_cloud import ModelCloud
 from model_hosts import ModelHosts
 from preflight_fixtures import Preflight
+from record_fixtures import leave_out
 
 import provisioning
 from access.waiting import wait_for
@@ -41,6 +42,7 @@ PLUGINS = (
     "host_fixtures",
     "configuration_fixtures",
     "lifecycle_fixtures",
+    "nova_fixtures",
     "preflight_fixtures",
 )
 """All fixtures of the acceptance but those of provisioning, cards' identity and reports: doubles stand for them."""
@@ -109,10 +111,10 @@ class Doubles:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out the other checks."""
-        markers = [item.get_closest_marker("check") for item in items]
-        items[:] = [
-            item for item, mark in zip(items, markers, strict=True) if mark is not None and mark.args[0] in self._checks
-        ]
+        markers = {item: item.get_closest_marker("check") for item in items}
+        others = [item for item, mark in markers.items() if mark is None or mark.args[0] not in self._checks]
+        leave_out(config, others, "")
+        items[:] = [item for item in items if item not in others]
 
     @pytest.fixture(autouse=True)
     def no_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:

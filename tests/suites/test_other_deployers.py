@@ -17,6 +17,7 @@ from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration, configuration, written_for
 from probes import nova_process
+from probes.openstack.nova_release import Versions
 from suites.control_plane import test_options, test_scheduler, test_services
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the files of other processes")
@@ -187,7 +188,8 @@ def test_an_empty_configuration_names_the_operators_command(host: KollaHost) -> 
     """Not TripleO's."""
     host.has("nova-api", "\n")
     with pytest.raises(Rejected) as error:
-        test_options.test_nova_api_can_read_its_configuration(host, HOST, _found(host, "nova-api"), host.deployer())
+        found = _found(host, "nova-api")
+        test_options.test_nova_api_can_read_its_configuration(host, HOST, found, Versions(34, 34), host.deployer())
 
     assert error.value.cause == "empty"
     assert "kolla-ansible reconfigure" in str(error.value.remedy)

@@ -10,7 +10,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.hosts.boot import boot_loader, kernel_log
 from lab.hosts.boot.boot_loader import Kernel
-from lab.hosts.boot.drivers import drivers_at_boot, lacks_vfio_backend
+from lab.hosts.boot.drivers import drivers_at_boot, lacks_vfio_backend, module_options
 from lab.hosts.hardware import sysfs
 from lab.hosts.layout import MachineDir
 
@@ -56,7 +56,7 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     if lacks_vfio_backend(directory, kernel):
         _without_module(directory.proc / "modules", "vfio_iommu_type1")
     sysfs.unprivileged_config(functions, directory.proc / "pci")
-    sysfs.write_modules(directory.sys, (directory.proc / "modules").read_text())
+    sysfs.write_modules(directory.sys, (directory.proc / "modules").read_text(), module_options(directory, kernel))
     (directory.proc / "kernel.log").write_text(kernel_log.text(machine, kernel, BUILD_DATE, functions))
     return kernel
 

@@ -16,6 +16,7 @@ from lab.hosts.layout import MachineDir
 
 BLACKLIST = re.compile(r"^\s*(?:blacklist\s+(\S+)|install\s+(\S+)\s+/bin/(?:true|false))", re.M)
 VFIO_IDS = re.compile(r"^\s*options\s+vfio[-_]pci\s+.*\bids=(\S+)", re.M)
+MODULE_OPTIONS = re.compile(r"^\s*options\s+(\S+)\s+(.+)$", re.M)
 SOFT_DEPENDENCY = re.compile(r"^\s*softdep\s+nouveau\s+pre:.*\bvfio[-_]pci\b", re.M)
 
 
@@ -93,6 +94,21 @@ def _late(directory: MachineDir, modprobe: str, kernel: Kernel) -> list[str]:
 def _root_modprobe(directory: MachineDir) -> str:
     files = sorted(directory.path("/etc/modprobe.d").glob("*.conf"))
     return "\n".join(path.read_text(errors="replace") for path in files)
+
+
+def module_options(directory: MachineDir, kernel: Kernel) -> dict[str, dict[str, str]]:
+    """Parameters by module, from modprobe.d and, over it, from the kernel's arguments (man modprobe.d)."""
+    found: dict[str, dict[str, str]] = {}
+    lines = [*MODULE_OPTIONS.findall(_root_modprobe(directory)), *_module_arguments(kernel)]
+    for module, words in lines:
+        pairs = [word.partition("=") for word in words.split()]
+        found.setdefault(module.replace("-", "_"), {}).update({name: value or "Y" for name, _, value in pairs})
+    return found
+
+
+def _module_arguments(kernel: Kernel) -> list[tuple[str, str]]:
+    words = [word.partition(".") for word in kernel.arguments]
+    return [(module, rest) for module, dot, rest in words if dot and module.replace("-", "_").isidentifier()]
 
 
 def _refused(modprobe: str) -> set[str]:

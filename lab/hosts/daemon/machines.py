@@ -117,6 +117,8 @@ class Machines:
             self._host_calls.open(name)
         self.inits.start(name)
         self.run(name, ["/bin/sh", "-c", contents.FIRST_START])
+        if machine["kind"] == "compute":
+            self.run(name, ["/bin/sh", "-c", contents.libvirtd(machine)])
         release = (directory.proc / "osrelease").read_text().strip()
         self._write_console(name, f"[    0.000000] Linux version {release}\n")
         if machine["kind"] == "guest" and not machine.get("appliance_kernel"):

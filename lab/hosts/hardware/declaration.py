@@ -13,7 +13,7 @@ import yaml
 from lab.errors import LabError
 
 MODELS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "models.yaml").read_text())
-ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-1][0-9a-f])\.([0-7])")
+ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-1][0-9a-f])\.([0-7])")
 KINDS = {"Undercloud": "undercloud", "Controller": "controller"}
 GUEST_CPU = {
     "vendor": "intel",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ GUEST_BUS = "pci0000:00"
 SPEED = {1: "2.5 GT/s PCIe", 2: "5.0 GT/s PCIe", 3: "8.0 GT/s PCIe", 4: "16.0 GT/s PCIe", 5: "32.0 GT/s PCIe"}
 DISPLAY_CLASS = 0x03
 RESOURCE_LINES = 13
+FIRST_VF = 4
+"""Number of the first virtual function on the card's bus (its First VF Offset)."""
 RESERVED_REGION = (0x7BA59000, 0x7BA68FFF)
 """Memory that firmware keeps for itself by an RMRR."""
 MEMORY_64_PREFETCHABLE, MEMORY_32 = 0x14220C, 0x40200
@@ -45,6 +48,10 @@ class Function:
     bridge_to: int | None = None
     """Secondary bus number of a bridge."""
     total_vfs: int | None = None
+    vfs: int = 0
+    """Virtual functions that are switched on."""
+    physical: str | None = None
+    """Address of the physical function of a virtual one."""
     acs: bool = True
     """A port that separates what is below it (Access Control Services)."""
     extra: dict[str, str] = field(default_factory=dict)
@@ -132,12 +139,14 @@ def _function(root: Path, function: Function) -> None:
             str(function.max_link[1]),
         )
     if function.total_vfs is not None:
-        attributes |= {"sriov_totalvfs": str(function.total_vfs), "sriov_numvfs": "0"}
+        attributes |= {"sriov_totalvfs": str(function.total_vfs), "sriov_numvfs": str(function.vfs)}
     for name, value in attributes.items():
         _write(directory / name, value + "\n")
     _write(directory / "config", _config_space(function))
     _write(directory / "resource", _resources(function))
     _link(root / "bus/pci/devices" / function.address, f"../../../devices/{function.parent}/{function.address}")
+    if function.physical is not None:
+        _link(directory / "physfn", f"../{function.physical}")
     if function.driver:
         bind(root, function.address, function.driver)
     if function.group is not None:
@@ -181,8 +190,15 @@ def driver_of(root: Path, address: str) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
-def write_modules(root: Path, table: str) -> None:
-    """/sys/module as it follows from the text of /proc/modules: lsmod reads sizes and users there."""
+MODULE_PARAMETERS = {"vfio_iommu_type1": {"allow_unsafe_interrupts": "N", "dma_entry_limit": "65535"}}
+"""What the kernel shows of a module's parameters when nobody sets them."""
+
+
+def write_modules(root: Path, table: str, options: Mapping[str, Mapping[str, str]]) -> None:
+    """/sys/module as it follows from the text of /proc/modules: lsmod reads sizes and users there.
+
+    `options` has what modprobe.d and the kernel's arguments set, by module and parameter.
+    """
     for line in table.splitlines():
         name, size, _, users, *_ = line.split()
         holders = [user for user in users.strip("-").split(",") if user]
@@ -190,6 +206,8 @@ def write_modules(root: Path, table: str) -> None:
         (directory / "holders").mkdir(parents=True, exist_ok=True)
         for file, text in (("refcnt", str(len(holders))), ("coresize", size), ("initstate", "live")):
             (directory / file).write_text(text + "\n")
+        for parameter, value in {**MODULE_PARAMETERS.get(name, {}), **options.get(name, {})}.items():
+            _write(directory / "parameters" / parameter, f"{value}\n")
         for holder in holders:
             _link(directory / "holders" / holder, f"../../{holder}")
 
@@ -210,8 +228,13 @@ def _resources(function: Function) -> str:
     return "\n".join(lines) + "\n"
 
 
+def bus_of(address: str) -> int:
+    """Number of the bus; a domain may have more than four digits (Intel VMD, some servers of many sockets)."""
+    return int(address.split(":")[-2], 16)
+
+
 def _config_space(function: Function) -> bytes:
-    primary = int(function.address[5:7], 16)
+    primary = bus_of(function.address)
     return pci_config.encode(
         pci_config.Header(
             function.vendor,
@@ -284,7 +307,7 @@ def functions_of(machine: dict[str, Any], iommu: bool, drivers: dict[str, str | 
     group = (lambda: next(groups)) if groups else (lambda: None)
     functions = _amd_board(group) if machine["cpu"]["vendor"] == "amd" else _intel_board(group)
     bridge = AMD_ROOT_PORT if machine["cpu"]["vendor"] == "amd" else INTEL_ROOT_PORT
-    ports: dict[int, int] = {}
+    ports: dict[tuple[str, int], int] = {}
     for gpu in machine["gpus"]:
         functions += _slot(gpu, bridge, ports, group, drivers)
     return functions
@@ -315,16 +338,16 @@ def _amd_board(group: Any) -> list[Function]:
 def _slot(
     gpu: dict[str, Any],
     model: tuple[int, int],
-    ports: dict[int, int],
+    ports: dict[tuple[str, int], int],
     group: Any,
     drivers: dict[str, str | None],
 ) -> list[Function]:
     """A root port and the card below it. Without ACS at the port all share the port's IOMMU group."""
-    bus_number = int(gpu["address"][5:7], 16)
+    bus_number, domain = bus_of(gpu["address"]), gpu["address"].rsplit(":", 2)[0]
     node = int(gpu["numa_node"])
     bus = 0x80 if bus_number >= 0x80 else 0x00
-    ports[bus] = ports.get(bus, 1) + 1
-    port, root = f"0000:{bus:02x}:{ports[bus]:02x}.0", f"pci0000:{bus:02x}"
+    ports[domain, bus] = ports.get((domain, bus), 1) + 1
+    port, root = f"{domain}:{bus:02x}:{ports[domain, bus]:02x}.0", f"pci{domain}:{bus:02x}"
     best = (gpu["max_link"]["generation"], gpu["max_link"]["width"])
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     port_group, acs = group(), bool(gpu.get("acs", True))
@@ -344,7 +367,8 @@ def _slot(
         acs=acs,
     )
     card_group = group() if acs else port_group
-    functions = [bridge, _gpu(gpu, f"{root}/{port}", card_group, drivers)]
+    card = _gpu(gpu, f"{root}/{port}", card_group, drivers)
+    functions = [bridge, card, *_virtual_functions(card, group)]
     for companion in gpu.get("companions", ()):  # further functions or strangers in the card's IOMMU group
         functions.append(
             Function(
@@ -363,8 +387,26 @@ def _slot(
     return functions
 
 
+def _virtual_functions(card: Function, group: Any) -> list[Function]:
+    """Those that are switched on: each at an address and in a group of its own, with the card's ids."""
+    bus = card.address.rpartition(":")[0]
+    return [
+        replace(
+            card,
+            address=f"{bus}:{number // 8:02x}.{number % 8}",
+            driver=None,
+            group=group(),
+            bars=(),
+            total_vfs=None,
+            vfs=0,
+            physical=card.address,
+        )
+        for number in range(FIRST_VF, FIRST_VF + card.vfs)
+    ]
+
+
 def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str, str | None]) -> Function:
-    number = int(gpu["address"][5:7], 16) or int(gpu["address"][8:10], 16)
+    number = bus_of(gpu["address"]) or int(gpu["address"].rpartition(":")[2][:2], 16)
     bar1 = 0x38000000000 + number * (gpu["bar1_bytes"] * 2)
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     return Function(
@@ -382,6 +424,7 @@ def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str,
         (gpu["max_link"]["generation"], gpu["max_link"]["width"]),
         ((0x92000000 + number * 0x1000000, 0x1000000, MEMORY_32), (bar1, gpu["bar1_bytes"], MEMORY_64_PREFETCHABLE)),
         total_vfs=16 if gpu["sriov"] and parent != GUEST_BUS else None,
+        vfs=int(gpu.get("vfs", 0)) if gpu["sriov"] and parent != GUEST_BUS else 0,
     )
 
 

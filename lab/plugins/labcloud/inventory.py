@@ -29,8 +29,8 @@ class Inventory:
                 "vendor_id": vendor,
                 "product_id": product,
                 "status": "available",
-                "dev_type": "type-PF" if (device / "sriov_totalvfs").exists() else "type-PCI",
-                "parent_addr": None,
+                "dev_type": _device_type(device),
+                "parent_addr": (device / "physfn").readlink().name if (device / "physfn").is_symlink() else None,
                 "numa_node": max(int(_read(device / "numa_node")), 0),
                 "dev_id": "pci_" + address.replace(":", "_").replace(".", "_"),
                 "label": f"label_{vendor}_{product}",
@@ -55,6 +55,12 @@ class Inventory:
             for node in range(sockets)
         ]
         return objects.NUMATopology(cells=cells)
+
+
+def _device_type(device):
+    if (device / "physfn").is_symlink():
+        return "type-VF"
+    return "type-PF" if (device / "sriov_totalvfs").exists() else "type-PCI"
 
 
 def _read(path):

@@ -10,6 +10,15 @@ from lab.hosts.hardware import card_memory, sysfs
 
 GUEST_DRIVERS = {None, "vfio-pci", "pcieport", "pci-stub"}
 """Drivers that a member of a viable IOMMU group may have (https://docs.kernel.org/driver-api/vfio.html)."""
+HANGING = (
+    "not ready 1023ms after FLR; waiting",
+    "not ready 16383ms after FLR; waiting",
+    "not ready 65535ms after FLR; giving up",
+)
+ASLEEP = (
+    "timed out waiting for pending transaction; performing function level reset anyway",
+    "Unable to change power state from D3cold to D0, device inaccessible",
+)
 
 
 class Passthrough:
@@ -46,13 +55,17 @@ class Passthrough:
                 sysfs.bind(self.directory.sys, address, None)
 
     def _reset(self, address):
-        """Reset a card that VFIO closed; one that `reset_hangs` does not come back (pci_dev_wait in Linux)."""
-        if not self._card(address).get("reset_hangs"):
+        """Reset a card that VFIO closed.
+
+        One that `reset_hangs` does not come back from it (pci_dev_wait in Linux), one that `stays_asleep` not from
+        D3cold, where an idle card is put (pci_power_up).
+        """
+        card = self._card(address)
+        if not card.get("reset_hangs") and not card.get("stays_asleep"):
             card_memory.reset(self.directory, address)
             return
-        for waited_ms in (1023, 16383):
-            kernel_log.append(self.directory, f"vfio-pci {address}: not ready {waited_ms}ms after FLR; waiting")
-        kernel_log.append(self.directory, f"vfio-pci {address}: not ready 65535ms after FLR; giving up")
+        for line in ASLEEP if card.get("stays_asleep") else HANGING:
+            kernel_log.append(self.directory, f"vfio-pci {address}: {line}")
         config = self.directory.sys / "bus/pci/devices" / address / "config"
         config.write_bytes(b"\xff" * config.stat().st_size)
 

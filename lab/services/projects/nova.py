@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from lab.hosts.layout import MachineDir
 from lab.services import databases
 from lab.services.configuration import Sections, bus_url, common, database, database_url, identity, log, token
 from lab.services.deployed import COMPUTE_PREFIX, host_of
@@ -122,7 +123,23 @@ def _not_ready(state: LabState, processes: Iterable[str], since: float) -> list[
     return sorted(f"{COMPUTE_PREFIX}{host}" for host in wanted - (mapped & reported))
 
 
+def _show_log(state: LabState, process: str) -> None:
+    """Nova's log where its host has it: one file under two names."""
+    own = state.paths.logs / f"{process}.log"
+    folder = "/var/log/containers/nova" if state.release_data["containers"] else "/var/log/nova"
+    name = "nova-compute" if process.startswith(COMPUTE_PREFIX) else process
+    shown = MachineDir(state.paths, host_of(state, process)).path(f"{folder}/{name}.log")
+    if not MachineDir(state.paths, host_of(state, process)).path("/var/log").is_dir():  # the host has no disk yet
+        return
+    shown.parent.mkdir(parents=True, exist_ok=True)
+    own.touch(mode=0o600)
+    if not shown.exists() or not shown.samefile(own):
+        shown.unlink(missing_ok=True)
+        os.link(own, shown)
+
+
 def _application(state: LabState) -> WSGIApplication:
+    _show_log(state, "nova-api")
     paste = state.paths.openstack_env / "etc" / "nova" / "api-paste.ini"
     files = [str(paste), *(str(file) for file in config_files(state, "nova-api"))]
     os.environ.update(OS_NOVA_CONFIG_DIR=str(state.paths.etc), OS_NOVA_CONFIG_FILES=";".join(files))
@@ -133,6 +150,7 @@ def _application(state: LabState) -> WSGIApplication:
 
 
 def _run(state: LabState, process: str) -> None:
+    _show_log(state, process)
     from nova import service as nova_service
     from nova.servicegroup import api as servicegroup
 

@@ -17,7 +17,8 @@ from lab_machines import Machines
 
 from lab.guests import base_images, hooks, virt_customize
 from lab.hosts.layout import MachineDir
-from probes import bandwidth_sample, device_query, p2p_bandwidth
+from probes import bandwidth_sample, device_query, kernel_log, p2p_bandwidth
+from probes.nvidia_smi import query
 
 REPOSITORY = (
     "rpm -i https://developer.download.nvidia.com/compute/cuda/repos/rhel7/x86_64/cuda-repo-rhel7-9.0.176-1.x86_64.rpm"
@@ -354,6 +355,62 @@ def test_a_card_that_fell_off_the_bus_logs_no_xid(cuda_guest: Guest) -> None:
     assert (code, "GPU is lost" in said) == (15, True)
     assert "GPU 0000:00:05.0: GPU has fallen off the bus." in log
     assert "Xid" not in log
+
+
+def test_what_newer_drivers_say_of_a_card(cuda_guest: Guest) -> None:
+    """What is to be done with it, what cannot be read, and a corrupted infoROM, for which the exit code stands, too."""
+    state = "/var/lib/nvidia/driver.json"
+    cuda_guest.sh(f"cp {state} /root/before.json; sed -i s/384.183/580.65.06/g {state}")
+    with cuda_guest.state(recovery_action="Reset", unreadable_fields=["Host Max"], inforom_corrupted=True):
+        cuda_guest.reload()
+        code, said = cuda_guest.run("nvidia-smi -q")
+        plain, _ = cuda_guest.run("nvidia-smi")
+    cuda_guest.sh(f"cp /root/before.json {state}")
+    cuda_guest.reload()
+
+    card = query.parse(said).gpus[0]
+    assert (code, plain) == (14, 14)
+    assert query.parse(said).warnings == ("WARNING: infoROM is corrupted at gpu 0000:00:05.0",)
+    assert card.recovery_action == "Reset"
+    assert list(card.unreadable) == ["PCI/GPU Link Info/PCIe Generation/Host Max"]
+
+
+def test_what_the_driver_writes_of_cards_and_switches(cuda_guest: Guest) -> None:
+    """Notes, errors of a switch, and a refusal because of a mode that the driver is not prepared for."""
+    states = {"driver_notes": ["nvCheckOkFailedNoLog: Check failed"], "switch_errors": ["23001, Fatal, Link 12"]}
+    with cuda_guest.state(**states):
+        cuda_guest.reload()
+        log = kernel_log.parse(cuda_guest.sh("dmesg"))
+    with cuda_guest.state(confidential_computing=True):
+        cuda_guest.reload()
+        refused = cuda_guest.sh("dmesg")
+    cuda_guest.reload()
+
+    assert [error.is_fatal for error in log.switch_errors] == [True]
+    assert not any("nvCheck" in line for line in log.probe_errors)
+    assert "NVIDIA 384.183 driver release" in refused
+
+
+def test_a_kernel_that_a_card_cannot_run_and_a_driver_that_hangs(cuda_guest: Guest) -> None:
+    """CUDA's words at the launch; and no word at all."""
+    product = cuda_guest.sh(f"find {SAMPLES} -name matrixMul -type f").strip()
+    with cuda_guest.state(launch_fails="no image"):
+        code, said = cuda_guest.run(f"{product} -device=0")
+        other, _ = cuda_guest.run(f"{product} -device=1")
+    with cuda_guest.state(hangs=True):
+        waited = [cuda_guest.run(f"timeout 1 {program}")[0] for program in ("nvidia-smi", product)]
+
+    assert (code, "code=48(cudaErrorNoKernelImageForDevice)" in said, other) == (1, True, 0)
+    assert waited == [124, 124]
+
+
+def test_every_second_copy_over_a_link_that_flaps(cuda_guest: Guest) -> None:
+    """The others reach what they should."""
+    with cuda_guest.state(link_flaps=0.5):
+        figures = [cuda_guest.bandwidth("--htod")["Host to Device"] for _ in range(4)]
+
+    assert figures[1] / figures[0] == pytest.approx(2.0, rel=0.05)
+    assert figures[3] / figures[2] == pytest.approx(2.0, rel=0.05)
 
 
 def test_a_bar_without_address_space_keeps_that_card_out(cuda_guest: Guest) -> None:

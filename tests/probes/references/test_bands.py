@@ -32,7 +32,8 @@ def seen(metric: str, model: str, lowest: float, **more: object) -> Observation:
 
 
 @pytest.mark.parametrize(
-    ("generation", "width", "gb_per_s"), [(1, 16, 4.0), (3, 16, 15.75), (3, 8, 7.88), (4, 16, 31.5), (5, 16, 63.0)]
+    ("generation", "width", "gb_per_s"),
+    [(1, 16, 4.0), (3, 16, 15.75), (6, 16, 118.0), (3, 8, 7.88), (4, 16, 31.5), (5, 16, 63.0)],
 )
 def test_ceilings_of_links(generation: int, width: int, gb_per_s: float) -> None:
     """A PCIe link can carry no more than its generation and width allow."""

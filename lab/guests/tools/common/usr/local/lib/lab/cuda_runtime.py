@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, "/usr/local/lib/lab")
 import kernel
@@ -29,9 +30,26 @@ ERRORS = {
     "old driver": ("CUDA driver version is insufficient for CUDA runtime version", "cudaErrorInsufficientDriver"),
     "mismatch": ("system has unsupported display driver / cuda driver combination", "cudaErrorSystemDriverMismatch"),
     "unknown": ("unknown error", "cudaErrorUnknown"),
+    "not ready": ("system not yet initialized", "cudaErrorSystemNotReady"),
+    "no image": ("no kernel image is available for execution on the device", "cudaErrorNoKernelImageForDevice"),
+    "ecc": ("uncorrectable ECC error encountered", "cudaErrorECCUncorrectable"),
+    "nvlink": ("uncorrectable NVLink error detected during the execution", "cudaErrorNvlinkUncorrectable"),
+    "illegal address": ("an illegal memory access was encountered", "cudaErrorIllegalAddress"),
 }
-NUMBERS = {"no device": (38, 100), "old driver": (35, 35), "mismatch": (30, 803), "unknown": (30, 999)}
+NUMBERS = {
+    "no device": (38, 100),
+    "old driver": (35, 35),
+    "mismatch": (30, 803),
+    "unknown": (30, 999),
+    "not ready": (83, 802),
+    "no image": (48, 209),
+    "ecc": (39, 214),
+    "nvlink": (80, 220),
+    "illegal address": (77, 700),
+}
 """cudaError_t before CUDA 10.1 and since."""
+FOREVER_S = 86400
+"""How long a program waits in a driver that hangs: nobody waits as long."""
 BUILT_WITH = "# built with CUDA "
 VERSION_FILE = "/usr/local/cuda/version.txt"
 
@@ -82,6 +100,7 @@ def devices():
         CudaError: as cudaGetDeviceCount does.
     """
     driver, loaded = nvidia_module.installed(), nvidia_module.loaded_version()
+    wait_for_hanging()
     if driver is None or loaded is None:
         raise CudaError("no device")
     if driver["library"] != loaded:
@@ -91,7 +110,26 @@ def devices():
     cards = nvidia_module.usable_cards()
     if not cards:
         raise CudaError("unknown" if nvidia_module.bound_cards() else "no device")
+    if any(card.get("fabric_state", "Completed") != "Completed" for card in cards):
+        raise CudaError("not ready")
     return cards
+
+
+def launch(cards):
+    """Run a kernel on cards; a card's `launch_fails` is a key of ERRORS.
+
+    Raises:
+        CudaError: as cudaGetLastError tells after the launch.
+    """
+    for card in cards:
+        if "launch_fails" in card:
+            raise CudaError(card["launch_fails"])
+
+
+def wait_for_hanging():
+    """A card that `hangs` keeps every program that asks the driver."""
+    if any(card.get("hangs") for card in nvidia_module.bound_cards()):
+        time.sleep(FOREVER_S)
 
 
 def bus(card):

@@ -1,8 +1,8 @@
 """What a card can do, from its model, link and place: the figures behind every tool's answer.
 
 State that it reads beside gpu_state's: `noise` (a factor), `outlier` (share that the first sample after a boot
-reaches), and of the machine `cpu_numa_node` (the socket that its processors and memory are on), `p2p_exposed`,
-`acs_redirect`.
+reaches), `link_flaps` (share that every second copy over the link reaches), and of the machine `cpu_numa_node` (the
+socket that its processors and memory are on), `p2p_exposed`, `acs_redirect`.
 """
 
 import os
@@ -24,7 +24,16 @@ HALF_SIZE = {"h2d": 30e3, "d2h": 30e3, "d2d": 1.5e6}
 
 def _noise(card, what):
     source = random.Random(f"{card['uuid']} {what} {time.time_ns()}")
-    return (1 + source.gauss(0, NOISE * card.get("noise", 1.0))) * _outlier(card, what)
+    return (1 + source.gauss(0, NOISE * card.get("noise", 1.0))) * _outlier(card, what) * _flap(card, what)
+
+
+def _flap(card, what):
+    if "link_flaps" not in card or what not in ("h2d", "d2h"):
+        return 1.0
+    with open(f"/dev/shm/copies-{card['uuid']}-{what}", "a+b") as counter:
+        counter.write(b".")
+        counter.flush()
+        return card["link_flaps"] if counter.tell() % 2 else 1.0
 
 
 def _outlier(card, what):

@@ -2,7 +2,9 @@
 
 Fields of a card in machine.json: `throttle` (thermal, power_brake, power_cap), `temperature_c`, `sensors_fail`,
 `ecc`, `ecc_corrected`, `ecc_uncorrected`, `retired_single_bit`, `retired_double_bit`, `retirement_pending`,
-`remapped_rows`, `remap_pending`, `computes_wrong`, `idle_generation`.
+`remapped_rows`, `remap_pending`, `computes_wrong`, `idle_generation`; smi_report has more: `unreadable_fields`,
+`recovery_action`, `channel_repair_pending`, `tpc_repair_pending`, `sram_threshold_exceeded`, `inforom_corrupted`,
+`fabric_state`, `fabric_status`.
 """
 
 import glob

@@ -1,7 +1,9 @@
 """The NVIDIA kernel module: whether it loads on this kernel and this card, and what it says when it does not.
 
 A card's physical state stands beside its model in machine.json: `bar_unassigned`, `init_fails`, `off_bus`,
-`xids` (texts after the bus address); gpu_figures and gpu_state read the rest.
+`xids` (texts after the bus address), `switch_errors` (texts after an NVSwitch's address), `driver_notes` (what the
+driver writes although all is well), `confidential_computing` (the driver is not prepared for that mode of the card);
+gpu_figures, gpu_state, smi_report and cuda_runtime read the rest.
 """
 
 import json
@@ -62,7 +64,7 @@ def _refusal(driver, card):
         return _unsupported(
             card, "by open", "nvidia.ko because it does not include the required GPU\nNVRM: System Processor (GSP)."
         )
-    if driver["flavour"] == "vgpu" or number < FIRST_BRANCH.get(architecture, 0):
+    if driver["flavour"] == "vgpu" or number < FIRST_BRANCH.get(architecture, 0) or card.get("confidential_computing"):
         return _unsupported(card, "by the", f"NVIDIA {driver['version']} driver release.")
     if card.get("bar_unassigned"):
         return [
@@ -133,6 +135,10 @@ def _load_core(driver):
 
 def _complain(card):
     """What a card in a bad state makes the driver log."""
+    for note in card.get("driver_notes", ()):
+        kernel.log(f"NVRM: {note}")
+    for event in card.get("switch_errors", ()):
+        kernel.log(f"nvidia-nvswitch0: SXid (PCI:0000:05:00.0): {event}")
     for event in card.get("xids", ()):
         kernel.log(f"NVRM: Xid (PCI:{card['address'][:-2]}): {event}")
     if card.get("off_bus"):

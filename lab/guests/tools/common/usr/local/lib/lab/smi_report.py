@@ -21,9 +21,11 @@ def _active(flag):
     return "Active" if flag else "Not Active"
 
 
-def _links(card):
+def _links(card, branch):
     best = card["max_link"]
     generation = {"Max": str(best["generation"]), "Current": str(gpu_state.link_generation(card))}
+    if branch >= 515:
+        generation |= {"Device Max": str(best["generation"]), "Host Max": "N/A"}
     width = {"Max": f"{best['width']}x", "Current": f"{card['link']['width']}x"}
     return {"PCIe Generation": generation, "Link Width": width}
 
@@ -42,7 +44,7 @@ def _reasons(card):
     }
 
 
-def _errors(card, modern):
+def _errors(card, modern, branch):
     corrected, uncorrected = card.get("ecc_corrected", 0), card.get("ecc_uncorrected", 0)
     if not card["ecc"]:
         corrected = uncorrected = "N/A"
@@ -53,7 +55,7 @@ def _errors(card, modern):
             "DRAM Correctable": corrected,
             "DRAM Uncorrectable": uncorrected,
         }
-        return {"Volatile": counts, "Aggregate": counts}
+        return {"Volatile": counts, "Aggregate": {**counts, **_threshold(card, branch)}, **_repairs(card, branch)}
     zero = "N/A" if corrected == "N/A" else 0
 
     def memory(count):
@@ -68,6 +70,50 @@ def _errors(card, modern):
 
     both = {"Single Bit": memory(corrected), "Double Bit": memory(uncorrected)}
     return {"Volatile": both, "Aggregate": both}
+
+
+def _repairs(card, branch):
+    """What drivers since 545 and 570 tell of repairs, below the counters."""
+    if not has_row_remapping(card) or branch < 570:
+        return {}
+    return {
+        "Channel Repair Pending": _yes(card.get("channel_repair_pending")),
+        "TPC Repair Pending": _yes(card.get("tpc_repair_pending")),
+    }
+
+
+def _threshold(card, branch):
+    return {"SRAM Threshold Exceeded": _yes(card.get("sram_threshold_exceeded"))} if branch >= 545 else {}
+
+
+def _recovery(card, branch):
+    """Since 565 one action stands for what were two flags since 530."""
+    if branch >= 565:
+        return {"GPU Recovery Action": card.get("recovery_action", "None")}
+    if branch < 530:
+        return {}
+    required = _yes(card.get("recovery_action"))
+    return {"GPU Reset Status": {"Reset Required": required, "Drain and Reset Recommended": "No"}}
+
+
+def _fabric(card, branch):
+    """Of cards that may stand behind NVSwitches; those that do not have none."""
+    if branch < 525 or card["architecture"] not in ("hopper", "blackwell"):
+        return {}
+    state = card.get("fabric_state", "N/A")
+    status = card.get("fabric_status", "Success" if state == "Completed" else "N/A")
+    return {"Fabric": {"State": state, "Status": status}}
+
+
+def _yes(flag):
+    return "Yes" if flag else "No"
+
+
+def _unreadable(tree, names):
+    """The tree, with what the driver cannot read in it."""
+    lost = {key: "Unknown Error" for key, value in tree.items() if key.strip() in names and not isinstance(value, dict)}
+    inner = {key: _unreadable(value, names) for key, value in tree.items() if isinstance(value, dict)}
+    return {key: inner.get(key, lost.get(key, value)) for key, value in tree.items()}
 
 
 def _retired(card):
@@ -111,7 +157,7 @@ def report(card, index, machine, branch):
         "Default Power Limit": limit,
     }
     total = card["memory_mib"]
-    return {
+    tree = {
         "Product Name": card["name"],
         "Product Brand": "Tesla" if "Tesla" in card["name"] else "NVIDIA",
         **({"Product Architecture": card["architecture"].title()} if branch >= 470 else {}),
@@ -123,6 +169,7 @@ def report(card, index, machine, branch):
         "Minor Number": index,
         "VBIOS Version": card["vbios"],
         "GPU Virtualization Mode": {("Virtualization Mode" if modern else "Virtualization mode"): mode},
+        **_recovery(card, branch),
         "PCI": {
             "Bus": f"0x{bus.upper()}",
             "Device": f"0x{rest[:2].upper()}",
@@ -130,7 +177,7 @@ def report(card, index, machine, branch):
             "Device Id": f"0x{card['product_id'].upper()}10DE",
             "Bus Id": address(card),
             "Sub System Id": f"0x{card['subsystem_id'].upper()}10DE",
-            "GPU Link Info": _links(card),
+            "GPU Link Info": _links(card, branch),
             "Replays Since Reset": card.get("replays", 0),
         },
         "Fan Speed": "N/A",
@@ -150,15 +197,17 @@ def report(card, index, machine, branch):
             "Decoder": "0 %",
         },
         ("ECC Mode" if branch >= 510 else "Ecc Mode"): {"Current": ecc_mode, "Pending": ecc_mode},
-        "ECC Errors": _errors(card, card["architecture"] not in ("pascal", "volta")),
+        "ECC Errors": _errors(card, card["architecture"] not in ("pascal", "volta"), branch),
         "Retired Pages": _retired(card),
         **({"Remapped Rows": _remapped(card)} if modern else {}),
         "Temperature": {"GPU Current Temp": _unit(gpu_state.temperature_c(card), "C")},
         ("GPU Power Readings" if branch >= 535 else "Power Readings"): power,
         "Clocks": {"Graphics": f"{now} MHz", "SM": f"{now} MHz", "Memory": f"{card['memory_clock_mhz']} MHz"},
         "Max Clocks": {"Graphics": f"{clock} MHz", "SM": f"{clock} MHz", "Memory": f"{card['memory_clock_mhz']} MHz"},
+        **_fabric(card, branch),
         "Processes": "None",
     }
+    return _unreadable(tree, card.get("unreadable_fields", ()))
 
 
 def lines(tree, width, depth=1):

@@ -1,0 +1,192 @@
+"""States of an instance, Nova's words, and what ends a service, each with its own advice."""
+
+from __future__ import annotations
+
+import pytest
+
+from judging.causes import causes, fix_of
+from judging.image_and_flavor import contradictions, has_numa_topology, too_small
+from judging.instance_states import CAUSES, cause_of, remedy_of
+from judging.iommu_arguments import why_off
+from judging.last_words import ENDED, cause_of_end, told
+from probes.memory_locking import MemoryLocking
+from probes.memory_locking import parse as parse_locking
+from probes.nova_log import LastWords
+from probes.numa_nodes import NumaNode
+from probes.numa_nodes import parse as parse_nodes
+from probes.openstack.images import ImageFacts
+from probes.openstack.nova import FlavorFacts
+
+
+@pytest.mark.parametrize("status", sorted(CAUSES))
+def test_each_status_has_words_of_its_own(status: str) -> None:
+    """Its cause is known, and its fix speaks of no scheduler."""
+    text = fix_of(cause_of(status, ""), instance="vm", remedy="look")
+
+    assert "scheduler" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "cause"),
+    [
+        ("ERROR", "No valid host was found. There are not enough hosts available.", "no-valid-host"),
+        ("ERROR", "Exceeded maximum number of retries. Exhausted all hosts", "no-valid-host"),
+        ("ERROR", "internal error: qemu unexpectedly closed the monitor", "instance-in-error"),
+        ("ERROR", "", "instance-in-error"),
+        ("shutoff", "", "instance-stopped"),
+        ("SOMETHING_NEW", "", "instance-not-active"),
+    ],
+)
+def test_the_fault_counts_before_the_status(status: str, fault: str, cause: str) -> None:
+    """Only a scheduler's fault gets a scheduler's advice."""
+    assert cause_of(status, fault) == cause
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("PCI alias a7 is not defined", "set [pci] alias"),
+        ("Forbidden: Quota exceeded for cores: Requested 28, but already used 0 of 20 cores (HTTP 403)", "quota"),
+        ("Flavor's disk is too small for requested image. Flavor disk is 42949672960 bytes", "root disk"),
+        ("Policy doesn't allow os_compute_api:servers:create:forced_host to be performed. (HTTP 403)", "lacks a right"),
+        ("vfio 0000:04:00.0: group 33 is not viable", "IOMMU group"),
+        ("No valid host was found. ", "lines above"),
+        ("cannot limit locked memory of process 4711 to 17179869184: Operation not permitted", "lock"),
+    ],
+)
+def test_novas_words_are_translated(words: str, advice: str) -> None:
+    """The most telling pattern counts."""
+    assert advice in remedy_of(words)
+
+
+def test_unknown_words_get_no_invented_advice() -> None:
+    """Whoever asks has words of its own for that."""
+    assert remedy_of("the moon is in the wrong phase") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "wording"),
+    [
+        ("nova.exception.PciInvalidAlias: Invalid PCI alias definition: NUMA policy mismatch", "alias"),
+        ("nova.exception.ReshapeFailed: Resource provider inventory and allocation data migration failed", "reshape"),
+        ("nova.exception.PciConfigInvalidSpec: Invalid [pci]device_spec config: property", "device_spec"),
+        ("nova.exception.PlacementPciDependentDeviceException: Configuring both", "device_spec"),
+        ("Unable to load the virtualization driver: ImportError", "driver"),
+        ("oslo_config.cfg.ConfigFileValueError: Value for option workers is not valid", "option"),
+        ("oslo_db.exception.DBConnectionError: (pymysql.err.OperationalError)", "database"),
+        ("oslo_messaging.exceptions.MessagingTimeout: Timed out", "messaging"),
+        ("PermissionError: [Errno 13] Permission denied: '/var/lib/nova/compute_id'", "name"),
+        ("ZeroDivisionError: division by zero", ""),
+    ],
+)
+def test_the_last_words_of_a_service_name_what_to_correct(text: str, wording: str) -> None:
+    """Each wording exists in the catalogue of causes."""
+    cause = cause_of_end(LastWords("/var/log/nova/nova-compute.log", "2026-01-01 00:00:00", text))
+
+    assert cause == (f"{ENDED}/{wording}" if wording else ENDED)
+    assert fix_of(cause)
+
+
+def test_every_wording_of_an_end_is_used() -> None:
+    """A wording that no pattern names would never be read."""
+    from judging.last_words import _table
+
+    assert set(causes()[ENDED].fixes) == {fix for _, fix in _table()}
+
+
+def test_last_words_are_told_with_their_place() -> None:
+    """So that people find the rest."""
+    words = LastWords("/var/log/nova/nova-compute.log", "2026-01-01 00:00:00", "X: y")
+
+    assert told(words) == "its log ends with: X: y (/var/log/nova/nova-compute.log of 2026-01-01 00:00:00)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "vendor", "cause"),
+    [
+        ("quiet amd_iommu=on", "intel", "kernel-argument-of-the-other-vendor"),
+        ("quiet intel_iommu=on iommu=off", "intel", "kernel-argument-turns-the-iommu-off"),
+        ("intel_iommu=on intel_iommu=off", "intel", "kernel-argument-turns-the-iommu-off"),
+        ("amd_iommu=off", "amd", "kernel-argument-turns-the-iommu-off"),
+        ("intel-iommu=on", "intel", "kernel-argument-misspelt"),
+        ("intel_iommu=1", "intel", "kernel-argument-misspelt"),
+        ("intel_iomu=on", "intel", "kernel-argument-misspelt"),
+        ("iommu=pt quiet", "intel", "kernel-argument-missing"),
+        ("quiet", "intel", "kernel-argument-missing"),
+    ],
+)
+def test_arguments_are_judged_by_what_stands_there(arguments: str, vendor: str, cause: str) -> None:
+    """Not by what was expected to be missing."""
+    assert why_off(arguments.split(), vendor)[0] == cause
+
+
+FLAVOR = FlavorFacts("m1", 8, 16384, 40, False, {})
+IMAGE = ImageFacts("rhel", 0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("specs", "properties", "count"),
+    [
+        ({}, {"hw_pci_numa_affinity_policy": "required"}, 0),
+        ({"hw:pci_numa_affinity_policy": "required"}, {"hw_pci_numa_affinity_policy": "required"}, 0),
+        ({"hw:pci_numa_affinity_policy": "required"}, {"hw_pci_numa_affinity_policy": "preferred"}, 1),
+        ({"hw:numa_nodes": "1"}, {"hw_numa_nodes": "1"}, 1),
+        ({"hw:cpu_policy": "shared"}, {"hw_cpu_policy": "dedicated"}, 1),
+        ({"hw:cpu_policy": "dedicated"}, {"hw_cpu_policy": "shared"}, 0),
+        ({"hw:cpu_thread_policy": "isolate"}, {"hw_cpu_thread_policy": "prefer"}, 1),
+        ({}, {"hw_mem_page_size": "1GB"}, 1),
+        ({"hw:mem_page_size": "any"}, {"hw_mem_page_size": "1GB"}, 0),
+        ({"hw:mem_page_size": "small"}, {"hw_mem_page_size": "1GB"}, 1),
+    ],
+)
+def test_contradictions_are_those_that_nova_refuses(
+    specs: dict[str, str], properties: dict[str, str], count: int
+) -> None:
+    """Of the rules of nova/virt/hardware.py."""
+    flavor = FlavorFacts("m1", 8, 16384, 40, False, specs)
+
+    assert len(contradictions(flavor, ImageFacts("rhel", 0, 0, properties))) == count
+
+
+def test_needs_of_an_image_are_compared_with_the_flavor() -> None:
+    """A flavor without root disk boots from a volume: min_disk is the volume's then."""
+    assert too_small(FLAVOR, IMAGE) == []
+    assert len(too_small(FLAVOR, ImageFacts("rhel", 41, 16385, {}))) == 2
+    assert too_small(FlavorFacts("m1", 8, 16384, 0, False, {}), ImageFacts("rhel", 41, 0, {})) == []
+
+
+def test_an_instance_without_numa_nodes_has_no_policy() -> None:
+    """Huge pages and pinned processors give it nodes, too."""
+    assert not has_numa_topology({"hw:pci_numa_affinity_policy": "required"}, {})
+    assert has_numa_topology({"hw:mem_page_size": "large"}, {})
+    assert has_numa_topology({}, {"hw_cpu_policy": "dedicated"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("end\n", None),
+        (
+            "daemon libvirtd\nMax locked memory         65536                67108864             bytes     \n"
+            "CapEff:\t000001fffeffffff\nend\n",
+            MemoryLocking("libvirtd", 67108864, False),
+        ),
+        (
+            "daemon virtqemud\nMax locked memory         unlimited            unlimited            bytes     \n"
+            "CapEff:\t000001ffffffffff\nend\n",
+            MemoryLocking("virtqemud", None, True),
+        ),
+    ],
+)
+def test_limits_of_memory_locking_are_read(text: str, expected: MemoryLocking | None) -> None:
+    """The hard limit counts, and whether it can be raised."""
+    assert parse_locking(text) == expected
+
+
+def test_numa_nodes_are_counted_by_their_processors() -> None:
+    """A node of memory alone has none."""
+    assert parse_nodes("0 131072 0-13,28-41\n1 - 14-27\n2 95000000 \nend\n") == (
+        NumaNode(0, 28, 128),
+        NumaNode(1, 14, None),
+        NumaNode(2, 0, 92773),
+    )
