@@ -16,11 +16,11 @@ PYTHON = Path(__file__).parents[2] / ".lab" / "cache" / "openstack" / "bin" / "p
 TABLES = """
 create table compute_nodes (id integer, hypervisor_hostname text, deleted integer);
 create table pci_devices (compute_node_id integer, address text, status text, instance_uuid text, vendor_id text,
-    product_id text, numa_node integer, deleted integer);
+    product_id text, numa_node integer, dev_type text, deleted integer);
 insert into compute_nodes values (1, 'compute-0.example.org', 0);
-insert into pci_devices values (1, '0000:04:00.0', 'allocated', 'an-instance', '10de', '2331', 0, 0),
-    (1, '0000:84:00.0', 'available', null, '10de', '2331', null, 0),
-    (1, '0000:85:00.0', 'deleted', null, '10de', 'x', 0, 7);
+insert into pci_devices values (1, '0000:04:00.0', 'allocated', 'an-instance', '10de', '2331', 0, 'type-PF', 0),
+    (1, '0000:84:00.0', 'available', null, '10de', '2331', null, 'type-PF', 0),
+    (1, '0000:85:00.0', 'deleted', null, '10de', 'x', 0, 'type-PF', 7);
 """
 
 
