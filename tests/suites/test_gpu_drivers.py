@@ -87,9 +87,7 @@ def test_hosts_that_boot_images_have_no_defaults_of_grub(cloud: Cloud) -> None:
 def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
     """Not by TripleO's parameter, and not by its log."""
     files = {"cat /etc/default/grub": "GRUB_CMDLINE_LINUX=quiet\n", "grub.d": "", "cpuinfo": "vendor_id: GenuineIntel"}
-    host = AnsweringHost(
-        **{"ostree-booted": "no\n", **files, "config": "# none\n"}
-    )
+    host = AnsweringHost(**{"ostree-booted": "no\n", **files, "config": "# none\n"})
 
     with pytest.raises(Rejected) as error:
         test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kayobe"))
