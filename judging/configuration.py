@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from access.errors import ParseError
-from access.host import Host
 from judging import nova_aliases
 from judging.causes import rejected
 from judging.nova_aliases import is_on
-from probes import nova_conf, nova_device_spec, nova_process
+from probes import nova_conf, nova_device_spec
 from probes.nova_conf import NovaConf, Option
 from probes.nova_process import ConfigFile, NovaProcess
 from probes.openstack.nova_release import Versions
@@ -121,36 +120,12 @@ def takes(spec: dict[str, Any], card: PciDevice) -> bool:
         raise rejected("device-spec-refused", str(error)) from error
 
 
-def configuration(host: Host, deployed: Deployed) -> Configuration:
-    """What a service on a host reads."""
-    process, enter = nova_process.reach(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
-    read = nova_process.read(host, deployed.service, process, enter=enter)
-    if process is None:  # its container may not run, and the host's own /etc is not what it reads
-        read = nova_process.read_written(host, deployed.nova_conf) if deployed.container_engine else read
-    files = tuple((deployed.shown(file.path), file.text) for file in read.files)
-    return Configuration(
-        path=_main(deployed, files),
-        files=(*files, *nova_process.overrides(process)),
-        process=process,
-        inside=read.files,
-        missing=read.missing,
-    )
-
-
-def _main(deployed: Deployed, files: tuple[tuple[str, str], ...]) -> str:
+def changed_file(deployed: Deployed, files: tuple[tuple[str, str], ...]) -> str:
     """The file that the operator changes: the deployer's, or the last one with a section that matters, or the last."""
     if any(path == deployed.nova_conf and text.strip() for path, text in files):
         return deployed.nova_conf
     telling = [path for path, text in files if any(section in text for section in JUDGED)]
     return (telling or [path for path, _ in files] or [deployed.nova_conf])[-1]
-
-
-def written_for(host: Host, deployed: Deployed, found: Configuration) -> tuple[ConfigFile, ...]:
-    """The files of the host that the service reads or copies; none for one with an /etc of its own and no copies."""
-    own = found.process is not None and not found.process.sees_host and not deployed.container_engine
-    if deployed.enter or own:
-        return ()
-    return nova_process.read_written(host, deployed.nova_conf).files
 
 
 def changed_since(

@@ -93,7 +93,7 @@ class NovaProcess:
 
     @property
     def is_of_web_server(self) -> bool:
-        """Whether it is a worker of apache2 or httpd, which a reload of the web server starts anew."""
+        """Whether it is a worker of apache2 or httpd, which a reload of the web server starts again."""
         return bool(self.arguments) and WEB_SERVER.match(self.arguments[0]) is not None
 
 

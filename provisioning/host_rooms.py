@@ -11,7 +11,7 @@ from access.errors import AcceptanceError, Blocked
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration, configuration
+from judging.configuration import Configuration
 from judging.nova_device_specs import class_of, taken_by
 from judging.offers import Offers, device_type_of
 from judging.room import CardFacts, HostFacts, Request
@@ -21,6 +21,7 @@ from probes.openstack.placement import DeviceProvider, HostProviders
 from probes.pci_devices import PciDevice
 from provisioning.environment import Environment
 from provisioning.hosts import Hosts, Machine
+from provisioning.service_files import configuration
 
 Seen = TypeVar("Seen")
 

@@ -11,7 +11,7 @@ from access.errors import Blocked, MeasurementError
 from access.host import Host
 from cloud_file.deployer import Deployer, Service
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import CLOCK_STEP, Configuration, changed_since, not_in_effect, written_for
+from judging.configuration import CLOCK_STEP, Configuration, changed_since, not_in_effect
 from judging.last_words import cause_of_end, told
 from judging.verdicts import require
 from probes import clock, nova_log, nova_service
@@ -19,6 +19,7 @@ from probes.nova_service import NovaService
 from probes.openstack import nova
 from provisioning.environment import Environment
 from provisioning.hosts import Hosts
+from provisioning.service_files import written_for
 
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
 SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
@@ -26,7 +27,7 @@ CONTAINERS = "https://opendev.org/openstack/tripleo-heat-templates/commit/2168e7
 
 
 def _started(service: NovaService, found: Configuration) -> datetime | None:
-    """When the service read its files: a unit of another name tells nothing, a web server starts its workers anew."""
+    """When the service read its files: a unit of another name tells nothing, a web server starts its workers again."""
     process = found.process
     if process is not None and (not service.is_known or (service.started and process.is_of_web_server)):
         return process.started

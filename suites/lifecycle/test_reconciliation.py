@@ -6,12 +6,13 @@ import pytest
 
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
-from judging.configuration import configuration, takes
+from judging.configuration import takes
 from judging.device_views import Views
 from judging.verdicts import require, require_agreement
 from provisioning.hosts import Hosts
 from provisioning.scenario.cards import Cards
 from provisioning.scenario.cloud_views import CloudViews
+from provisioning.service_files import configuration
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 

@@ -15,9 +15,10 @@ from access.local_host import LocalHost
 from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
-from judging.configuration import Configuration, configuration, written_for
+from judging.configuration import Configuration
 from probes import nova_process
 from probes.openstack.nova_release import Versions
+from provisioning.service_files import configuration, written_for
 from suites.control_plane import test_options, test_scheduler, test_services
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the files of other processes")

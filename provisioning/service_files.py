@@ -1,0 +1,32 @@
+"""The files that a service of Nova reads on a host, for the checks that judge them."""
+
+from __future__ import annotations
+
+from access.host import Host
+from judging.configuration import Configuration, Deployed, changed_file
+from probes import nova_process
+from probes.nova_process import ConfigFile
+
+
+def configuration(host: Host, deployed: Deployed) -> Configuration:
+    """What a service on a host reads."""
+    process, enter = nova_process.reach(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
+    read = nova_process.read(host, deployed.service, process, enter=enter)
+    if process is None:  # its container may not run, and the host's own /etc is not what it reads
+        read = nova_process.read_written(host, deployed.nova_conf) if deployed.container_engine else read
+    files = tuple((deployed.shown(file.path), file.text) for file in read.files)
+    return Configuration(
+        path=changed_file(deployed, files),
+        files=(*files, *nova_process.overrides(process)),
+        process=process,
+        inside=read.files,
+        missing=read.missing,
+    )
+
+
+def written_for(host: Host, deployed: Deployed, found: Configuration) -> tuple[ConfigFile, ...]:
+    """The files of the host that the service reads or copies; none for one with an /etc of its own and no copies."""
+    own = found.process is not None and not found.process.sees_host and not deployed.container_engine
+    if deployed.enter or own:
+        return ()
+    return nova_process.read_written(host, deployed.nova_conf).files
