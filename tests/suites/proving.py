@@ -177,7 +177,7 @@ class Doubles:
     def preflight(self) -> Preflight:
         """What is wrong with the files."""
         unread = self._deployment.unread_scripts()
-        return Preflight(("overcloud-deploy.sh",), self._deployment.findings(), 0.0, unread)
+        return Preflight(("overcloud-deploy.sh",), self._deployment.findings(), 0.0, "1 script", unread)
 
 
 class _AfterThePlugins:
