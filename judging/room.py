@@ -168,8 +168,15 @@ def why_none(hosts: Sequence[HostFacts], request: Request) -> Reason | None:
     if not found or not all(found.values()):
         return None
     fewest = min(map(len, found.values()))
-    nearest = min((item[0] for item in found.values() if len(item) == fewest), key=lambda r: list(Kind).index(r.kind))
+    telling = (_telling(item) for item in found.values() if len(item) == fewest)
+    nearest = min(telling, key=lambda reason: list(Kind).index(reason.kind))
     return Reason(nearest.kind, lines(hosts, request))
+
+
+def _telling(found: Sequence[Reason]) -> Reason:
+    """The first; but whoever has the cards of a host has their share of its memory and processors, too."""
+    taken = [reason for reason in found if reason.kind is Kind.CARDS]
+    return taken[0] if taken and found[0].kind is Kind.SIZE else found[0]
 
 
 def require_room(hosts: Sequence[HostFacts], request: Request, causes: Mapping[Kind, str], what: str) -> None:

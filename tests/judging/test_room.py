@@ -202,3 +202,16 @@ def test_cards_are_asked_for_by_class_where_placement_has_them() -> None:
 
     assert kinds(of_class, request) == []
     assert kinds(of_class, replace(request, extra_specs={"pci_passthrough:alias": "a1:2"})) == [Kind.ALIAS]
+
+
+def test_cards_that_others_have_took_the_memory_with_them() -> None:
+    """A host whose cards are taken lacks memory, too; on one with a free card the memory is what is missing."""
+    inventories = {**(HOST.inventories or {}), "MEMORY_MB": Inventory(262144, 512, 1.0, 261632, 262144)}
+    full = replace(HOST, inventories=inventories, cards_taken=2)
+    roomless = replace(HOST, name="compute-1", inventories=inventories)
+
+    assert kinds(full, asked()) == [Kind.SIZE, Kind.CARDS]
+    for hosts, kind in (([full], Kind.CARDS), ([full, full], Kind.CARDS), ([full, roomless], Kind.SIZE)):
+        why = why_none(hosts, asked())
+        assert why is not None
+        assert why.kind is kind
