@@ -55,6 +55,7 @@ def _cloud_file(lab: WholeLab) -> str:
             "tenant": {"name": "tenant", "cidr": "192.168.178.0/24"},
         },
         "guests": [{"name": "one-card", "flavor": "m1.xmedium"}],
+        "excused_cards": [{"cards": 3, "reason": "the other cards are those of the people who use this cloud"}],
         "runs_directory": str(lab.home / "existing-runs"),
     }
     file = lab.home / "existing.yaml"
