@@ -76,8 +76,7 @@ def _unmeasured_cards(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[
 
 def _uncovered_hosts(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[CheckRecord]:
     """Only where all else is well, as above: the cards that no declared instance got."""
-    declared = {host.name: sum(gpu.count for gpu in host.gpus) for host in cloud.gpu_hosts}
-    coverage = coverage_of(records, declared, excused_cards(cloud))
+    coverage = coverage_of(records, declared_cards(cloud), excused_cards(cloud))
     if not coverage.unexcused or any(record.verdict is not Verdict.PASSED for record in records):
         return
     for host in coverage.incomplete:
@@ -90,6 +89,11 @@ def _uncovered_hosts(cloud: Cloud, records: Sequence[CheckRecord]) -> Iterable[C
             f"{host.declared} cards are declared, figures are there of {len(host.measured)}{measured}{unseen}\n"
             "  what to do: declare guests that take the others, or excused_cards with a reason in the cloud file",
         )
+
+
+def declared_cards(cloud: Cloud) -> dict[str, int]:
+    """Number of cards of each GPU host."""
+    return {host.name: sum(gpu.count for gpu in host.gpus) for host in cloud.gpu_hosts}
 
 
 def excused_cards(cloud: Cloud) -> tuple[ExcusedCards, ...]:

@@ -57,6 +57,11 @@ class CardIdentity:
         return ", ".join(filter(None, words))
 
     @property
+    def place(self) -> str:
+        """In the server: e.g. compute-7, slot 3, 0000:84:00.0"""
+        return ", ".join(filter(None, (self.host, f"slot {self.slot}" if self.slot else "", self.host_address)))
+
+    @property
     def is_located(self) -> bool:
         """Whether server and address there are known."""
         return bool(self.host and self.host_address)

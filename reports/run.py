@@ -7,11 +7,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from access.errors import InputError, MeasurementError
 from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
+from probes.card_identity import CardIdentity
 from reports.chain import SHOWN, Chain, chained
 from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, body_of
 
@@ -98,8 +99,13 @@ class Run:
         return self.header.simulated or any(check.simulated for check in self.checks)
 
     @property
+    def located_cards(self) -> Mapping[str, CardIdentity]:
+        """Cards whose server and address there are known, by UUID."""
+        return {card.uuid: card for check in self.checks for card in check.cards if card.uuid and card.is_located}
+
+    @cached_property
     def coverage(self) -> Coverage:
-        """Declared cards against measured ones."""
+        """Declared cards against measured ones; asked for by verdict, page and certificate, over all figures."""
         return coverage_of(self.checks, self.header.declared_hosts, self.header.excused_cards)
 
     def card_of(self, host: str, device: str) -> str:

@@ -24,7 +24,7 @@ def servers(run: Run) -> list[dict[str, Any]]:
 def cards(run: Run) -> list[dict[str, Any]]:
     """Every card that a driver showed, once, with all places where it was seen."""
     found: dict[str, dict[str, Any]] = {}
-    places = {card.uuid: card for check in run.checks for card in check.cards if card.uuid and card.is_located}
+    places = run.located_cards
     for host in run.hosts:
         for card in host.cards:
             identity = card.uuid or card.serial or f"{host.host} card {card.index}"

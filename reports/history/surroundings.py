@@ -47,17 +47,8 @@ def _entries(run: Run) -> Iterator[tuple[str, str, str]]:
         if host.host in run.header.declared_hosts:  # a guest may get other cards every night
             for card in host.cards:
                 yield host.host, f"card {card.index}", card.uuid or card.serial
-    for uuid, place in places_of(run).items():
-        yield uuid, "stands in", place
-
-
-def places_of(run: Run) -> Mapping[str, str]:
-    """Server, slot and address of each card by UUID, e.g. "compute-7, slot 3, 0000:84:00.0"."""
-    cards = {card.uuid: card for check in run.checks for card in check.cards if card.uuid and card.is_located}
-    return {
-        uuid: ", ".join(filter(None, (card.host, f"slot {card.slot}" if card.slot else "", card.host_address)))
-        for uuid, card in sorted(cards.items())
-    }
+    for uuid, located in sorted(run.located_cards.items()):
+        yield uuid, "stands in", located.place
 
 
 def differences(before: Surroundings, after: Surroundings) -> list[Difference]:

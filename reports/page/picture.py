@@ -222,15 +222,9 @@ def _machine(run: Run, name: str, verdict: str, known: Sequence[Card], figures: 
     )
     pairs = _pair_links(places, figures)
     links = tuple(_bus_link(card, places[card.device], width, figures) for card in shown) + pairs
-    servers = tuple(_server_of(card) for card in shown if card.server is not None)
+    servers = tuple(f"GPU {card.device}: {card.server.place}" for card in shown if card.server is not None)
     height = ARC_TOP + (max(24, min(90, 20 * (len(shown) - 1))) + 22 if pairs else 10)
     return Machine(name, _role(run, name), verdict, cards, links, len(known) - len(shown), servers, width, height)
-
-
-def _server_of(card: Card) -> str:
-    place = card.server or CardIdentity("", "")
-    words = (f"GPU {card.device}: {place.host}", f"slot {place.slot}" if place.slot else "", place.host_address)
-    return ", ".join(filter(None, words))
 
 
 def _bus_link(card: Card, x: float, width: int, figures: Sequence[DeviceFigure]) -> Link:
