@@ -13,6 +13,14 @@ OWN_DIRECTORIES = ("boot", "etc", "home", "opt", "root", "srv", "var")
 """Top directories that each machine has for itself; /usr is an overlay on the shared userland."""
 
 LAYER_OWNERS = ("hosts", "guests", "undercloud")
+LAYER_LINKS = {
+    "guests/common/usr/bin/dnf": "yum",
+    "guests/guest/usr/libexec/cloud-init/write-ssh-key-fingerprints": "../../lib/cloud-init/write-ssh-key-fingerprints",
+    "hosts/common/usr/bin/awk": "gawk",
+    "hosts/common/usr/bin/sh": "bash",
+    "hosts/common/usr/bin/which": "which.debianutils",
+}
+"""Links of the layers by their place, which a wheel cannot carry."""
 USR_LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 
 
@@ -108,7 +116,9 @@ def copy_layers(paths: LabPaths) -> None:
     """
     shutil.rmtree(paths.layers, ignore_errors=True)
     for owner in LAYER_OWNERS:
-        shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner, symlinks=True)
+        shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner)
+    for place, target in LAYER_LINKS.items():
+        (paths.layers / place).symlink_to(target)
 
 
 def _exists(path: Path) -> bool:
