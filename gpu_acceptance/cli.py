@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gpu_acceptance.home import SUITES, open_rooms
 
@@ -58,7 +59,8 @@ def accept(words: Sequence[str]) -> int:
     name, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else ("", words)
     given = any(word == "--cloud" or word.startswith("--cloud=") for word in rest)
     cloud = [] if given and not name else ["--cloud", name or "lab"]
-    return int(pytest.main(["-p", "gpu_acceptance.plugin", "-W", NOT_REWRITTEN, str(SUITES), *cloud, *rest]))
+    options = ["-p", "gpu_acceptance.plugin", "-W", NOT_REWRITTEN, "--rootdir", str(Path.cwd())]
+    return int(pytest.main([*options, str(SUITES), *cloud, *rest]))
 
 
 def version(words: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Where the rooms are, and how they come onto the import path.
 
-In a checkout they stand beside this package. A wheel has them in `gpu_acceptance/home`, a copy of the checkout's layout:
+In a checkout they stand beside this package. A wheel has them in `gpu_acceptance/home`, laid out alike:
 their plain names (`reports`, `fixtures`, …) are not the wheel's to take in site-packages.
 """
 

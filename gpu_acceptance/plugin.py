@@ -31,8 +31,6 @@ FIXTURES = (
 )
 OF_THE_WHOLE_RUN = ("report_fixtures", "history_fixtures", "junit_fixtures")
 """What is made of the merged records: a worker of xdist would import it in vain."""
-LOOKING = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test")
-"""Options of pytest with which nothing is run."""
 MARKER = (
     "check(id, rests_on=(), source='', api=False, alone=False, cards=0): a check's stable id, what it rests on, and the "
     "least number of cards of the instance that it looks at"
@@ -130,7 +128,8 @@ def _warn_of_hidden_packages(config: pytest.Config) -> None:
 
     for place in others_of_a_rooms_name([config.rootpath, config.invocation_params.dir]):
         config.issue_config_time_warning(
-            pytest.PytestConfigWarning(f"{place} is hidden: the acceptance has a package of the same name"), stacklevel=2
+            pytest.PytestConfigWarning(f"{place} is hidden: the acceptance has a package of the same name"),
+            stacklevel=2,
         )
 
 

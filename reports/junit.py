@@ -71,6 +71,7 @@ def _properties(run: Run) -> ET.Element:
         "run": run.header.id,
         "cloud": run.header.cloud,
         "suite_version": run.header.suite_version,
+        "suite_commit": run.header.suite_commit,
         "hardware": "SIMULATED HARDWARE" if run.header.simulated else "real",
         "outcome": str(run.outcome),
         "whole": "yes" if run.header.whole else "no: a part of the suites",

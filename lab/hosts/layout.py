@@ -118,7 +118,9 @@ def copy_layers(paths: LabPaths) -> None:
     for owner in LAYER_OWNERS:
         shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner)
     for place, target in LAYER_LINKS.items():
-        (paths.layers / place).symlink_to(target)
+        link = paths.layers / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
 
 
 def _exists(path: Path) -> bool:
