@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shlex
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -32,15 +34,15 @@ FIXTURES = (
 OF_THE_WHOLE_RUN = ("report_fixtures", "history_fixtures", "junit_fixtures")
 """What is made of the merged records: a worker of xdist would import it in vain."""
 MARKER = (
-    "check(id, rests_on=(), source='', api=False, alone=False, cards=0): a check's stable id, what it rests on, and the "
-    "least number of cards of the instance that it looks at"
+    "check(id, rests_on=(), source='', api=False, alone=False, cards=0): a check's stable id, what it rests on, and the least "
+    "number of cards of the instance that it looks at"
 )
 FILTERED = (
     # openstacksdk tells itself of its own old ways with every call; nothing of ours can change that
-    "ignore:Support for InfluxDB",
-    "ignore:The 'service_type' parameter",
-    "ignore:The ignore_missing parameter",
-    "ignore:The _compute_attributes method",
+    "Support for InfluxDB",
+    "The 'service_type' parameter",
+    "The ignore_missing parameter",
+    "The _compute_attributes method",
 )
 
 
@@ -107,7 +109,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.has_plugin("cloud_fixtures"):
         return
     for line in FILTERED:
-        config.addinivalue_line("filterwarnings", line)
+        config.addinivalue_line("filterwarnings", f"ignore:{line}")  # in tests
+        warnings.filterwarnings("ignore", message=re.escape(line))  # and in the clean-up after them
     if _names_nothing(config):
         config.args = [str(SUITES)]
         config.args_source = pytest.Config.ArgsSource.ARGS
