@@ -34,8 +34,8 @@ FIXTURES = (
 OF_THE_WHOLE_RUN = ("report_fixtures", "history_fixtures", "junit_fixtures")
 """What is made of the merged records: a worker of xdist would import it in vain."""
 MARKER = (
-    "check(id, rests_on=(), source='', api=False, alone=False, cards=0): a check's stable id, what it rests on, and the least "
-    "number of cards of the instance that it looks at"
+    "check(id, rests_on=(), source='', api=False, alone=False, cards=0): a check's stable id, what it rests on, "
+    "and the least number of cards of the instance that it looks at"
 )
 FILTERED = (
     # openstacksdk tells itself of its own old ways with every call; nothing of ours can change that
