@@ -1,7 +1,7 @@
 """A run as JSON in the Common Test Report Format (https://ctrf.io), which many dashboards and bots read.
 
 As in JUnit XML, what was declared and never looked at and the run's own outcome are tests. *failed* is failed,
-*blocked* is skipped, and what is neither good nor bad (*error*, *not verified*) is other: CTRF's own word for "says nothing".
+*blocked* is skipped, and what is neither good nor bad (*error*, *not verified*) is other.
 """
 
 from __future__ import annotations
