@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,17 @@ OVERLAYS = {"clusters", "environments", "inventories", "overlays", "regions", "s
 """Directories whose subdirectories change what stands beside them: those are the deployments, not this one."""
 
 
+MOST = 16
+"""So many deployments are told apart at most: each is judged with all that it shares."""
+
+
 def deployments(files: FileSet) -> list[tuple[Path, FileSet]]:
-    """Each deployment's own directory with its files and those that it shares; empty if there is only one."""
+    """Each deployment's own directory with its files and those that it shares; empty if there is one, or no telling."""
     with_settings = {option.location.path for option in files.settings}
     anchors = {path: name for path in files.texts if (name := _anchor(files, path, with_settings))}
     apart = _apart(anchors)
+    if len(apart) > MOST:  # a collection of examples, say
+        return []
     return [(own, _part(files, [other for other in apart if other != own])) for own in apart]
 
 
@@ -44,7 +50,7 @@ def _anchor(files: FileSet, path: Path, with_settings: Container[Path]) -> str |
 
 
 def _apart(anchors: Mapping[Path, str]) -> list[Path]:
-    """Directories that are deployments of their own, the innermost ones."""
+    """Directories that are deployments of their own."""
     of_folder: dict[Path, set[str]] = defaultdict(set)
     for path, name in anchors.items():
         for folder in path.parents:
@@ -56,7 +62,22 @@ def _apart(anchors: Mapping[Path, str]) -> list[Path]:
     return [found for top in tops for found in _below(top, below, of_folder)]
 
 
-def _below(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Path, set[str]]) -> Iterator[Path]:
+def _below(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Path, set[str]]) -> list[Path]:
+    """Rivals below a directory, and in their place those within them, as long as they are not too many."""
+    found = _rivals(start, below, of_folder)
+    waiting = list(found)
+    while waiting:
+        outer = waiting.pop(0)
+        inner = _rivals(outer, below, of_folder)
+        if inner and len(found) - 1 + len(inner) <= MOST:
+            found = [*(other for other in found if other != outer), *inner]
+            waiting += inner
+    return sorted(found)
+
+
+def _rivals(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Path, set[str]]) -> list[Path]:
+    """The outermost directories that stand side by side with the same file in each."""
+    found: list[Path] = []
     waiting = [start]
     while waiting:
         folder = waiting.pop()
@@ -66,11 +87,8 @@ def _below(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Pat
         if overlays or not rivals:
             waiting += overlays or children
         else:
-            yield from (inner for rival in rivals for inner in _innermost(rival, below, of_folder))
-
-
-def _innermost(folder: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Path, set[str]]) -> list[Path]:
-    return list(_below(folder, below, of_folder)) or [folder]
+            found += rivals
+    return found
 
 
 def _has_rival(child: Path, children: Iterable[Path], of_folder: Mapping[Path, set[str]]) -> bool:

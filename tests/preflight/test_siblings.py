@@ -64,6 +64,28 @@ def test_what_lies_outside_of_both_is_of_both(tmp_path: Path) -> None:
     assert not [item.code for item in found if item.code.startswith("GP1")]
 
 
+def test_teams_with_two_clouds_each_have_four(tmp_path: Path) -> None:
+    """The innermost are told apart."""
+    files = {
+        name: text
+        for team in "ab"
+        for cloud in ("prod", "test")
+        for name, text in below(f"{team}/{cloud}", kolla("15f8")).items()
+    }
+
+    read, found = inspect([write_all(tmp_path, files)])
+
+    assert [str(own.relative_to(tmp_path)) for own, _ in read.deployments] == ["a/prod", "a/test", "b/prod", "b/test"]
+    assert not found
+
+
+def test_a_collection_of_examples_is_no_crowd_of_deployments(tmp_path: Path) -> None:
+    """Each would be judged with all that it shares: too many are judged together."""
+    files = {name: text for number in range(40) for name, text in below(f"example-{number}", kolla("15f8")).items()}
+
+    assert not inspect([write_all(tmp_path, files)])[0].deployments
+
+
 @pytest.mark.parametrize(
     "files",
     [
