@@ -2,7 +2,7 @@
 
 python scripts/make_bundle.py --python 3.11 --python 3.12 [--lab] [--wheels DIRECTORY] [--site DIRECTORY] [--sbom FILE]
 
-`make bundle` builds site and SBOM first. Wheels are downloaded by their pinned hashes; --wheels takes them from a folder.
+`make bundle` builds site and SBOM first. Wheels are downloaded by their pinned hashes, or taken from a folder.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 (cd "$here" && sha256sum --quiet --check SHA256SUMS) || fail "the bundle is damaged: copy it again"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "Python 3.11 or newer is needed, $python is $("$python" --version 2>&1); PYTHON=/path/to/python3.12 names another"
+    fail "Python 3.11 or newer is needed, $python is $("$python" --version 2>&1); PYTHON=/path names another"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-grep -qx "$version" "$here/pythons" || fail "the bundle was made for Python $(paste -sd ' ' "$here/pythons"), not for $version"
+grep -qx "$version" "$here/pythons" ||
+    fail "the bundle was made for Python $(paste -sd ' ' "$here/pythons"), not for $version"
 "$python" -m venv "$target" || fail "python3-venv is missing, or $target cannot be written"
 "$target/bin/python" -m pip install --quiet --disable-pip-version-check --isolated --no-index \
     --find-links "$here/wheels" --require-hashes --only-binary :all: -r "$here/requirements.txt"
@@ -53,7 +54,7 @@ def version() -> str:
     return str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-def download(wheels: Path, requirements: Path, python: str, only_wheels: bool = True) -> None:
+def download(wheels: Path, requirements: Path, python: str) -> None:
     """Wheels of all that a file pins, for one version of Python; pip refuses what has another hash."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(wheels)]
