@@ -1,8 +1,8 @@
 """Makes dist/gpu-acceptance-VERSION.tar.gz: all that a machine without internet needs.
 
-python scripts/make_bundle.py --python 3.11 --python 3.12 [--lab] [--wheels DIRECTORY] [--site DIRECTORY] [--sbom FILE]
+python scripts/make_bundle.py --python 3.11 --python 3.12 [--lab] [--site DIRECTORY] [--sbom FILE]
 
-`make bundle` builds site and SBOM first. Wheels are downloaded by their pinned hashes, or taken from a folder.
+`make bundle` builds site and SBOM first. Wheels are downloaded by their pinned hashes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 grep -qx "$version" "$here/pythons" ||
     fail "the bundle was made for Python $(paste -sd ' ' "$here/pythons"), not for $version"
 "$python" -m venv "$target" || fail "python3-venv is missing, or $target cannot be written"
-"$target/bin/python" -m pip install --quiet --disable-pip-version-check --isolated --no-index \
+"$target/bin/python" -m pip install --quiet --disable-pip-version-check --isolated --no-index --no-deps \
     --find-links "$here/wheels" --require-hashes --only-binary :all: -r "$here/requirements.txt"
 "$target/bin/gpu-acceptance" version
 """
@@ -83,17 +83,13 @@ def make(folder: Path, pythons: Sequence[str], options: argparse.Namespace) -> N
     wheels = folder / "wheels"
     wheels.mkdir(parents=True)
     own = build_wheel(wheels)
-    pins = (REPOSITORY / "requirements" / "suite.txt").read_text(encoding="utf-8")
+    pins = options.requirements.read_text(encoding="utf-8")
     named = f"gpu-cloud-acceptance=={version()} \\\n    --hash=sha256:{sha256(own)}\n"
     (folder / "requirements.txt").write_text(named + pins, encoding="utf-8")
-    files = ["suite", "lab"] if options.lab else ["suite"]
-    for python in pythons if options.wheels is None else ():
-        for name in files:
-            download(
-                wheels if name == "suite" else folder / "lab-wheels", REPOSITORY / f"requirements/{name}.txt", python
-            )
-    for wheel in options.wheels.glob("*.whl") if options.wheels else ():
-        shutil.copy(wheel, wheels)
+    for python in pythons:
+        download(wheels, options.requirements, python)
+        if options.lab:
+            download(folder / "lab-wheels", REPOSITORY / "requirements" / "lab.txt", python)
     (folder / "pythons").write_text("".join(f"{python}\n" for python in pythons), encoding="utf-8")
     (folder / "README.md").write_text(READ_ME.format(version=version()), encoding="utf-8")
     (folder / "install.sh").write_text(INSTALL, encoding="utf-8")
@@ -129,7 +125,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the bundle for machines without internet.")
     parser.add_argument("--python", action="append", metavar="X.Y", help="default: the one that runs this")
     parser.add_argument("--lab", action="store_true", help="also the packages of the embedded lab")
-    parser.add_argument("--wheels", type=Path, help="take wheels from this folder and download none")
+    pins = REPOSITORY / "requirements" / "suite.txt"
+    parser.add_argument("--requirements", type=Path, default=pins, help="pins with hashes (default: the suite's)")
     parser.add_argument("--site", type=Path, help="the documentation, built")
     parser.add_argument("--sbom", type=Path, help="the SBOM, CycloneDX")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "dist")
