@@ -72,7 +72,7 @@ class MachineDir:
         if not inside.startswith("/") or ".." in parts:
             raise ValueError(f"not an absolute path: {inside}")
         parts = [*USR_LINKS.get(parts[0], parts[0]).split("/"), *parts[1:]]
-        if parts[0] in OWN_DIRECTORIES:
+        if parts[0] in OWN_DIRECTORIES or (parts[0] != "usr" and (self.fs / parts[0]).is_dir()):
             return self.fs.joinpath(*parts)
         if parts[0] == "sys":
             return self.sys.joinpath(*parts[1:])

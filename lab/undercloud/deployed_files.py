@@ -17,6 +17,8 @@ def populate(state: LabState) -> None:
     for host in state.declaration["hosts"]:
         machine = MachineDir(state.paths, str(host["name"]))
         role = "Compute" if host["name"] in state.computes else host["role"]
+        for name in state.release_data.get("directories", ()):
+            (machine.fs / name).mkdir(exist_ok=True)
         for path, text in state.release_data["files"].get(role, {}).items():
             file = machine.path(path)
             if not file.exists():
