@@ -80,7 +80,9 @@ def populate(directory: MachineDir, machine: dict[str, Any], users: dict[str, st
         (directory.fs / name).mkdir(exist_ok=True)
     for name in ("log", "tmp", "lib/nova", "lib/cloud", "spool", "run", "cache", "lib/dpkg"):
         (directory.fs / "var" / name).mkdir(parents=True, exist_ok=True)
-    of_family = ("etc/initramfs-tools", "boot/grub") if family(machine) == "debian" else ("etc/dracut.conf.d", "boot/grub2")
+    of_family = (
+        ("etc/initramfs-tools", "boot/grub") if family(machine) == "debian" else ("etc/dracut.conf.d", "boot/grub2")
+    )
     for name in ("etc/modprobe.d", "etc/modules-load.d", *of_family):
         (directory.fs / name).mkdir(parents=True, exist_ok=True)
     (directory.fs / "root").chmod(0o700)

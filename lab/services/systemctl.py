@@ -14,7 +14,9 @@ from lab.services import control, processes
 from lab.services.deployed import Deployed, all_on, pid_of
 from lab.state import LabState, load
 
-NOVA = re.compile(r"(openstack-)?nova-|(tripleo|edpm)_nova|kolla-nova|snap\..*\.nova-|(deployment|statefulset|daemonset)/")
+NOVA = re.compile(
+    r"(openstack-)?nova-|(tripleo|edpm)_nova|kolla-nova|snap\..*\.nova-|(deployment|statefulset|daemonset)/"
+)
 
 
 def systemctl(arguments: list[str]) -> int:

@@ -153,8 +153,18 @@ def test_templates_of_kolla_ansible(service: str, kind: type[Plain], tmp_path: P
     assert (list(found.filters or ()) == FILTERS) == (service == "nova-scheduler")
 
 
-GROUPS = {"nova-compute": "nova_compute", "nova-scheduler": "nova_scheduler", "nova-api-os-compute": "nova_api_os_compute"}
-CONSOLES = ("nova-novncproxy", "nova-spicehtml5proxy", "nova-serialconsole-proxy", "nova-conductor", "nova-api-metadata")
+GROUPS = {
+    "nova-compute": "nova_compute",
+    "nova-scheduler": "nova_scheduler",
+    "nova-api-os-compute": "nova_api_os_compute",
+}
+CONSOLES = (
+    "nova-novncproxy",
+    "nova-spicehtml5proxy",
+    "nova-serialconsole-proxy",
+    "nova-conductor",
+    "nova-api-metadata",
+)
 
 
 @pytest.mark.parametrize("kind", [Plain, PlainOn])
@@ -189,7 +199,9 @@ def test_templates_of_edpm_ansible(kind: type[Plain], tmp_path: Path) -> None:
     """A blank nova.conf, then snippets: the operator's third holds before the template's second."""
     blank = _path("edpm-ansible", "roles", "edpm_nova", "files", "nova-blank.conf").read_text(encoding="utf-8")
     path = _path("edpm-ansible", "roles", "edpm_nova", "templates", "config", "02-nova-host-specific.conf.j2")
-    first = _path("edpm-ansible", "roles", "edpm_nova", "molecule", "default", "test-data", "nova-cell1", "01-nova.conf")
+    first = _path(
+        "edpm-ansible", "roles", "edpm_nova", "molecule", "default", "test-data", "nova-cell1", "01-nova.conf"
+    )
     own = f"{OVERRIDE}device_spec = {json.dumps(CARD)}\nreport_in_placement = True\n"
     texts = {
         "nova.conf": blank,

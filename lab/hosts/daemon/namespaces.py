@@ -160,7 +160,9 @@ def _file_systems(machine: Path, usr_lower: str) -> None:
     root = str(machine / ".root")
     os.makedirs(root, exist_ok=True)
     _mount("tmpfs", root, "tmpfs", 0, "mode=755")
-    disks = [path.name for path in (machine / "fs").iterdir() if path.is_dir() and path.name not in ("usr", ".usr-work")]
+    disks = [
+        path.name for path in (machine / "fs").iterdir() if path.is_dir() and path.name not in ("usr", ".usr-work")
+    ]
     for name in (*disks, "usr", "tmp", "run", "proc", "sys", "dev", "mnt", "media", "old"):
         os.mkdir(f"{root}/{name}")
     for name in ("bin", "sbin", "lib", "lib64"):

@@ -64,7 +64,9 @@ def test_each_service_reads_aliases_of_the_declared_cards(layout: str, tmp_path:
         assert "@" not in "".join(text for _, text in files)
         assert [alias["name"] for alias in found.aliases] == ["a1", "a2"]
         assert [spec["product_id"] for spec in found.device_specs] == (["2331"] if service == "nova-compute" else [])
-        assert ("PciPassthroughFilter" in (found.filters or ())) == (service == "nova-scheduler" or found.filters is not None)
+        assert ("PciPassthroughFilter" in (found.filters or ())) == (
+            service == "nova-scheduler" or found.filters is not None
+        )
 
 
 def test_a_container_keeps_its_copy_until_it_is_started_again(tmp_path: Path) -> None:
