@@ -1,7 +1,7 @@
 """lxc-attach and lxc-ls of the nodes, for control planes in LXC containers.
 
-An LXC container has its own disk, whose files lie on the host below /var/lib/lxc; its processes are seen by the host. It
-has no init, so that of systemctl only what Nova's own units answer is there, and no network of its own.
+An LXC container has its own disk, whose files lie on the host below /var/lib/lxc; the host sees its processes. It has
+no init, so that of systemctl only what Nova's own units answer is there, and no network of its own.
 """
 
 from __future__ import annotations

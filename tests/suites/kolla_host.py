@@ -47,7 +47,16 @@ class KollaHost:
         self._host = LocalHost("here")
         self._pids: list[int] = []
         self._init = subprocess.Popen(
-            ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c", "echo; exec sleep infinity"],
+            [
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "/bin/sh",
+                "-c",
+                "echo; exec sleep infinity",
+            ],
             stdout=subprocess.PIPE,
         )
         assert self._init.stdout is not None
