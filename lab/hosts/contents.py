@@ -233,13 +233,16 @@ FIRST_START = (
 def libvirtd(machine: dict[str, Any]) -> str:
     """Command that starts libvirt's daemon of a compute host, which lends its limits and rights to QEMU.
 
-    machine.json may have `libvirtd: {memlock_kib: 65536, lacks: [sys_resource]}`.
+    machine.json may have `libvirtd: {memlock_kib: 65536, lacks: [sys_resource], program: PATH}`: a program of its own,
+    as that of a snap, only stands for the daemon.
     """
     declared = machine.get("libvirtd", {})
     limit = f"prlimit --memlock={int(declared['memlock_kib']) * 1024} " if "memlock_kib" in declared else ""
     dropped = ",".join(f"-{name}" for name in declared.get("lacks", ()))
     rights = f"setpriv --bounding-set={dropped} --inh-caps={dropped} " if dropped else ""
-    return f"{limit}{rights}setsid -f /usr/sbin/libvirtd </dev/null >/dev/null 2>&1"
+    program = declared.get("program", "/usr/sbin/libvirtd")
+    made = f"mkdir -p $(dirname {program}) && cp /usr/local/lib/lab/pause {program} && " if "program" in declared else ""
+    return f"{made}{limit}{rights}setsid -f {program} </dev/null >/dev/null 2>&1"
 
 
 def _boot_files(directory: MachineDir, machine: dict[str, Any]) -> None:

@@ -50,7 +50,10 @@ class Deployed:
     container: str | None
     command: tuple[str, ...]
     copies: tuple[tuple[str, str], ...]
-    """What its container copies when it starts: paths of the host and inside; one that ends in / is a directory."""
+    """What its container copies when it starts: paths of the host and inside.
+
+    One that ends in / is a directory of *.conf, and the last part of one of the host may be a pattern.
+    """
     mounts: tuple[tuple[str, str], ...] = ()
     """Directories of the host that its container sees as they are: paths of the host and inside."""
     pod: Pod | None = None
@@ -127,7 +130,9 @@ def copy_in(state: LabState, service: Deployed) -> None:
         (root / name).mkdir(parents=True)
     for outside, inside in service.copies:
         target = root / inside.strip("/")
-        files = machine.path(outside).glob("*.conf") if outside.endswith("/") else [machine.path(outside)]
+        folder, _, name = outside.rpartition("/")
+        is_pattern = not name or "*" in name
+        files = machine.path(folder).glob(name or "*.conf") if is_pattern else [machine.path(outside)]
         for file in (file for file in files if file.exists()):
             copy = target / file.name if inside.endswith("/") else target
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ def populate(state: LabState) -> None:
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(_filled(state, text))
+                file.chmod(0o755 if text.startswith("#!") else 0o644)
     _rc_file(state)
 
 
