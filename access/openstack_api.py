@@ -14,13 +14,14 @@ from openstack import exceptions as sdk
 
 from access.errors import AuthenticationError, ConnectError, ProvisioningError
 
+APP_NAME = "gpu-cloud-acceptance"
 API_TIMEOUT_S = 60.0
 """How long an API may send nothing in answer to a request; a service that was stopped answers never."""
 NAMED, SETTINGS_OF = "OS_CLOUD", "GPUACC_SETTINGS_OF"
 """An entry of clouds.yaml with all that it says, and one of which all is taken but who logs in."""
 OF_THE_CLOUD = (
-    "OS_AUTH_URL", "OS_REGION_NAME", "OS_INTERFACE", "OS_ENDPOINT_TYPE", "OS_CACERT", "OS_INSECURE", "OS_CERT", "OS_KEY",
-    SETTINGS_OF,
+    "OS_AUTH_URL", "OS_REGION_NAME", "OS_INTERFACE", "OS_ENDPOINT_TYPE", "OS_CACERT", "OS_INSECURE", "OS_CERT",
+    "OS_KEY", SETTINGS_OF,
 )  # fmt: skip
 """Variables that are the same for every user of a cloud."""
 NOT_SHARED = (
@@ -54,7 +55,7 @@ def connect(variables: Mapping[str, str]) -> Any:
         AuthenticationError, ConnectError: the cloud refuses the credentials, does not answer, or has no such region.
     """
     with translated(f"log in {_who(variables)}"):
-        connection = openstack.connect(app_name="gpu-cloud-acceptance", api_timeout=API_TIMEOUT_S, **_login(variables))
+        connection = openstack.connection.Connection(config=_config(variables))
         _check_authority(connection)
         connection.authorize()
         _check_region(connection)
@@ -69,6 +70,21 @@ def _who(variables: Mapping[str, str]) -> str:
     domain = variables.get("OS_USER_DOMAIN_NAME") or variables.get("OS_USER_DOMAIN_ID") or ""
     where = variables.get("OS_AUTH_URL") or f"the cloud of {variables.get(SETTINGS_OF)} in clouds.yaml"
     return f"at {where} as {who}" + (f" of the domain {domain}" if domain not in ("", "Default", "default") else "")
+
+
+def _config(variables: Mapping[str, str]) -> Any:
+    """openstacksdk's configuration of one login."""
+    given = _login(variables)
+    name = given.pop("cloud", None)
+    more = {"app_name": APP_NAME, **({} if name else {"load_envvars": False, "load_yaml_config": False})}
+    config = openstack.config.OpenStackConfig(**more)
+    entry, region = config.cloud_config["clouds"].get(name), given.get("region_name")
+    if isinstance(entry, dict) and region:  # a region that the entry does not list is refused before Keystone is asked
+        listed = [each["name"] if isinstance(each, dict) else each for each in entry.get("regions", ())]
+        if region not in listed:
+            entry.pop("regions", None)
+            entry["region_name"] = region
+    return config.get_one(name, api_timeout=API_TIMEOUT_S, **given)
 
 
 def _login(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -93,7 +109,7 @@ def _login(variables: Mapping[str, str]) -> dict[str, Any]:
     for name in ("cert", "key"):
         if variables.get(f"OS_{name.upper()}"):
             shared[name] = variables[f"OS_{name.upper()}"]
-    return {"load_envvars": False, "load_yaml_config": False, **shared, **given, **_auth(variables, auth_url)}
+    return {**shared, **given, **_auth(variables, auth_url)}
 
 
 def _auth(variables: Mapping[str, str], auth_url: str | None) -> dict[str, Any]:
@@ -202,12 +218,6 @@ def translated(what: str) -> Iterator[None]:
         if _says_nothing(error):
             raise ConnectError(f"cannot {what}: {error}", remedy=_where_to_look(error)) from error
         raise ProvisioningError(f"cannot {what}: {error}") from error
-    except keystoneauth1.exceptions.SSLError as error:
-        raise ConnectError(
-            f"cannot {what}: {error}",
-            remedy="is the API's certificate of a private authority? Name its file: openstack.cacert in the cloud file, "
-            "or cacert in clouds.yaml; the certificate must name the address that is called",
-        ) from error
     except sdk.ConfigException as error:
         names, file = known_names()
         raise ConnectError(
@@ -215,9 +225,23 @@ def translated(what: str) -> Iterator[None]:
             remedy=f"{file or 'clouds.yaml, which was not found,'} has: {', '.join(names) or 'no cloud'}",
         ) from error
     except keystoneauth1.exceptions.ClientException as error:
-        raise ConnectError(f"cannot {what}: {error}", remedy="is the API up, is its address right?") from error
+        raise ConnectError(f"cannot {what}: {error}", remedy=_why_unreachable(error)) from error
     except sdk.SDKException as error:
-        raise ConnectError(f"cannot {what}: {error}") from error
+        raise ConnectError(f"cannot {what}: {error}", remedy=_why_unreachable(error)) from error
+
+
+def _why_unreachable(error: BaseException) -> str:
+    behind: BaseException | None = error
+    while behind is not None and isinstance(behind, sdk.SDKException):  # openstacksdk wraps what happened
+        behind = behind.__cause__ or behind.__context__
+    if isinstance(behind, keystoneauth1.exceptions.SSLError):
+        return (
+            "is the API's certificate of a private authority? Name its file: openstack.cacert in the cloud file, or "
+            "cacert in clouds.yaml; the certificate must name the address that is called"
+        )
+    if isinstance(behind, keystoneauth1.exceptions.EndpointNotFound):
+        return "the catalog has no such endpoint: see openstack.interface and openstack.region in the cloud file"
+    return "is the API up, is its address right?"
 
 
 def _missing_right(text: str) -> str:
@@ -227,8 +251,8 @@ def _missing_right(text: str) -> str:
         return "check user, password, project and roles"
     rule = next(filter(None, found.groups()))
     return (
-        f"the login's roles do not allow {rule}: give it a role that does (usually admin), or name in the cloud file what "
-        "exists already (tenant.existing, networks.tenant.existing, networks.external.existing)"
+        f"the login's roles do not allow {rule}: give it a role that does (usually admin), or name in the cloud file "
+        "what exists already (tenant.existing, networks.tenant.existing, networks.external.existing)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the user's own ssh would do to reach a host: `ssh -G` is asked, so every keyword of ssh_config means what it means.
+"""What the user's own ssh would do to reach a host: `ssh -G` is asked, so keywords mean what they mean there.
 
 The cloud file comes first, as options of a command line do; then ssh_config; then our defaults. Host keys are always
 checked: `StrictHostKeyChecking no` changes nothing here.

@@ -1,4 +1,4 @@
-"""Which keys an SSH login offers, in the order of ssh: the named key, the agent's keys, then files; certificates first."""
+"""Which keys an SSH login offers, in the order of ssh: the named one, or the agent's, then files; certificates first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens connections to machines as the user's own ssh would: ssh_config is read, and each bastion is connected to once."""
+"""Opens connections to machines as the user's own ssh would; each bastion is connected to once."""
 
 from __future__ import annotations
 

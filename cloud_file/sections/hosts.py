@@ -60,7 +60,7 @@ class DeclaredHost(Section):
 
     @property
     def is_compute(self) -> bool:
-        """Whether instances run here: as the file says; else the role's name tells, as in gpu-compute, and so do cards."""
+        """Whether instances run here: as the file says, else the role's name (gpu-compute), else its cards."""
         if self.runs_instances is not None:
             return self.runs_instances
         named = any(word in self.role.lower() for word in ("compute", "hypervisor"))

@@ -25,7 +25,7 @@ class HostAccess(Section):
     via_undercloud: bool = False
     """Reach them through the undercloud."""
     bastions: tuple[Bastion, ...] = ()
-    """Reach them through these hosts, the nearest first; without them as ssh_config's ProxyJump or ProxyCommand says."""
+    """Reach them through these hosts, the nearest first; without them as ProxyJump or ProxyCommand says."""
 
 
 class GuestAccess(Section):

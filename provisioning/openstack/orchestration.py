@@ -1,4 +1,4 @@
-"""Who makes the tenant's resources: Heat, or the services' own APIs. All of them by one of the two, never half and half."""
+"""Who makes the tenant's resources: Heat, or the services' own APIs. All by one of the two, never half and half."""
 
 from __future__ import annotations
 
