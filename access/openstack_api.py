@@ -123,7 +123,7 @@ def _auth(variables: Mapping[str, str], auth_url: str | None) -> dict[str, Any]:
         f"OS_APPLICATION_CREDENTIAL_{part.upper()}": f"application_credential_{part}"
         for part in ("id", "name", "secret")
     }
-    auth = {key: variables[name] for name, key in names.items() if variables.get(name)}
+    auth: dict[str, Any] = {key: variables[name] for name, key in names.items() if variables.get(name)}
     auth["auth_url"] = auth_url
     if "application_credential_secret" in auth:
         kept = ("auth_url", "username", "user_id", "user_domain_name", "user_domain_id")
@@ -135,7 +135,7 @@ def _auth(variables: Mapping[str, str], auth_url: str | None) -> dict[str, Any]:
         auth.setdefault("project_domain_name", "Default")
     if "token" in auth and "password" not in auth:
         without = {key: value for key, value in auth.items() if not key.startswith("user")}
-        return {"auth_type": "token", "auth": without}
+        return {"auth_type": "v3token", "auth": without}
     if "username" in auth and "user_domain_id" not in auth:
         auth.setdefault("user_domain_name", "Default")
     return {"auth": auth}

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from access.endpoint import Bastion, SshEndpoint
 from access.errors import ConnectError, InputError
@@ -145,8 +146,9 @@ def _jump(text: str) -> Bastion:
     host, colon, port = place.rpartition(":") if not place.endswith("]") and place.count(":") != 0 else (place, "", "")
     if colon and ":" in host and not host.startswith("["):  # an address of IPv6 without a port
         host, port = place, ""
-    given = {"user": user, "port": int(port) if port.isdigit() else None}
-    return Bastion(address=(host or place).strip("[]"), **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
+    given: dict[str, Any] = {"user": user, "port": int(port) if port.isdigit() else None}
+    address = (host or place).strip("[]")
+    return Bastion(address=address, **{name: value for name, value in given.items() if value})
 
 
 def _expanded(text: str, words: Mapping[str, str]) -> str:

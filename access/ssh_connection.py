@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 import paramiko
 
@@ -31,7 +31,7 @@ class ProxyCommand:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the connection
         with theirs:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs, stdout=theirs, stderr=self._errors
+                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._errors
             )
 
     def end(self) -> str:
@@ -79,7 +79,7 @@ def connected(name: str, login: Login, tunnel: Callable[[], Any]) -> Client:
             banner_timeout=CONNECT_TIMEOUT_S,
             auth_timeout=CONNECT_TIMEOUT_S,
             sock=tunnel() or _own_socket(client, login),
-            auth_strategy=keys,  # type: ignore[arg-type]  it has the one method that is used
+            auth_strategy=cast(Any, keys),  # it has the one method that is used
         )
     except Exception as error:
         said = client.close()

@@ -1,4 +1,4 @@
-"""Which keys an SSH login offers, in the order of ssh: the named one, or the agent's, then files; certificates first."""
+"""Which keys an SSH login offers, in ssh's order: the named one, or the agent's, then files; a certificate first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _AgentAt(AgentSSH):
         super().__init__()
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(path))
-        self._connect(connection)
+        self._connect(connection)  # type: ignore[attr-defined]  # paramiko's own way, without type information
 
 
 class Keys:
@@ -97,7 +97,7 @@ class Keys:
             return ()
 
 
-def _whole(key: AgentKey) -> AgentKey:
+def _whole(key: Any) -> Any:
     """An agent's certificate is offered and named by the bytes that the agent has, not by those of its key."""
     if CERTIFICATE in key.get_name():
         key.inner_key = None

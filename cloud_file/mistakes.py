@@ -56,7 +56,8 @@ def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         if not raw.get(key) and not (key == "release" and is_deployed):
             yield (key,), f"is needed for kind {kind}"
     access = mapping(raw, "openstack")
-    if "openstack" in raw and bool(access.get("cloud")) == bool(access.get("rc_file")):
+    named = [key for key in ("cloud", "rc_file") if access.get(key)]
+    if "openstack" in raw and (len(named) > 1 or (not named and kind == "existing")):
         yield ("openstack",), "name either cloud (of clouds.yaml) or rc_file (on the undercloud)"
     if access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
         yield ("openstack", "rc_file"), "lies on the undercloud, but no undercloud is given"

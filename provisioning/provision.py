@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from access.errors import MeasurementError, ProvisioningError
+from access.errors import AuthenticationError, MeasurementError, ProvisioningError
 from access.openstack_api import connect
 from access.progress import Progress
 from cloud_file.cloud import Cloud
@@ -151,7 +151,7 @@ class Provisioning:
         name = self.cloud.prefixed(guest.name)
         try:
             guest_steps.make_guest(self.cloud, declared, self.tenant, parameters, self.ledger, self.progress)
-        except ProvisioningError as error:
+        except (ProvisioningError, AuthenticationError) as error:  # also of a right that the tenant's user lacks
             self.progress.detail(str(error))
             guest = dataclasses.replace(guest, failure=str(error))
         server = guest_steps.find_server(self.tenant, name)
