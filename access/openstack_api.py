@@ -40,6 +40,8 @@ READING = ("GET", "HEAD")
 UNAVAILABLE = (408, 429, 502, 503, 504)
 """Answers of proxies, of services that start and of rate limits: no judgement of what was asked.
 https://docs.openstack.org/api-guide/compute/faults.html"""
+REFUSED = (keystoneauth1.exceptions.Unauthorized, keystoneauth1.exceptions.Forbidden)
+WHO = "check user, password, project, their domains, and roles"
 POLICY = re.compile(
     r"Policy doesn't allow (\S+) to be performed|perform the requested action: (\S+?)[.\s]|\((rule:[^)]*)\)"
 )
@@ -54,6 +56,8 @@ def connect(variables: Mapping[str, str]) -> Any:
     Raises:
         AuthenticationError, ConnectError: the cloud refuses the credentials, does not answer, or has no such region.
     """
+    if not any(variables.get(name) for name in ("OS_AUTH_URL", NAMED, SETTINGS_OF)):
+        raise AuthenticationError("nobody can log in: there is no address of Keystone (OS_AUTH_URL)")
     with translated(f"log in {_who(variables)}"):
         connection = openstack.connection.Connection(config=_config(variables))
         _check_authority(connection)
@@ -208,10 +212,10 @@ def translated(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (keystoneauth1.exceptions.Unauthorized, keystoneauth1.exceptions.Forbidden) as error:
-        raise AuthenticationError(
-            f"cannot {what}: {error}", remedy="check user, password, project, their domains, and roles"
-        ) from error
+    except keystoneauth1.exceptions.HttpError as error:
+        if not isinstance(error, REFUSED):
+            raise ConnectError(f"cannot {what}: {error}", remedy=_why_unreachable(error)) from error
+        raise AuthenticationError(f"cannot {what}: {error}", remedy=WHO) from error
     except sdk.ForbiddenException as error:
         raise AuthenticationError(f"cannot {what}: {error}", remedy=_missing_right(str(error))) from error
     except sdk.HttpException as error:
@@ -227,13 +231,21 @@ def translated(what: str) -> Iterator[None]:
     except keystoneauth1.exceptions.ClientException as error:
         raise ConnectError(f"cannot {what}: {error}", remedy=_why_unreachable(error)) from error
     except sdk.SDKException as error:
+        if isinstance(_behind(error), REFUSED):
+            raise AuthenticationError(f"cannot {what}: {error}", remedy=WHO) from error
         raise ConnectError(f"cannot {what}: {error}", remedy=_why_unreachable(error)) from error
 
 
-def _why_unreachable(error: BaseException) -> str:
+def _behind(error: BaseException) -> BaseException | None:
+    """What happened: openstacksdk wraps what keystoneauth raises."""
     behind: BaseException | None = error
-    while behind is not None and isinstance(behind, sdk.SDKException):  # openstacksdk wraps what happened
+    while isinstance(behind, sdk.SDKException):
         behind = behind.__cause__ or behind.__context__
+    return behind
+
+
+def _why_unreachable(error: BaseException) -> str:
+    behind = _behind(error)
     if isinstance(behind, keystoneauth1.exceptions.SSLError):
         return (
             "is the API's certificate of a private authority? Name its file: openstack.cacert in the cloud file, or "
