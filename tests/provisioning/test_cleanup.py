@@ -810,3 +810,21 @@ def test_without_credentials_what_is_left_is_said(cloud: Cloud) -> None:
     (said,) = provision.give_back_leftovers(cloud, {}, quiet())
 
     assert "resources of ended runs" in said
+
+
+def test_an_authority_s_file_of_the_undercloud_is_none_of_ours(
+    fake: FakeCloud, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OS_CACERT of an rc file is a path there; the cloud file names the file here. The interface is the rc file's."""
+    monkeypatch.setattr(administrator, "connect", dict)
+    undercloud: Any = FakeUndercloud(fake)
+    undercloud.rc_file = (
+        "export OS_AUTH_URL=https://192.0.2.9\nexport OS_CACERT=/etc/absent.crt\nexport OS_INTERFACE=internal\n"
+    )
+    ours = cloud.openstack.model_copy(update={"cacert": tmp_path / "ca.pem"})
+
+    without = administrator.become_administrator(cloud, undercloud).variables
+    named = administrator.become_administrator(cloud.model_copy(update={"openstack": ours}), undercloud).variables
+
+    assert without == {"OS_AUTH_URL": "https://192.0.2.9", "OS_INTERFACE": "internal"}
+    assert named == {**without, "OS_CACERT": str(tmp_path / "ca.pem")}
