@@ -21,6 +21,7 @@ from cloud_file.sections.reaching import GuestAccess, HostAccess, OpenStackAcces
 from cloud_file.sections.tenant import DeclaredGuest, Flavor, Tenant
 from cloud_file.sections.values import Line, Name
 from cloud_file.thresholds import Threshold, Thresholds, threshold_of
+from probes import references
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -119,6 +120,16 @@ class Cloud(Section):
     def gpu(self, model: str) -> GpuModel:
         """The GPU model of that name."""
         return next(gpu for gpu in self.gpus if gpu.model == model)
+
+    def reference(self, model: str) -> references.GpuModel | None:
+        """What the reference data know of a GPU model, completed by the file's own facts; None if neither knows it."""
+        known = references.gpu_models().get(model)
+        declared = next((gpu for gpu in self.gpus if gpu.model == model), None)
+        if declared is None or declared.facts is None:
+            return known
+        if known is not None:
+            return declared.facts.completed(known)
+        return declared.facts.described(model, declared.product_id, declared.device_type)
 
     def threshold(self, metric: str, model: str) -> Threshold | None:
         """The file's own figure of a metric for a GPU model."""

@@ -12,6 +12,7 @@ from cloud_file.reading import Location
 from cloud_file.shapes import entries, mapping, number, text
 from cloud_file.thresholds import threshold_mistakes
 from cloud_file.written_secrets import written_secrets
+from probes.references import gpu_models
 
 Mistake = tuple[Location, str]
 """Where in the file (keys and indexes), and what is wrong."""
@@ -23,6 +24,8 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _needs_of_kind,
         _deployer_and_release,
         _references,
+        _facts,
+        _facts,
         _duplicates,
         written_secrets,
         _addresses,
@@ -113,6 +116,17 @@ def _unknown(entry: Mapping[str, Any], key: str, known: set[str], section: str, 
     name = text(entry, key)
     if name is not None and name not in known:
         yield (*here, key), f"{name[:80]!r} is not among {section}"
+
+
+def _facts(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Facts of a model that the reference data lack, without what tells the card and its drivers."""
+    for index, gpu in entries(raw, "gpus"):
+        facts = gpu.get("facts")
+        if not isinstance(facts, Mapping) or text(gpu, "model") in gpu_models():
+            continue
+        lacking = [key for key in ("name", "architecture") if not facts.get(key)]
+        if lacking:
+            yield ("gpus", index, "facts"), f"the reference data lack this model: needs {' and '.join(lacking)}"
 
 
 def _duplicates(raw: Mapping[str, Any]) -> Iterator[Mistake]:

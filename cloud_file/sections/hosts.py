@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from access.endpoint import Address, Section
+from cloud_file.sections.gpu_facts import GpuFacts
 from cloud_file.sections.values import HexId, Name, Positive
 from probes.references import NVIDIA_VENDOR_ID
 
@@ -17,7 +18,7 @@ class GpuModel(Section):
     """One GPU model, as Nova selects it."""
 
     model: Name
-    """Its name in probes/references, e.g. P100-PCIE-16GB."""
+    """Its name in probes/references, e.g. P100-PCIE-16GB; of a model that is not there any name, with `facts`."""
     vendor_id: HexId = NVIDIA_VENDOR_ID
     product_id: HexId
     device_type: Literal["type-PCI", "type-PF", "type-VF"]
@@ -26,6 +27,8 @@ class GpuModel(Section):
     https://docs.openstack.org/nova/latest/admin/pci-passthrough.html
     """
 
+    facts: GpuFacts | None = None
+    """What probes/references lack; what they have holds."""
     ecc: bool = True
     """Whether its memory must be protected, if the card can: `false` for cards that run without ECC on purpose."""
 
