@@ -284,29 +284,29 @@ def test_a_symptom_is_no_markup(title: str) -> None:
 
 # -- a release
 
-PYPROJECT = '[project]\nname = "x"\nversion = "0.1.0"\n'
-CHANGES = "# Changelog\n\n## Unreleased\n\n### Added\n- Something.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
+PYPROJECT = '[project]\nname = "x"\nversion = "7.1.0"\n'
+CHANGES = "# Changelog\n\n## Unreleased\n\n### Added\n- Something.\n\n## 7.1.0 - 2026-01-01\n\n- First.\n"
 DAY = datetime.date(2026, 12, 1)
 
 
 def test_a_release_moves_the_lines_below_its_version() -> None:
     """Version and day; Unreleased is empty again."""
-    pyproject, changelog = release.changed(PYPROJECT, CHANGES, "0.2.0", DAY)
+    pyproject, changelog = release.changed(PYPROJECT, CHANGES, "7.2.0", DAY)
 
-    assert 'version = "0.2.0"' in pyproject
-    assert "## Unreleased\n\n## 0.2.0 - 2026-12-01\n\n### Added\n- Something.\n" in changelog
-    assert "## 0.1.0 - 2026-01-01" in changelog
+    assert 'version = "7.2.0"' in pyproject
+    assert "## Unreleased\n\n## 7.2.0 - 2026-12-01\n\n### Added\n- Something.\n" in changelog
+    assert "## 7.1.0 - 2026-01-01" in changelog
 
 
 @pytest.mark.parametrize(
     ("version", "changes", "why"),
     [
-        ("0.1.0", CHANGES, "released already"),
-        ("0.0.9", CHANGES, "older"),
+        ("7.1.0", CHANGES, "released already"),
+        ("7.0.9", CHANGES, "older"),
         ("1.0", CHANGES, "no version"),
-        ("v0.2.0", CHANGES, "no version"),
-        ("0.2.0", CHANGES.replace("### Added\n- Something.\n", ""), "nothing to release"),
-        ("0.2.0", "# Changelog\n", "nothing to release"),
+        ("v7.2.0", CHANGES, "no version"),
+        ("7.2.0", CHANGES.replace("### Added\n- Something.\n", ""), "nothing to release"),
+        ("7.2.0", "# Changelog\n", "nothing to release"),
     ],
 )
 def test_what_is_no_release_is_refused(version: str, changes: str, why: str) -> None:
