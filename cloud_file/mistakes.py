@@ -33,6 +33,9 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _cards,
         _cards_on_one_host,
         _image_properties,
+        _access,
+        _existing_tenant,
+        _installation,
         _excused_hosts,
         kind_host.mistakes,
         threshold_mistakes,
@@ -56,7 +59,8 @@ def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         if not raw.get(key) and not (key == "release" and is_deployed):
             yield (key,), f"is needed for kind {kind}"
     access = mapping(raw, "openstack")
-    if "openstack" in raw and bool(access.get("cloud")) == bool(access.get("rc_file")):
+    named = [key for key in ("cloud", "rc_file") if access.get(key)]
+    if "openstack" in raw and (len(named) > 1 or (not named and kind == "existing")):
         yield ("openstack",), "name either cloud (of clouds.yaml) or rc_file (on the undercloud)"
     if access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
         yield ("openstack", "rc_file"), "lies on the undercloud, but no undercloud is given"
@@ -220,3 +224,47 @@ def _image_properties(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     for key in mapping(mapping(raw, "image"), "properties"):
         if key in OF_THE_UPLOAD:
             yield ("image", "properties", key), "is no property: the suite says it when it uploads the image"
+
+
+def _access(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Ways to hosts and instances that exclude each other, or lead nowhere."""
+    for key in ("overcloud_access", "access"):
+        access = mapping(raw, key)
+        if access.get("via_undercloud") and access.get("bastions"):
+            yield (key, "bastions"), "either via_undercloud or bastions: the undercloud may be named as a bastion"
+    networks = mapping(raw, "networks")
+    address = text(mapping(raw, "guest_access"), "address")
+    if address == "floating" and "tenant" in networks and not networks.get("external"):
+        yield ("guest_access", "address"), "floating IPs come from networks.external, which is not given"
+    openstack = mapping(raw, "openstack")
+    if openstack.get("verify") is False and openstack.get("cacert"):
+        yield ("openstack", "verify"), "`false` checks nothing, also not by cacert: leave one of the two out"
+
+
+def _existing_tenant(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What a project and a user need that exist, and what those need that are made."""
+    tenant = mapping(raw, "tenant")
+    if not tenant:
+        return
+    if tenant.get("existing"):
+        if bool(tenant.get("password")) == bool(tenant.get("cloud")):
+            yield ("tenant",), "an existing user logs in either by password (a reference) or by cloud (of clouds.yaml)"
+        if tenant.get("quota"):
+            yield ("tenant", "quota"), "an existing project keeps its quota: leave it out"
+        return
+    if tenant.get("cloud"):
+        yield ("tenant", "cloud"), "is how an existing user logs in: add existing: true"
+    if not tenant.get("quota"):
+        yield ("tenant", "quota"), "is missing"
+
+
+def _installation(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What an instance needs to install CUDA, unless its image brings it."""
+    cuda = mapping(raw, "cuda")
+    if not cuda or raw.get("kind") == kind_host.KIND:
+        return
+    for key in ("packages", "repository"):
+        if cuda.get("installed") and cuda.get(key):
+            yield ("cuda", key), "is installed by nobody where the image brings it (installed: true)"
+        if not cuda.get("installed") and key not in cuda:
+            yield ("cuda", key), "is missing"

@@ -97,9 +97,11 @@ def _has_rival(child: Path, children: Iterable[Path], of_folder: Mapping[Path, s
 
 def _part(files: FileSet, others: Iterable[Path]) -> FileSet:
     """The set without what belongs to other deployments."""
+    tops = set(others)
+    foreign = {folder for folder in files.folders if folder in tops or not tops.isdisjoint(folder.parents)}
 
     def is_ours(path: Path) -> bool:
-        return not any(path.is_relative_to(other) for other in others)
+        return path.parent not in foreign
 
     kept = [item.name for item in fields(files) if item.name not in ("roots", "release", "deployments")]
     return replace(files, **{name: _kept(getattr(files, name), is_ours) for name in kept})
