@@ -1,4 +1,4 @@
-"""kubectl, lxc-attach and snap of the lab's nodes: what they understand, and that they refuse everything else as in life."""
+"""kubectl, lxc-attach and snap of the lab's nodes: what they understand, and that they refuse everything else."""
 
 from __future__ import annotations
 
