@@ -58,7 +58,7 @@ def parts(model: type[BaseModel] = Cloud, place: str = "") -> Iterator[Part]:
     yield Part(model, place)
     for name, field in model.model_fields.items():
         for below, suffix in _models(field.annotation):
-            yield from parts(below, f"{place}.{name}{suffix}".lstrip("."))
+            yield from parts(below, f"{place}.{field.alias or name}{suffix}".lstrip("."))
 
 
 def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
@@ -79,13 +79,14 @@ def _data() -> dict[str, Any]:
 
 
 def _key(model: type[BaseModel], name: str, field: FieldInfo) -> Key:
-    said = _data().get(model.__name__, {}).get(name, {})
+    written = field.alias or name
+    said = _data().get(model.__name__, {}).get(written, {})
     meaning = docstrings(model).get(name) or str(said.get("meaning", ""))
     choices = _choices(field.annotation)
     if choices:
         meaning = f"{meaning} One of {', '.join(f'`{each}`' for each in choices)}."
     needed = field.is_required() and (model is not Cloud or name != "name")
-    return Key(model.__name__, name, meaning, _default(field), needed, said.get("example"))
+    return Key(model.__name__, written, meaning, _default(field), needed, said.get("example"))
 
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:

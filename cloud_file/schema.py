@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ RANGED = {
 
 def schema() -> dict[str, Any]:
     """The schema. What takes more than one key to see is not in it: `python -m cloud_file check` tells that, too."""
-    found = Cloud.model_json_schema()
+    found = copy.deepcopy(Cloud.model_json_schema())  # parts of it are kept by pydantic
     definitions: dict[str, Any] = found["$defs"]
     for name, model in _models().items():
         _describe(definitions[name] if name != "Cloud" else found, model)
@@ -77,16 +78,15 @@ def _as_written(definitions: dict[str, Any], name: str, section: str) -> None:
     for entry in definition["properties"].values():
         for holder, text in _patterns(entry):
             limits = {key: text.pop(key) for key in ("pattern", "maxLength", "type") if key in text}
-            holder["anyOf"] = [*[each for each in holder.get("anyOf", ()) if each is not text], limits, RANGED]
+            holder["anyOf"] = [*[each for each in holder.get("anyOf", ()) if each is not text], limits, dict(RANGED)]
 
 
 def _patterns(entry: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The text with a pattern that a key takes, and where its alternatives stand."""
+    alternatives = [each for each in entry.get("anyOf", ()) if "pattern" in each]
     if "pattern" in entry:
         yield entry, entry
-    for each in list(entry.get("anyOf", ())):
-        if "pattern" in each:
-            yield entry, each
+    yield from ((entry, each) for each in alternatives)
 
 
 def _take_one_for_a_list(thresholds: dict[str, Any]) -> None:
