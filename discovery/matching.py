@@ -10,6 +10,9 @@ from discovery.host_facts import HostFacts
 from discovery.machines import Machine
 
 CONTROLLER_WORDS = ("control",)
+COMPUTE_WORDS = ("comput", "gpu", "hypervisor")
+"""In names of an inventory's groups."""
+UNGROUPED = {"all", "ungrouped"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def found_hosts(cloud: CloudFacts, looked: Sequence[HostFacts]) -> tuple[Found, 
             continue
         name = next((each for each in cloud.controllers() if _is_called(facts, each)), facts.machine.name.split(".")[0])
         is_controller = name.lower() in controllers or _shows_api(facts) or (cloud.services is None and _named(facts))
-        # with no word from Nova the machine's own processes and groups are all that tells
-        is_compute = cloud.hypervisors is None and (bool(facts.present) or "nova-compute" in facts.runs)
+        is_compute = cloud.hypervisors is None and _looks_like_a_compute(facts)
         hosts.append(Found(name, is_compute, is_controller, facts))
     return tuple(sorted(hosts, key=lambda host: (not host.is_controller or host.is_compute, natural(host.name))))
 
@@ -92,6 +94,14 @@ def natural(name: str) -> list[tuple[int, int, str]]:
             parts += [(1, int(digits), "")] if digits else []
             digits, letters = "", letters + character
     return [*parts, (0, 0, letters)]
+
+
+def _looks_like_a_compute(facts: HostFacts) -> bool:
+    """With no word from Nova: by its processes and cards, or by its groups where it does not answer."""
+    if not facts.failure:
+        return bool(facts.present) or "nova-compute" in facts.runs
+    groups = facts.machine.groups - UNGROUPED
+    return not groups or any(word in group.lower() for group in groups for word in COMPUTE_WORDS)
 
 
 def _shows_api(facts: HostFacts | None) -> bool:

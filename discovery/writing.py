@@ -10,7 +10,7 @@ from typing import Any
 
 from access.errors import InputError
 from cloud_file.page import flow
-from cloud_file.questions import MARK
+from cloud_file.questions import CONTINUED, MARK
 from discovery.draft import Draft
 
 WIDTH = 116
@@ -46,7 +46,7 @@ def _wrapped(mark: str, words: str) -> Iterator[str]:
     for word in words.split():
         if len(line) + 1 + len(word) > WIDTH and line.strip() not in (mark, "#"):
             yield line
-            line = "#   " if mark == MARK else "#  "
+            line = CONTINUED if mark == MARK else "#  "
         line = f"{line} {word}" if not line.endswith("  ") else f"{line}{word}"
     yield line
 
