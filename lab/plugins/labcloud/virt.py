@@ -218,6 +218,16 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         self._take_again(instance)
         self.machines.unpause(instance.uuid)
 
+    def rescue(
+        self, context, instance, network_info, image_meta, rescue_password, block_device_info, share_info, **kwargs
+    ):
+        """Nova has switched it off; it runs again with its devices. It boots its own disk: there is no rescue disk."""
+        self.power_on(context, instance, network_info)
+
+    def unrescue(self, context, instance):
+        self.machines.shutdown(instance.uuid)
+        self.machines.boot(instance.uuid)
+
     def resume_state_on_host_boot(self, context, instance, network_info, share_info=None, block_device_info=None):
         self.reboot(context, instance, network_info, "HARD")
 
