@@ -63,7 +63,12 @@ def _word(value: Any) -> str:
         return json.dumps(value)
     if not isinstance(value, str):
         return str(value)
-    is_plain = value != "" and value[0] in PLAIN_FIRST and value == value.strip() and value.lower() not in ("true", "false", "null", "~")
+    is_plain = (
+        value != ""
+        and value[0] in PLAIN_FIRST
+        and value == value.strip()
+        and value.lower() not in ("true", "false", "null", "~")
+    )
     is_plain = is_plain and not any(mark in value.replace("://", "") for mark in SPECIAL)
     is_address = value.count(".") == 3 and value.replace(".", "").replace("/", "").isdigit()
     return value if is_plain or is_address else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""One entry for many: `gpu[01:12]` is twelve hosts, as Ansible writes ranges, and `defaults` are what all entries share.
+"""One entry for many: `gpu[01:12]` is twelve hosts, as Ansible writes ranges, and `defaults` are what entries share.
 
 A file is expanded before anything else looks at it, and each mistake is still told by the line that somebody wrote.
 """

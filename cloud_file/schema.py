@@ -97,5 +97,3 @@ def _take_one_for_a_list(thresholds: dict[str, Any]) -> None:
 def as_text() -> str:
     """As docs/cloud-file.schema.json has it."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
-
-

@@ -20,6 +20,7 @@ from probes.openstack.nova import ComputeService, FlavorFacts
 Seen = TypeVar("Seen")
 CARD_CLASS = "CUSTOM_PCI_10DE_"
 SHOWN_CLOUDS = 40
+VERSION = re.compile(r"[^0-9]{0,20}?([0-9]{1,4}(?:\.[0-9]{1,2})?)")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
@@ -131,7 +132,9 @@ def read(connection: Any) -> CloudFacts:
             "get_subnet of Neutron",
             lambda: tuple(sorted({str(each.cidr) for each in network.subnets() if each.cidr})),
         ),
-        roles=see("roles", "identity:list_roles", lambda: tuple(str(each.name) for each in connection.identity.roles())),
+        roles=see(
+            "roles", "identity:list_roles", lambda: tuple(str(each.name) for each in connection.identity.roles())
+        ),
         own_roles=see("the roles of this login", "to log in", lambda: _own_roles(connection)),
         holders=see(
             "instances with cards",
@@ -192,9 +195,8 @@ def _distribution(name: str) -> str:
 
 def _version(name: str, distribution: str) -> str:
     """The number behind the distribution's name: 9.4 of rhel-9.4-gpu; "" if there is none."""
-    rest = name.lower().partition(distribution)[2].lstrip("-_ .linuxserverstream") if distribution else ""
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789."))].strip(".")
-    return digits
+    found = VERSION.match(name.lower().partition(distribution)[2]) if distribution else None
+    return found[1] if found else ""
 
 
 def _own_roles(connection: Any) -> tuple[str, ...]:
@@ -216,7 +218,9 @@ def free_range(used: Iterable[str]) -> str:
             networks.append(ipaddress.ip_network(each, strict=False))
         except ValueError:
             continue
-    candidates = (ipaddress.ip_network(f"192.168.{number}.0/24") for number in (177, *range(178, 255), *range(100, 177)))
+    candidates = (
+        ipaddress.ip_network(f"192.168.{number}.0/24") for number in (177, *range(178, 255), *range(100, 177))
+    )
     return str(next((each for each in candidates if not _overlaps(each, networks)), "192.168.177.0/24"))
 
 

@@ -1,4 +1,4 @@
-"""Machines that Kubernetes or OpenShift knows: the computes of RHOSO's node sets, or labelled nodes of openstack-helm."""
+"""Machines that Kubernetes or OpenShift knows: computes of RHOSO's node sets, or labelled nodes of openstack-helm."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         problem = _problem(content, target)
         writing.write(target, content, force=options.force)
     except (InputError, MeasurementError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return USAGE
     return _tell(target, made, problem)
 
@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at a cloud, change nothing, and write its cloud file. What was not seen is a question in it.",
     )
     parser.add_argument("name", help="name of the cloud file: clouds/NAME.yaml")
-    parser.add_argument("--os-cloud", metavar="NAME", help="administrator's entry of clouds.yaml (default: its only one)")
+    parser.add_argument(
+        "--os-cloud", metavar="NAME", help="administrator's entry of clouds.yaml (default: its only one)"
+    )
     parser.add_argument("--inventory", type=Path, metavar="PATH", help="Ansible inventory: INI, YAML, a folder, --list")
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="of RHOSO's or openstack-helm's cluster")
     parser.add_argument("--host", action="append", default=[], metavar="NAME=ADDRESS", help="one more host; repeatable")
@@ -158,7 +160,9 @@ def _set(made: Draft, change: str) -> None:
     key, equals, text = change.partition("=")
     words = key.split(".")
     if not equals or words[0] not in Cloud.model_fields:
-        raise InputError(f"--set {change[:80]!r}: KEY=VALUE with a key of cloud files is asked for, as image.name=rocky-9")
+        raise InputError(
+            f"--set {change[:80]!r}: KEY=VALUE with a key of cloud files is asked for, as image.name=rocky-9"
+        )
     try:
         value = json.loads(text)
         value = text if isinstance(value, float) else value  # `12.4` is a version
@@ -186,12 +190,11 @@ def _problem(content: str, target: Path) -> str:
 
 def _tell(target: Path, made: Draft, problem: str) -> int:
     hosts, guests = made.content.get("hosts", []), made.content.get("guests", [])
-    print(f"{target}: written, {len(hosts)} lines of hosts, {len(guests)} of instances")
-    for question in made.open:
-        print(f"  ? {question}")
-    if problem:
-        print("a run can use it once these are answered:\n" + problem)
-        return OPEN
+    say = [f"{target}: written, {len(hosts)} lines of hosts, {len(guests)} of instances"]
+    say += [f"  ? {question}" for question in made.open]
     name = target.stem if target.parent == CLOUDS_DIRECTORY else target
-    print(f"next: pytest suites/ --cloud {name}")
-    return GOOD
+    say.append(
+        f"a run can use it once these are answered:\n{problem}" if problem else f"next: pytest suites/ --cloud {name}"
+    )
+    sys.stdout.write("\n".join(say) + "\n")
+    return OPEN if problem else GOOD

@@ -121,7 +121,8 @@ class _Drafting:
 
     def _prefix(self) -> str:
         """One that nothing in the cloud begins with: another cloud file may use it there."""
-        named = [each.name for each in (*(self.cloud.flavors or ()), *(self.cloud.images or ()))]
+        named = [flavor.name for flavor in self.cloud.flavors or ()]
+        named += [image.name for image in self.cloud.images or ()]
         named += self.cloud.external_networks or ()
         candidates = (PREFIX, *(f"{PREFIX}{number}" for number in range(2, 100)))
         return next(each for each in candidates if not any(name.startswith(f"{each}-") for name in named))
@@ -144,7 +145,9 @@ class _Drafting:
         self.draft.content["overcloud_access"] = _access(usual)
         others = [machine.name for machine in machines if machine.access != usual]
         if others:
-            self.draft.ask("overcloud_access", f"{listed(others)}: reached with another user, port or key: how by these?")
+            self.draft.ask(
+                "overcloud_access", f"{listed(others)}: reached with another user, port or key: how by these?"
+            )
         if not machines:
             self.draft.ask("overcloud_access", "no host was named and none was found: how are they reached?")
 
@@ -298,7 +301,9 @@ class _Drafting:
         """The image that most looks like one for cards."""
         images = sorted(self.cloud.images or (), key=_likelihood)
         if not images:
-            self.draft.ask("image", "no image was seen: which one has kernel-devel of its own kernel, gcc, make, pciutils?")
+            self.draft.ask(
+                "image", "no image was seen: which one has kernel-devel of its own kernel, gcc, make, pciutils?"
+            )
             self.draft.examples["image"] = {"name": "rocky-9-gpu", "ssh_user": "rocky"}
             return
         self.picture = images[0]
@@ -358,7 +363,9 @@ class _Drafting:
             role = next((each for each in MEMBER_ROLES if each in roles), None)
             tenant["roles"] = [role or roles[0]] if roles else ["member"]
             if role is None:
-                self.draft.ask("tenant", f"there is no role member; which of {listed(roles)} lets a user make instances?")
+                self.draft.ask(
+                    "tenant", f"there is no role member; which of {listed(roles)} lets a user make instances?"
+                )
         self.draft.content["tenant"] = tenant
         self.draft.note("tenant", "Made by the run and removed by it.")
 
@@ -374,7 +381,9 @@ class _Drafting:
             self.draft.ask("networks", "no external network was seen: which one do floating IPs come from?")
             name = "public"
         elif len(external) > 1:
-            self.draft.ask("networks", f"of {len(external)} external networks this one was taken; or {listed(external[1:])}?")
+            self.draft.ask(
+                "networks", f"of {len(external)} external networks this one was taken; or {listed(external[1:])}?"
+            )
         cidr = free_range(self.cloud.used_ranges or ())
         self.draft.content["networks"] = {
             "external": {"name": name, "existing": True},
@@ -531,7 +540,7 @@ def _questions_of(host: Found, cloud: CloudFacts) -> Iterator[str]:
     if given is not None and 0 < given < len(facts.present):
         yield f"{name} has {len(facts.present)} cards, of which device_spec gives {given} away: is that meant?"
     if given == 0 and facts.present and host.is_compute:
-        yield f"{name} has {len(facts.present)} cards, and device_spec of its nova-compute gives none away: is that meant?"
+        yield f"{name} has {len(facts.present)} cards, and device_spec there gives none away: is that meant?"
     if facts.virtual_functions:
         yield f"{name} shows {facts.virtual_functions} virtual functions of cards: only whole cards are declared here"
     for unread in facts.unread:

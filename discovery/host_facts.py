@@ -1,4 +1,4 @@
-"""What the machines themselves tell: who they are, which deployer left its signs, their cards, what Nova reads there."""
+"""What machines themselves tell: who they are, which deployer left its signs, their cards, what Nova reads there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from provisioning.recognition import shown_by
 from provisioning.service_files import configuration
 
 AT_ONCE = 16
-IDENTITY = "uname -n; hostname -f 2>/dev/null || uname -n; ip -o addr show 2>/dev/null | awk '{print $4}' | cut -d/ -f1; echo end"
+IDENTITY = (
+    "uname -n; hostname -f 2>/dev/null || uname -n; "
+    "ip -o addr show 2>/dev/null | awk '{print $4}' | cut -d/ -f1; echo end"
+)
 COMPUTE_ID = "cat /proc/{pid}/root/var/lib/nova/compute_id 2>/dev/null || true"
 """Since 2023.1 nova-compute keeps there by which id Nova has its host."""
 TRIPLEO_SIGN = "/var/lib/config-data/puppet-generated"
@@ -154,9 +157,7 @@ class _Looking:
             if process is None:
                 continue
             runs.append(name)
-            conf = self._try(
-                f"nova.conf of {name}", lambda service=service: configuration(self.host, service).conf
-            )
+            conf = self._try(f"nova.conf of {name}", lambda service=service: configuration(self.host, service).conf)
             if conf is not None:
                 aliases[name] = tuple(dict(each) for each in conf.aliases)
             if name == "nova-compute":

@@ -1,7 +1,7 @@
 """Machines of an Ansible inventory: INI, YAML, a folder of both, or what `ansible-inventory --list` prints.
 
-Read is what tells how a machine is reached: its name, the variables of SSH, and its groups, from the file and the folders
-group_vars and host_vars beside it. Nothing of the inventory is run. What needs more of Ansible than that (a
+Read is what tells how a machine is reached: its name, the variables of SSH, and its groups, from the file and the
+folders group_vars and host_vars beside it. Nothing of the inventory is run. What needs more of Ansible than that (a
 script, a plugin, a vault, an expression) is said, and `ansible-inventory -i INVENTORY --list` gives the rest.
 
 https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html
@@ -368,4 +368,3 @@ def _groups_of(name: str, found: _Inventory) -> list[str]:
     ordered = sorted(distance, reverse=True)
     ordered.sort(key=lambda group: distance[group])
     return [*ordered, *(["all"] if "all" in found.groups else [])]
-

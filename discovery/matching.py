@@ -33,7 +33,7 @@ class Found:
 
 
 def machine_of(hypervisor: Hypervisor, looked: Iterable[HostFacts]) -> HostFacts | None:
-    """The machine that is a compute of Nova's: by the id that both have, by name, by what it calls itself, by address."""
+    """The machine that is a compute of Nova's: by the id of both, by name, by what it calls itself, by address."""
     known = list(looked)
     names = {hypervisor.name.lower(), hypervisor.service_host.lower(), hypervisor.short_name.lower()} - {""}
     rules = (

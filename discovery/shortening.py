@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -76,4 +77,4 @@ def _address_range(values: Sequence[str]) -> str | None:
 
 
 def _counts_up(numbers: Sequence[int]) -> bool:
-    return all(later == earlier + 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+    return all(later == earlier + 1 for earlier, later in itertools.pairwise(numbers))

@@ -91,7 +91,9 @@ def write(path: Path, content: str, *, force: bool) -> None:
         else:
             os.link(made, path)  # fails where somebody wrote it meanwhile, too
     except FileExistsError:
-        raise InputError(f"{path} is there already and stays as it is", remedy="name another one by --to, or --force") from None
+        raise InputError(
+            f"{path} is there already and stays as it is", remedy="name another one by --to, or --force"
+        ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
     finally:

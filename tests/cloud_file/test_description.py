@@ -38,7 +38,9 @@ def test_the_published_schema_is_that_of_the_code() -> None:
     assert (REPOSITORY / "docs" / "cloud-file.schema.json").read_text(encoding="utf-8") == as_text()
 
 
-@pytest.mark.parametrize(("model", "key"), KEYS, ids=lambda each: f"{each.model}.{each.name}" if isinstance(each, Key) else "")
+@pytest.mark.parametrize(
+    ("model", "key"), KEYS, ids=lambda each: f"{each.model}.{each.name}" if isinstance(each, Key) else ""
+)
 def test_every_key_has_a_meaning_and_an_example_that_can_be_used(model: type[Any], key: Key) -> None:
     """The meaning stands below the key in the code or in cloud_file/keys.yaml, the example in the latter."""
     assert key.meaning, f"say below {key.name} of {key.model}, or in {FILE.name}, what it means"
@@ -91,6 +93,15 @@ def test_the_schema_names_every_key_of_the_code() -> None:
 
 def test_values_are_written_as_yaml_reads_them() -> None:
     """Quotes where a plain word would become a number, a list or nothing."""
-    value = {"id": "10de", "version": "9.0", "no": "off: x", "range": "gpu[01:12]", "plain": "a/b", "n": 5, "t": True, "e": ""}
+    value = {
+        "id": "10de",
+        "version": "9.0",
+        "no": "off: x",
+        "range": "gpu[01:12]",
+        "plain": "a/b",
+        "n": 5,
+        "t": True,
+        "e": "",
+    }
 
     assert YAML(typ="safe", pure=True).load(page.flow(value)) == value

@@ -32,7 +32,9 @@ NODES: list[dict[str, Any]] = [
     },
     {
         "metadata": {"name": "gpu1", "labels": {"openstack-compute-node": "enabled"}},
-        "status": {"addresses": [{"type": "Hostname", "address": "gpu1"}, {"type": "InternalIP", "address": "192.0.2.21"}]},
+        "status": {
+            "addresses": [{"type": "Hostname", "address": "gpu1"}, {"type": "InternalIP", "address": "192.0.2.21"}]
+        },
     },
     {"metadata": {"name": "ceph1", "labels": {}}, "status": {}},
 ]

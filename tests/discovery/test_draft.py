@@ -37,7 +37,9 @@ def test_a_cloud_that_is_seen_whole_needs_no_answer(tmp_path: Path) -> None:
     assert found.deployer == "kolla-ansible"
     assert [host.name for host in found.hosts] == ["control1", *(f"gpu{number}" for number in range(1, 13))]
     assert sum(host.gpu_count for host in found.hosts) == 96
-    assert {(host.firmware, host.cpu_vendor, host.address is None) for host in found.computes} == {("uefi", "amd", False)}
+    assert {(host.firmware, host.cpu_vendor, host.address is None) for host in found.computes} == {
+        ("uefi", "amd", False)
+    }
     assert [(alias.name, alias.gpu) for alias in found.aliases] == [("h100", "H100-PCIE-80GB")]
     assert len([line for line in text(made).splitlines() if line and not line.startswith("#")]) <= 40
 
@@ -96,7 +98,7 @@ def test_a_machine_of_another_cloud_is_asked_about() -> None:
 
 
 def test_hosts_that_nova_does_not_know_and_hosts_that_nobody_named() -> None:
-    """Computes of Nova are tried at Nova's address, schedulers by name; cards that Nova does not know are asked about."""
+    """Computes are tried at Nova's address, schedulers by name; cards that Nova does not know are asked about."""
     facts = cloud(3)
     looked = (gpu_host(1), replace(gpu_host(9), machine=Machine("spare", "192.0.2.99"), names=frozenset({"spare"})))
 
@@ -105,9 +107,10 @@ def test_hosts_that_nova_does_not_know_and_hosts_that_nobody_named() -> None:
         ("gpu3", "192.0.2.23"),
     ]
     assert [each.name for each in unknown_controllers(facts, looked)] == ["control1"]
-    assert "spare has 8 NVIDIA cards, and Nova knows no compute of that name: should it be one?" in draft(
-        seen(facts, controller(), *looked)
-    ).open
+    assert (
+        "spare has 8 NVIDIA cards, and Nova knows no compute of that name: should it be one?"
+        in draft(seen(facts, controller(), *looked)).open
+    )
 
 
 def test_half_of_the_hosts_do_not_answer(tmp_path: Path) -> None:
@@ -256,7 +259,9 @@ def test_hosts_that_show_two_deployers_are_asked_about() -> None:
 
 def test_a_controller_that_is_a_compute_too_is_one_host() -> None:
     """All in one: it stands in the file once."""
-    facts = cloud(1, hypervisors=(hypervisor(1),), services=(service("nova-compute", "gpu1"), service("nova-scheduler", "gpu1")))
+    facts = cloud(
+        1, hypervisors=(hypervisor(1),), services=(service("nova-compute", "gpu1"), service("nova-scheduler", "gpu1"))
+    )
     (host,) = found_hosts(facts, (gpu_host(1, runs=frozenset({"nova-compute", "nova-api"})),))
 
     assert (host.is_compute, host.is_controller) == (True, True)

@@ -74,7 +74,9 @@ def test_an_ini_inventory_with_groups_ranges_and_variables(tmp_path: Path) -> No
     found = _read(tmp_path, INI)
 
     assert len(found) == 3 + 12 + 1
-    assert found["control1"] == Machine("control1", "192.0.2.11", Access("nobody"), frozenset({"control", "ungrouped"}) | {"all"})
+    assert found["control1"] == Machine(
+        "control1", "192.0.2.11", Access("nobody"), frozenset({"control", "ungrouped"}) | {"all"}
+    )
     gpu = found["gpu07.example.com"]
     assert (gpu.address, gpu.access) == ("gpu07.example.com", Access("ops", 2222, "/keys/compute"))
     assert gpu.groups == {"gpu", "compute", "all"}
@@ -195,7 +197,12 @@ def test_no_file_no_text_and_too_much_of_it(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"a\n" * (5 * 1024 * 1024))
     (tmp_path / "empty").mkdir()
 
-    for name, words in {"none": "there is no", "binary": "no text", "large": "larger", "empty": "no inventory in"}.items():
+    for name, words in {
+        "none": "there is no",
+        "binary": "no text",
+        "large": "larger",
+        "empty": "no inventory in",
+    }.items():
         with pytest.raises(InputError, match=words):
             read(tmp_path / name)
 
