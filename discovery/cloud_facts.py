@@ -20,6 +20,8 @@ from probes.openstack.nova import ComputeService, FlavorFacts
 Seen = TypeVar("Seen")
 CARD_CLASS = "CUSTOM_PCI_10DE_"
 SHOWN_CLOUDS = 40
+BARE_METAL = ("ironic",)
+"""Kinds of hypervisors that are a server of Ironic each."""
 VERSION = re.compile(r"[^0-9]{0,20}?([0-9]{1,4}(?:\.[0-9]{1,2})?)")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -114,7 +116,11 @@ def read(connection: Any) -> CloudFacts:
         hypervisors=see(
             "Nova's computes",
             "os_compute_api:os-hypervisors:list-detail",
-            lambda: tuple(_hypervisor(each) for each in compute.hypervisors(details=True)),
+            lambda: tuple(
+                _hypervisor(each)
+                for each in compute.hypervisors(details=True)
+                if each.hypervisor_type not in BARE_METAL
+            ),
         ),
         flavors=see(
             "flavors with an alias",

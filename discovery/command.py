@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _target(options: argparse.Namespace) -> Path:
+    if not cloud_facts.NAME.fullmatch(options.name):
+        raise InputError(f"{options.name[:80]!r} is no name of a cloud file: letters, digits, dots, hyphens")
     target = options.to or CLOUDS_DIRECTORY / f"{options.name}.yaml"
     if target.exists() and not options.force:  # before minutes of looking; `write` has the last word
         raise InputError(f"{target} is there already and stays as it is", remedy="name another one by --to, or --force")

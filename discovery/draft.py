@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from access.redaction import without_secrets
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import deployer_of
 from cloud_file.ranges import expanded
@@ -49,7 +50,7 @@ class Draft:
 
     def ask(self, key: str, question: str) -> None:
         """A question that stands above a section."""
-        self.questions.setdefault(key, []).append(question)
+        self.questions.setdefault(key, []).append(without_secrets(question))
 
     def note(self, key: str, remark: str) -> None:
         """A remark that stands above a section."""
@@ -190,7 +191,7 @@ class _Drafting:
         return dict(self.seen.placement_cards.get(host.name, {}))
 
     def _entry(self, host: Found, cards: Mapping[str, int]) -> dict[str, Any]:
-        role = "Controller" if host.is_controller and not host.is_compute else "Compute"
+        role = ("Controller" if host.is_controller else "") + ("Compute" if host.is_compute else "")
         entry: dict[str, Any] = {"name": host.name, "role": role}
         if host.address:
             entry["address"] = host.address
@@ -311,7 +312,7 @@ class _Drafting:
         self.draft.content["image"] = {"name": self.picture.reference, "ssh_user": user or "cloud-user"}
         if self.picture.reference != self.picture.name:
             self.draft.note("image", f"The id of {self.picture.name!r}: cloud files take names without blanks.")
-        self.draft.note("image", "It has kernel-devel of its own kernel, gcc, make, pciutils and wget.")
+        self.draft.note("image", "A run needs in it: kernel-devel of its own kernel, gcc, make, pciutils, wget.")
         others = [image.name for image in images[1:]]
         if others:
             self.draft.ask("image", f"of {len(images)} images this one was taken; or {listed(others)}?")

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from access.errors import AcceptanceError, AuthenticationError, HostKeyError, LoginError, ParseError
 from access.host import Host, output_of
 from cloud_file.cloud import Cloud
@@ -23,7 +25,7 @@ from provisioning.hosts import Hosts
 from provisioning.recognition import shown_by
 from provisioning.service_files import configuration
 
-AT_ONCE = 16
+AT_ONCE = 32
 IDENTITY = (
     "uname -n; hostname -f 2>/dev/null || uname -n; "
     "ip -o addr show 2>/dev/null | awk '{print $4}' | cut -d/ -f1; echo end"
@@ -83,7 +85,11 @@ def read_all(machines: Sequence[Machine]) -> tuple[HostFacts, ...]:
 
 def read(machine: Machine) -> HostFacts:
     """Look at one machine."""
-    cloud = _cloud_of(machine)
+    try:
+        cloud = _cloud_of(machine)
+    except ValidationError as error:
+        wrong = ", ".join(f"{'.'.join(map(str, each['loc']))} {str(each['input'])[:80]!r}" for each in error.errors())
+        return HostFacts(machine, failure=f"cannot be reached with {wrong}")
     hosts = Hosts(cloud, Environment())
     try:
         return _Looking(machine, cloud, hosts.node(cloud.hosts[0])).look()

@@ -63,17 +63,19 @@ def unknown_controllers(cloud: CloudFacts, looked: Sequence[HostFacts]) -> tuple
 
 def found_hosts(cloud: CloudFacts, looked: Sequence[HostFacts]) -> tuple[Found, ...]:
     """All hosts that Nova knows or that show Nova's services, controllers first."""
-    by_machine: dict[str, str] = {}
+    by_machine: set[str] = set()
+    matched: set[str] = set()  # what the machines of Nova's computes call themselves: an inventory may name one twice
     hosts: list[Found] = []
     controllers = {name.lower() for name in cloud.controllers()}
     for hypervisor in sorted(cloud.hypervisors or (), key=lambda each: natural(each.short_name)):
         facts = machine_of(hypervisor, looked)
         if facts is not None:
-            by_machine[facts.machine.name] = hypervisor.short_name
+            by_machine.add(facts.machine.name)
+            matched |= _own_names(facts)
         name = hypervisor.short_name
         hosts.append(Found(name, True, name.lower() in controllers or _shows_api(facts), facts))
     for facts in looked:
-        if facts.machine.name in by_machine:
+        if facts.machine.name in by_machine or _own_names(facts) & matched:
             continue
         name = next((each for each in cloud.controllers() if _is_called(facts, each)), facts.machine.name.split(".")[0])
         is_controller = name.lower() in controllers or _shows_api(facts) or (cloud.services is None and _named(facts))
@@ -94,6 +96,10 @@ def natural(name: str) -> list[tuple[int, int, str]]:
             parts += [(1, int(digits), "")] if digits else []
             digits, letters = "", letters + character
     return [*parts, (0, 0, letters)]
+
+
+def _own_names(facts: HostFacts) -> set[str]:
+    return {name for name in facts.names if not name.startswith("localhost")}
 
 
 def _looks_like_a_compute(facts: HostFacts) -> bool:

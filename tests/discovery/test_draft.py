@@ -14,8 +14,8 @@ from cloud_file.loading import load
 from cloud_file.questions import open_questions
 from discovery.cloud_facts import CloudFacts, ImageSummary, free_range
 from discovery.draft import Draft, draft
-from discovery.host_facts import Card
-from discovery.machines import Machine
+from discovery.host_facts import Card, read
+from discovery.machines import Access, Machine
 from discovery.matching import found_hosts, unknown_computes, unknown_controllers
 from discovery.writing import text, write
 from probes.openstack.held_cards import Holder
@@ -265,6 +265,37 @@ def test_a_controller_that_is_a_compute_too_is_one_host() -> None:
     (host,) = found_hosts(facts, (gpu_host(1, runs=frozenset({"nova-compute", "nova-api"})),))
 
     assert (host.is_compute, host.is_controller) == (True, True)
+
+
+def test_a_host_of_both_roles_is_read_as_both(tmp_path: Path) -> None:
+    """Its role says both."""
+    facts = cloud(1, services=(service("nova-compute", "gpu1"), service("nova-scheduler", "gpu1")))
+    found = _loaded(tmp_path, draft(seen(facts, gpu_host(1, runs=frozenset({"nova-compute", "nova-api"})))))
+
+    assert [host.name for host in found.computes] == [host.name for host in found.controllers] == ["gpu1"]
+
+
+def test_a_machine_that_is_named_twice_is_one_host() -> None:
+    """An inventory may have it under a second name, for its other network."""
+    second = replace(gpu_host(1), machine=Machine("gpu1-storage", "198.51.100.21"))
+
+    assert not draft(seen(cloud(1), controller(), gpu_host(1), second)).open
+
+
+def test_an_access_that_cannot_be_is_told_and_not_raised() -> None:
+    """Ports and names come from files that others wrote."""
+    facts = read(Machine("gpu1", "192.0.2.21", Access("root", 70000)))
+
+    assert "port '70000'" in facts.failure
+    assert "70000" in " ".join(draft(seen(cloud(1), controller(), facts)).open)
+
+
+def test_questions_have_no_secrets() -> None:
+    """An error may quote an address with a password in it."""
+    made = Draft()
+    made.ask("", "not seen: http://admin:topsecret@192.0.2.1:5000/v3 does not answer")
+
+    assert "topsecret" not in " ".join(made.open)
 
 
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
