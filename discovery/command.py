@@ -18,9 +18,9 @@ from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from discovery import cloud_facts, cluster, host_facts, inventory, matching, writing
 from discovery.cloud_facts import CloudFacts
-from discovery.draft import Draft, Seen, draft, listed
+from discovery.draft import Draft, Seen, draft
 from discovery.host_facts import HostFacts
-from discovery.machines import Access, Machine, with_access
+from discovery.machines import Access, Machine, listed, with_access
 
 GOOD, USAGE, OPEN = 0, 64, 69
 """OPEN: a file was written that needs answers before a run can use it."""

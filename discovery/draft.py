@@ -15,7 +15,7 @@ from cloud_file.ranges import expanded
 from discovery import cuda
 from discovery.cloud_facts import CloudFacts, ImageSummary, free_range
 from discovery.host_facts import TRIPLEO_SIGN
-from discovery.machines import Access, shown_path, usual_access
+from discovery.machines import Access, listed, shown_path, usual_access
 from discovery.matching import Found, of_another_cloud
 from discovery.shortening import shortened
 from probes.openstack import nova_release
@@ -27,8 +27,6 @@ from provisioning.recognition import shown_by
 
 PREFIX = "gpuacc"
 TENANT = "gpu-acceptance"
-LISTED = 12
-"""Names that a question lists before it says how many more there are."""
 SMALL = {"vcpus": 8, "memory_mb": 16384}
 """An instance with one card, where nothing tells how large a host is."""
 DISK_GB = 40
@@ -519,12 +517,6 @@ def _grouped(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     for key, value in pairs:
         found.setdefault(key, []).append(value)
     return list(found.items())
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for a reader: all of a few, else the first and how many more."""
-    shown = ", ".join(names[:LISTED])
-    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"
 
 
 def _questions_of(host: Found, cloud: CloudFacts) -> Iterator[str]:

@@ -21,7 +21,7 @@ import yaml
 
 from access.errors import InputError
 from cloud_file.ranges import RANGE, ranged
-from discovery.machines import Access, Machine, Named
+from discovery.machines import Access, Machine, Named, listed
 
 SIZE_LIMIT_BYTES = 8 * 1024 * 1024
 DEPTH_LIMIT = 30
@@ -33,6 +33,8 @@ EXPRESSION = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 VAULT = "$ANSIBLE_VAULT"
 HINT = "ansible-inventory -i INVENTORY --list > inventory.json, and --inventory inventory.json"
 ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,254}")
+OPTIONS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+PROXY = re.compile(r"Proxy(Jump|Command)|(^|\s)-J\s", re.IGNORECASE)
 Variables = dict[str, Any]
 
 
@@ -63,6 +65,12 @@ class _Inventory:
     groups: dict[str, _Group] = field(default_factory=dict)
     hosts: dict[str, Variables] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    of_hosts: dict[str, list[str]] = field(default_factory=dict)
+    """Questions that concern single hosts, with their names."""
+
+    def ask(self, question: str, name: str) -> None:
+        """A question about one host; the same one about many is asked once."""
+        self.of_hosts.setdefault(question, []).append(name[:80])
 
     def group(self, name: str) -> _Group:
         """The group of that name, made at its first use."""
@@ -87,9 +95,10 @@ def read(path: Path) -> Named:
     for folder in dict.fromkeys(file.parent for file in files):
         _read_variables(folder, found)
     machines = tuple(machine for name in found.hosts if (machine := _machine(name, found)) is not None)
-    if not machines and not found.questions:
+    asked = [f"{listed(names)}: {question}" for question, names in found.of_hosts.items()]
+    if not machines and not found.questions and not asked:
         raise InputError(f"{path} names no host", remedy=f"is it an Ansible inventory? Else: {HINT}")
-    return Named(machines, tuple(dict.fromkeys(found.questions)))
+    return Named(machines, tuple(dict.fromkeys([*found.questions, *asked])))
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -305,22 +314,26 @@ def _machine(name: str, found: _Inventory) -> Machine | None:
     for group in reversed(groups):
         variables.update(found.groups[group].variables)
     variables.update(found.hosts[name])
-    if variables.get("ansible_connection") in ("local", "docker", "podman", "lxc", "kubectl"):
-        if variables["ansible_connection"] == "local" and len(found.hosts) == 1:
-            found.questions.append(f"{name} is this machine itself: by which address is it reached from elsewhere?")
+    connection = variables.get("ansible_connection")
+    if connection in ("docker", "podman", "lxc", "kubectl"):
+        return None
+    if connection == "local" and not any(variables.get(each) for each in SPELLINGS["host"]):
+        if len(found.hosts) == 1:
+            found.ask("this machine itself: by which address is it reached from elsewhere?", name)
         return None
     if variables.get("is_metal") is False:
         return None  # a container of OpenStack-Ansible
     said = {key: _said(variables, key, name, found) for key in ("host", "port", "user", "key")}
     address = str(said["host"] or name)
     if not ADDRESS.fullmatch(address):
-        found.questions.append(f"{name[:80]} has no address that can be used: {address[:80]!r}")
+        found.ask(f"no address that can be used: {address[:80]!r}", name)
         return None
     port = str(said["port"] or "")
     key = str(Path(str(said["key"])).expanduser()) if said["key"] else None
     access = Access(str(said["user"]) if said["user"] else None, int(port) if port.isdigit() else None, key)
-    if "ProxyJump" in str(variables.get("ansible_ssh_common_args", "")) + str(variables.get("ansible_ssh_args", "")):
-        found.questions.append(f"{name} is reached through another host (ProxyJump): which one?")
+    options = " ".join(str(variables.get(each, "")) for each in OPTIONS)
+    if PROXY.search(options):
+        found.ask("reached through another host by Ansible's arguments of SSH: is that in your ssh_config, too?", name)
     return Machine(name, address, access, frozenset(groups))
 
 
@@ -336,7 +349,7 @@ def _said(variables: Variables, key: str, name: str, found: _Inventory) -> Any:
     value = next((variables[each] for each in SPELLINGS[key] if variables.get(each) is not None), None)
     resolved = _resolved(value, {**variables, "inventory_hostname": name}, DEPTH_LIMIT)
     if value is not None and resolved is None:
-        found.questions.append(f"{name}: its {SPELLINGS[key][0]} is an expression or encrypted: {HINT}")
+        found.ask(f"{SPELLINGS[key][0]} is an expression or encrypted: {HINT}", name)
     return resolved
 
 

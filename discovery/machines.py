@@ -70,3 +70,13 @@ def shown_path(path: str | None) -> str | None:
         return None
     home = str(Path.home())
     return "~" + path.removeprefix(home) if home != "/" and path.startswith(home + "/") else path
+
+
+LISTED = 12
+"""Names that a question lists before it says how many more there are."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a reader: all of a few, else the first and how many more."""
+    shown = ", ".join(names[:LISTED])
+    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"

@@ -29,7 +29,8 @@ DISCOVERED = """    git clone {repository} gpu-acceptance && cd gpu-acceptance
     python -m cloud_file discover mine {discover}
     $EDITOR clouds/mine.yaml                                    # answer its questions: {edit}
 {run}"""
-RUN = """    pytest suites/hosts suites/control_plane --cloud mine       # minutes: firmware, kernel, Nova's configuration
+RUN = """\
+    pytest suites/hosts suites/control_plane --cloud mine       # minutes: firmware, kernel, Nova's configuration
     pytest suites/ --cloud mine                                 # the verdict, with instances and CUDA
     xdg-open .runs/mine/latest/acceptance.html
     pytest suites/ --cloud mine --cleanup                       # only after an interruption"""

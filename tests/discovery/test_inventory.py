@@ -207,12 +207,31 @@ def test_no_file_no_text_and_too_much_of_it(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def test_a_jump_host_is_asked_about(tmp_path: Path) -> None:
-    """ProxyJump in the arguments of SSH is not followed silently."""
-    file = tmp_path / "hosts"
-    file.write_text("[gpu]\ngpu1 ansible_ssh_common_args='-o ProxyJump=jump.example.com'\n")
+@pytest.mark.parametrize(
+    "arguments",
+    ["-o ProxyJump=jump.example.com", "-J jump", '-o StrictHostKeyChecking=no -o ProxyCommand="ssh -W %h:%p ops@jump"'],
+)
+def test_a_jump_host_is_asked_about(tmp_path: Path, arguments: str) -> None:
+    """It is not followed silently, and asked about once for all hosts."""
+    file = tmp_path / "hosts.yml"
+    hosts = {f"gpu{n}": None for n in range(1, 21)}
+    file.write_text(json.dumps({"gpu": {"hosts": hosts, "vars": {"ansible_ssh_common_args": arguments}}}))
 
-    assert "ProxyJump" in " ".join(read(file).questions)
+    (question,) = read(file).questions
+
+    assert question.startswith("gpu1, gpu2, gpu3")
+    assert "and 8 more: reached through another host" in question
+
+
+def test_this_machine_among_others(tmp_path: Path) -> None:
+    """A deployment host without an address is no host of the cloud; one with an address is reached by it."""
+    text = "[deployment]\nlocalhost ansible_connection=local\n[control]\ncontrol1\n"
+
+    assert set(_read(tmp_path, text)) == {"control1"}
+    assert set(_read(tmp_path, text.replace("local\n", "local ansible_host=192.0.2.9\n", 1))) == {
+        "localhost",
+        "control1",
+    }
 
 
 def test_groups_in_a_circle_end(tmp_path: Path) -> None:
