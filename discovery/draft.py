@@ -264,6 +264,11 @@ class _Drafting:
                 entries.setdefault(entry["name"], {**entry, **({"numa_policy": policy} if policy else {})})
         self.draft.content["aliases"] = list(entries.values())
         if entries:
+            missing = sorted(set(self.models.values()) - {entry["gpu"] for entry in entries.values()})
+            if missing:
+                self.draft.ask(
+                    "aliases", f"Nova's configuration has no alias for {listed(missing)}: is one missing there?"
+                )
             return
         if self.models:
             why = "Nova's configuration has no alias for these cards" if found else "no alias of Nova was seen"
@@ -423,7 +428,7 @@ class _Instances:
         for name, model, count, free in by_size:
             if free < count:
                 excused.append({"host": name, "cards": count - free, "reason": "in use by instances of others"})
-            usable = free - 1 if name == spare else free
+            usable = free - 1 if (name, model) == spare else free
             wanted += [(model, count)] if usable == count else [(model, 1)] * usable
         if spare:
             reason = "one card stays free for the suites that make and move instances of their own"
@@ -443,12 +448,15 @@ class _Instances:
         return flavors, guests, excused
 
     def _hosts(self) -> Iterator[tuple[str, str, int, int]]:
-        """Name, model, cards and free ones of each host of one kind of cards with an alias."""
+        """Name, model, cards and free ones, for each kind of cards of a host that has an alias."""
         known = set(self.aliases.values())
         for host, cards in self.hosts:
-            if len(cards) == 1 and self.models[next(iter(cards))] in known:
-                count = next(iter(cards.values()))
-                yield host.name, self.models[next(iter(cards))], count, min(count, self.free[host.name])
+            used = sum(cards.values()) - self.free[host.name]
+            for product_id, count in cards.items():
+                taken, model = min(count, used), self.models[product_id]
+                used -= taken
+                if model in known:
+                    yield host.name, model, count, count - taken
 
     def _flavor(self, model: str, count: int) -> dict[str, Any]:
         alias = next(name for name, gpu in self.aliases.items() if gpu == model)
@@ -467,9 +475,9 @@ class _Instances:
         return {**found, "aliases": dict(asked), **({"extra_specs": specs} if specs else {})}
 
 
-def _spare(hosts: Sequence[tuple[str, str, int, int]]) -> str | None:
+def _spare(hosts: Sequence[tuple[str, str, int, int]]) -> tuple[str, str] | None:
     """The host that keeps a card free: a small one of which nobody uses a card; None where there is but one card."""
-    whole = [name for name, _, count, free in hosts if free == count]
+    whole = [(name, model) for name, model, count, free in hosts if free == count]
     return whole[-1] if whole and sum(free for *_, free in hosts) > 1 else None
 
 

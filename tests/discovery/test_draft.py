@@ -223,6 +223,21 @@ def test_two_kinds_of_cards_and_one_that_nobody_knows(tmp_path: Path) -> None:
     assert any("10de:ffff" in question for question in made.open)
 
 
+def test_two_kinds_of_cards_in_one_host_and_one_without_an_alias(tmp_path: Path) -> None:
+    """Instances for each kind; a kind that no flavor can ask for is a question."""
+    mixed = (*(H100,) * 4, *(Card("20b5", "type-PF"),) * 4, Card("1db6", "type-PCI"))
+    aliases = ({"name": "h100", "product_id": "2331"}, {"name": "a100", "product_id": "20b5"})
+    facts = cloud(1, flavors=(), holders=(Holder("theirs", "gpu1", 1),))
+    made = draft(seen(facts, controller(aliases={"nova-api": aliases}), gpu_host(1, present=mixed, given=mixed)))
+
+    found = _loaded(tmp_path, made)
+
+    asked = [found.flavor(guest.flavor).aliases for guest in found.guests]
+    assert sum(sum(each.values()) for each in asked) == 4 + 3 - 1
+    assert {name for each in asked for name in each} == {"h100", "a100"}
+    assert any("no alias for V100" in question for question in made.open)
+
+
 def test_computes_without_cards_are_left_out_and_named() -> None:
     """Two hundred of them would hide the rest."""
     facts = cloud(40)
