@@ -115,6 +115,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         power_on=True,
         accel_info=None,
     ):
+        disks.require_room(self.machines.state(CONF.host)["pid"])
         image = disks.download(context, instance.image_ref, instance.uuid)
         evacuated = self.instance_on_disk(instance) and not self._is_ours(instance.uuid)
         if not evacuated:
