@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import AcceptanceError, InputError, MeasurementError, ProvisioningError
-from access.openstack_api import connect_named
+from access.openstack_api import NAMED, connect
 from access.progress import Progress
 from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
@@ -58,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--inventory", type=Path, metavar="PATH", help="Ansible inventory: INI, YAML, a folder, --list")
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="of RHOSO's or openstack-helm's cluster")
     parser.add_argument("--host", action="append", default=[], metavar="NAME=ADDRESS", help="one more host; repeatable")
-    parser.add_argument("--ssh-user", metavar="USER", help="who logs in to hosts (default: you)")
+    parser.add_argument("--ssh-user", metavar="USER", help="who logs in to hosts (default: as ssh_config says, or you)")
     parser.add_argument("--ssh-port", type=int, metavar="PORT")
     parser.add_argument("--ssh-key", metavar="FILE", help="private key (default: agent and default keys)")
     parser.add_argument("--known-hosts", metavar="FILE", help="the hosts' keys (default: ~/.ssh/known_hosts)")
@@ -101,7 +100,7 @@ def _named_machines(options: argparse.Namespace) -> tuple[tuple[Machine, ...], t
 
 
 def _given_access(options: argparse.Namespace) -> Access:
-    return Access(options.ssh_user or getpass.getuser(), options.ssh_port, options.ssh_key, options.known_hosts)
+    return Access(options.ssh_user, options.ssh_port, options.ssh_key, options.known_hosts)
 
 
 def _look(
@@ -126,7 +125,7 @@ def _look(
 def _connection(os_cloud: str) -> tuple[Any, str]:
     """A connection; None and a question if the cloud does not let us in."""
     try:
-        return connect_named(os_cloud), ""
+        return connect({NAMED: os_cloud}), ""
     except (MeasurementError, ProvisioningError) as error:
         said = str(error).splitlines()
         return None, f"the APIs were not seen: {said[0][:300]}: are address, user and password in clouds.yaml right?"

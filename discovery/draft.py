@@ -215,8 +215,12 @@ class _Drafting:
                 self.draft.ask("gpus", f"the id {product_id} belongs to {names}: which one is it?")
             return fitting[0].model
         product = nvidia_products().get(product_id)
-        name = "".join(char if char.isalnum() else "-" for char in (product.name if product else "")).strip("-")
-        self.draft.ask("gpus", f"10de:{product_id} ({name or 'no known card'}) is not in the reference data: add it?")
+        name = UNUSUAL.sub("-", product.name if product else "").strip("-")
+        known = product is not None and product.architecture is not None
+        figures = "name and architecture are here, which further facts are known" if known else "what is it"
+        self.draft.ask(
+            "gpus", f"10de:{product_id} ({name or 'no known card'}) is not in the reference data: {figures}?"
+        )
         return name[:60] or f"10DE-{product_id.upper()}"
 
     def _questions_of_hosts(self) -> None:
@@ -244,8 +248,12 @@ class _Drafting:
         for product_id, model in self.models.items():
             known = gpu_models().get(model)
             kinds.setdefault(product_id, (known.device_type if known else None) or "type-PCI")
-            entry = {"model": model, "vendor_id": NVIDIA_VENDOR_ID, "product_id": product_id}
-            self.draft.content.setdefault("gpus", []).append({**entry, "device_type": kinds[product_id]})
+            entry: dict[str, Any] = {"model": model, "vendor_id": NVIDIA_VENDOR_ID, "product_id": product_id}
+            entry["device_type"] = kinds[product_id]
+            product = nvidia_products().get(product_id)
+            if known is None and product is not None and product.architecture is not None:
+                entry["facts"] = {"name": product.name, "architecture": product.architecture}
+            self.draft.content.setdefault("gpus", []).append(entry)
         if not self.models:
             self.draft.ask("gpus", "no card was seen: which models are there?")
             self.draft.examples["gpus"] = [
@@ -499,6 +507,7 @@ def _access(access: Access) -> dict[str, Any]:
         "port": access.port if access.port != 22 else None,
         "key_file": shown_path(access.key_file),
         "known_hosts": shown_path(access.known_hosts),
+        "bastions": [bastion.model_dump(mode="json", exclude_none=True) for bastion in access.bastions],
     }
     return {key: value for key, value in found.items() if value}
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from access.endpoint import SshEndpoint
 from access.errors import AcceptanceError, AuthenticationError, HostKeyError, LoginError, ParseError
 from access.host import Host, output_of
+from access.ssh import RemoteHost
+from access.ssh_ways import SshWays
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import all_signs, deployer_of
 from discovery.machines import Machine
@@ -20,8 +24,7 @@ from probes import cpu_vendor, deployer_signs, firmware, nova_process, pci_devic
 from probes.deployer_signs import Signs
 from probes.nova_process import NovaProcess
 from probes.pci_devices import PciDevice
-from provisioning.environment import Environment
-from provisioning.hosts import Hosts
+from provisioning.reaching import ways_of
 from provisioning.recognition import shown_by
 from provisioning.service_files import configuration
 
@@ -78,31 +81,48 @@ class HostFacts:
 
 
 def read_all(machines: Sequence[Machine]) -> tuple[HostFacts, ...]:
-    """Look at machines side by side; each costs its own timeout and no other's."""
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return tuple(pool.map(read, machines))
+    """Look at machines side by side; each costs its own timeout and no other's, and bastions are connected to once."""
+    ways = ways_of(CLOUD)
+    try:
+        opened = [_opened(machine, ways) for machine in machines]  # one after another: they share bastions
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            return tuple(pool.map(_looked_at, opened))
+    finally:
+        ways.close()
+
+
+def _opened(machine: Machine, ways: SshWays) -> tuple[Machine, RemoteHost | None, str]:
+    """A machine with its connection, or why there is none."""
+    given = {key: value for key, value in machine.access.__dict__.items() if value}
+    try:
+        endpoint = SshEndpoint.model_validate({"address": machine.address, **given})
+        host = ways.open(machine.name, endpoint, default_user=getpass.getuser())
+    except ValidationError as error:
+        wrong = ", ".join(f"{'.'.join(map(str, each['loc']))} {str(each['input'])[:80]!r}" for each in error.errors())
+        return machine, None, f"cannot be reached with {wrong}"
+    except AcceptanceError as error:
+        return machine, None, in_a_line(error)
+    used = replace(machine.access, user=host.endpoint.user)  # as ssh_config has it, where nobody else says it
+    return replace(machine, access=used), host, ""
+
+
+def _looked_at(opened: tuple[Machine, RemoteHost | None, str]) -> HostFacts:
+    machine, host, why_not = opened
+    if host is None:
+        return HostFacts(machine, failure=why_not)
+    try:
+        return _Looking(machine, CLOUD, host).look()
+    finally:
+        host.close()
 
 
 def read(machine: Machine) -> HostFacts:
     """Look at one machine."""
-    try:
-        cloud = _cloud_of(machine)
-    except ValidationError as error:
-        wrong = ", ".join(f"{'.'.join(map(str, each['loc']))} {str(each['input'])[:80]!r}" for each in error.errors())
-        return HostFacts(machine, failure=f"cannot be reached with {wrong}")
-    hosts = Hosts(cloud, Environment())
-    try:
-        return _Looking(machine, cloud, hosts.node(cloud.hosts[0])).look()
-    finally:
-        for open_host in hosts.open.values():
-            open_host.close()
+    return read_all((machine,))[0]
 
 
-def _cloud_of(machine: Machine) -> Cloud:
-    """A cloud of this one machine: what reaches the hosts of any other cloud reaches it, too."""
-    access = {key: value for key, value in machine.access.__dict__.items() if value is not None}
-    host = {"name": "host", "role": "Compute", "address": machine.address}
-    return Cloud.model_validate({"name": "discovery", "kind": "existing", "overcloud_access": access, "hosts": [host]})
+CLOUD = Cloud.model_construct(name="discovery", kind="existing")
+"""What is known of the cloud before anything is seen: how its kind is reached, and no deployer."""
 
 
 class _Looking:

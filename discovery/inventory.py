@@ -13,13 +13,16 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
+from access.endpoint import Bastion
 from access.errors import InputError
+from access.ssh_config import jumps
 from cloud_file.ranges import RANGE, ranged
 from discovery.machines import Access, Machine, Named, listed
 
@@ -34,6 +37,7 @@ VAULT = "$ANSIBLE_VAULT"
 HINT = "ansible-inventory -i INVENTORY --list > inventory.json, and --inventory inventory.json"
 ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,254}")
 OPTIONS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+JUMP = re.compile(r"(?:ProxyJump[= ]|(?:^|\s)-J\s*)[\"']?([^\s\"']+)")
 PROXY = re.compile(r"Proxy(Jump|Command)|(^|\s)-J\s", re.IGNORECASE)
 Variables = dict[str, Any]
 
@@ -332,9 +336,20 @@ def _machine(name: str, found: _Inventory) -> Machine | None:
     key = str(Path(str(said["key"])).expanduser()) if said["key"] else None
     access = Access(str(said["user"]) if said["user"] else None, int(port) if port.isdigit() else None, key)
     options = " ".join(str(variables.get(each, "")) for each in OPTIONS)
-    if PROXY.search(options):
+    jump = JUMP.search(options)
+    if jump is not None and (through := _through(jump[1])):
+        access = replace(access, bastions=through)
+    elif PROXY.search(options):
         found.ask("reached through another host by Ansible's arguments of SSH: is that in your ssh_config, too?", name)
     return Machine(name, address, access, frozenset(groups))
+
+
+def _through(text: str) -> tuple[Bastion, ...]:
+    """The hosts of a ProxyJump; none where it holds an expression or what is no name."""
+    try:
+        return jumps(text)
+    except ValidationError:
+        return ()
 
 
 SPELLINGS = {

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from access.endpoint import Bastion
+
 
 @dataclass(frozen=True)
 class Access:
@@ -16,6 +18,8 @@ class Access:
     port: int | None = None
     key_file: str | None = None
     known_hosts: str | None = None
+    bastions: tuple[Bastion, ...] = ()
+    """Hosts to go through, the nearest first; without them as ssh_config says."""
 
     def or_else(self, other: Access) -> Access:
         """With the other's values where this one says nothing."""
@@ -24,6 +28,7 @@ class Access:
             self.port or other.port,
             self.key_file or other.key_file,
             self.known_hosts or other.known_hosts,
+            self.bastions or other.bastions,
         )
 
 

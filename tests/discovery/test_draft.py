@@ -19,6 +19,8 @@ from discovery.machines import Access, Machine
 from discovery.matching import found_hosts, unknown_computes, unknown_controllers
 from discovery.writing import text, write
 from probes.openstack.held_cards import Holder
+from probes.references import gpu_models
+from probes.references.products import nvidia_products
 
 
 def _loaded(tmp_path: Path, made: Draft) -> Cloud:
@@ -221,6 +223,24 @@ def test_two_kinds_of_cards_and_one_that_nobody_knows(tmp_path: Path) -> None:
 
     assert [gpu["product_id"] for gpu in made.content["gpus"]] == ["2331", "ffff"]
     assert any("10de:ffff" in question for question in made.open)
+
+
+def test_a_card_that_only_the_list_of_ids_knows(tmp_path: Path) -> None:
+    """Its name and architecture are in the file, so that it can be judged."""
+    unknown = next(
+        key
+        for key, product in nvidia_products().items()
+        if product.architecture == "ampere" and not any(key in model.product_ids for model in gpu_models().values())
+    )
+    cards = (Card(unknown, "type-PF"),) * 2
+    aliases = ({"name": "new", "product_id": unknown},)
+    host = gpu_host(1, present=cards, given=cards)
+
+    made = draft(seen(cloud(1, flavors=()), controller(aliases={"nova-api": aliases}), host))
+
+    assert _loaded(tmp_path, made).gpus[0].facts is not None
+    assert made.content["gpus"][0]["facts"]["architecture"] == "ampere"
+    assert made.content["cuda"]["version"] == "12.4"
 
 
 def test_two_kinds_of_cards_in_one_host_and_one_without_an_alias(tmp_path: Path) -> None:

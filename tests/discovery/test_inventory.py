@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from access.endpoint import Bastion
 from access.errors import InputError
 from discovery.inventory import read
 from discovery.machines import Access, Machine
@@ -208,11 +209,29 @@ def test_no_file_no_text_and_too_much_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    ["-o ProxyJump=jump.example.com", "-J jump", '-o StrictHostKeyChecking=no -o ProxyCommand="ssh -W %h:%p ops@jump"'],
+    ("arguments", "bastions"),
+    [
+        ("-o ProxyJump=jump.example.com", (Bastion(address="jump.example.com"),)),
+        ("-J ops@jump:2222", (Bastion(address="jump", user="ops", port=2222),)),
+        ("-o ProxyJump='a,ops@b'", (Bastion(address="a"), Bastion(address="b", user="ops"))),
+    ],
 )
-def test_a_jump_host_is_asked_about(tmp_path: Path, arguments: str) -> None:
-    """It is not followed silently, and asked about once for all hosts."""
+def test_a_jump_host_is_gone_through(tmp_path: Path, arguments: str, bastions: tuple[Bastion, ...]) -> None:
+    """As Ansible's SSH does."""
+    file = tmp_path / "hosts.yml"
+    file.write_text(json.dumps({"gpu": {"hosts": {"gpu1": {"ansible_ssh_common_args": arguments}}}}))
+
+    (machine,) = read(file).machines
+
+    assert machine.access == Access(bastions=bastions)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['-o StrictHostKeyChecking=no -o ProxyCommand="ssh -W %h:%p ops@jump"', "-o ProxyJump={{ jump }}", "-J ${JUMP}"],
+)
+def test_what_cannot_be_gone_through_is_asked_about(tmp_path: Path, arguments: str) -> None:
+    """A command may be any program, an expression anything; asked about once for all hosts."""
     file = tmp_path / "hosts.yml"
     hosts = {f"gpu{n}": None for n in range(1, 21)}
     file.write_text(json.dumps({"gpu": {"hosts": hosts, "vars": {"ansible_ssh_common_args": arguments}}}))
