@@ -16,9 +16,10 @@ from access.openstack_api import translated
 from probes.openstack import held_cards, nova, nova_release, placement
 from probes.openstack.held_cards import ALIAS, Holder
 from probes.openstack.nova import ComputeService, FlavorFacts
+from probes.references import NVIDIA_VENDOR_ID
 
 Seen = TypeVar("Seen")
-CARD_CLASS = "CUSTOM_PCI_10DE_"
+CARD_CLASS = f"CUSTOM_PCI_{NVIDIA_VENDOR_ID}_".upper()
 SHOWN_CLOUDS = 40
 BARE_METAL = ("ironic",)
 """Kinds of hypervisors that are a server of Ironic each."""

@@ -219,9 +219,10 @@ class _Drafting:
         known = product is not None and product.architecture is not None
         figures = "name and architecture are here, which further facts are known" if known else "what is it"
         self.draft.ask(
-            "gpus", f"10de:{product_id} ({name or 'no known card'}) is not in the reference data: {figures}?"
+            "gpus",
+            f"{NVIDIA_VENDOR_ID}:{product_id} ({name or 'no known card'}) is not in the reference data: {figures}?",
         )
-        return name[:60] or f"10DE-{product_id.upper()}"
+        return name[:60] or f"{NVIDIA_VENDOR_ID}-{product_id}".upper()
 
     def _questions_of_hosts(self) -> None:
         ask = self.draft.ask
@@ -257,7 +258,12 @@ class _Drafting:
         if not self.models:
             self.draft.ask("gpus", "no card was seen: which models are there?")
             self.draft.examples["gpus"] = [
-                {"model": "H100-PCIE-80GB", "vendor_id": "10de", "product_id": "2331", "device_type": "type-PF"}
+                {
+                    "model": "H100-PCIE-80GB",
+                    "vendor_id": NVIDIA_VENDOR_ID,
+                    "product_id": "2331",
+                    "device_type": "type-PF",
+                }
             ]
 
     def aliases(self) -> None:
@@ -305,7 +311,7 @@ class _Drafting:
         wanted = str(alias.get("resource_class") or "").upper().removeprefix("CUSTOM_")
         cards = [card for host in self.seen.hosts if host.facts for card in host.facts.cards]
         classes = {card.resource_class.upper().removeprefix("CUSTOM_"): card.product_id for card in cards}
-        classes |= {f"PCI_10DE_{card.product_id.upper()}": card.product_id for card in cards}
+        classes |= {f"PCI_{NVIDIA_VENDOR_ID}_{card.product_id}".upper(): card.product_id for card in cards}
         found = classes.get(wanted) if wanted else None
         return found if found in self.models else None
 
