@@ -22,7 +22,7 @@ COUNTED = {"hosts": "name", "guests": "name", "excused_cards": "host"}
 SHARED = ("hosts", "guests", "flavors")
 """Lists whose entries take what they do not say from `defaults`."""
 LIMIT = 4000
-"""Entries that one line may stand for."""
+"""Entries that the ranges of a list may stand for."""
 
 
 @dataclass
@@ -67,6 +67,8 @@ def _expand(section: str, raw: Mapping[str, Any], found: Expanded) -> None:
             continue
         try:
             several = _several({**shared, **entry}, COUNTED.get(section))
+            if len(made) + len(several) > LIMIT + len(raw[section]):
+                raise _RangeError(COUNTED.get(section, "name"), f"{section} stand for more than {LIMIT} together")
         except _RangeError as error:
             found.mistakes.append((_place(section, index, error.key, entry), str(error)))
             several = [_without_ranges({**shared, **entry})]

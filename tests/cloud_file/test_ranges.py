@@ -158,3 +158,11 @@ def test_ranges_that_meet_are_names_given_twice(tmp_path: Path) -> None:
 def test_names_of_unknown_defaults_are_mistakes(tmp_path: Path) -> None:
     """`defaults` knows the lists that share keys."""
     assert "defaults.networks: no such key" in _mistakes(tmp_path, "hosts:\n", "defaults: {networks: {}}\nhosts:\n")
+
+
+def test_many_lines_of_ranges_do_not_fill_the_memory() -> None:
+    """A small file could stand for millions of hosts."""
+    found = expanded({"hosts": [{"name": f"a{line}-[1:3000]"} for line in range(3000)]})
+
+    assert len(found.content["hosts"]) < 10_000
+    assert len(found.mistakes) == 2998, "the first two fit"

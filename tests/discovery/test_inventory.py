@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from access.endpoint import Bastion
 from access.errors import InputError
@@ -258,3 +263,19 @@ def test_groups_in_a_circle_end(tmp_path: Path) -> None:
     found = _read(tmp_path, "[a]\ngpu1\n[a:children]\nb\n[b:children]\na\n")
 
     assert found["gpu1"].groups == {"a", "b"}
+
+
+DAMAGE = ["{{", "}}", "\0", "é", "[1:3]", "!vault", "<<", *"[]{}:=#'!&*%@\t\n- |>"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from([("hosts", INI), ("hosts", YAML), ("hosts.yml", YAML)]))
+def test_a_damaged_inventory_is_read_or_refused(random: Random, kind: tuple[str, str]) -> None:
+    """In words, never by an error of ours."""
+    name, text = kind
+    letters = list(text)
+    for _ in range(random.randint(1, 6)):
+        place = random.randrange(len(letters))
+        letters[place : place + random.randint(0, 20)] = random.sample(DAMAGE, random.randint(0, 3)) or ["x"]
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(InputError):
+        _read(Path(folder), "".join(letters), name)
