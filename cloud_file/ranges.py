@@ -61,14 +61,18 @@ def _expand(section: str, raw: Mapping[str, Any], found: Expanded) -> None:
     shared = mapping(mapping(raw, "defaults"), section) if section in SHARED else {}
     well_formed = dict(entries(raw, section))
     made: list[Any] = []
+    is_full = False
     for index, entry in enumerate(raw[section]):
         if index not in well_formed:
             made.append(entry)
             continue
+        counted = COUNTED.get(section)
+        is_range = RANGE.search(text(entry, counted or "") or "") is not None
         try:
-            several = _several({**shared, **entry}, COUNTED.get(section))
-            if len(made) + len(several) > LIMIT + len(raw[section]):
-                raise _RangeError(COUNTED.get(section, "name"), f"{section} stand for more than {LIMIT} together")
+            several = _several({**shared, **entry}, counted) if not (is_full and is_range) else []
+            is_full = is_full or len(made) + len(several) > LIMIT + len(raw[section])
+            if is_full and is_range:
+                raise _RangeError(counted or "name", f"{section} stand for more than {LIMIT} together")
         except _RangeError as error:
             found.mistakes.append((_place(section, index, error.key, entry), str(error)))
             several = [_without_ranges({**shared, **entry})]
