@@ -33,7 +33,7 @@ for uuid in $list; do
   echo "=== $uuid $state"; echo "$xml"
 done; echo "=== end"
 """
-"""virsh beside libvirt's own process where that sees other files than the host, in a container or a pod; a snap's own app."""
+"""virsh beside libvirt's own process where that sees other files than the host: in a container, a pod or a snap."""
 HEADER = re.compile(r"=== ([0-9a-f-]{36}) (\S.*)")
 HOLDING = ("running", "paused", "in shutdown")
 

@@ -241,7 +241,9 @@ def libvirtd(machine: dict[str, Any]) -> str:
     dropped = ",".join(f"-{name}" for name in declared.get("lacks", ()))
     rights = f"setpriv --bounding-set={dropped} --inh-caps={dropped} " if dropped else ""
     program = declared.get("program", "/usr/sbin/libvirtd")
-    made = f"mkdir -p $(dirname {program}) && cp /usr/local/lib/lab/pause {program} && " if "program" in declared else ""
+    made = (
+        f"mkdir -p $(dirname {program}) && cp /usr/local/lib/lab/pause {program} && " if "program" in declared else ""
+    )
     return f"{made}{limit}{rights}setsid -f {program} </dev/null >/dev/null 2>&1"
 
 
