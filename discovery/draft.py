@@ -226,10 +226,11 @@ class _Drafting:
 
     def _questions_of_hosts(self) -> None:
         ask = self.draft.ask
-        for failure, names in _grouped(
-            (_kind_of_failure(host), host.name) for host, _ in self.declared if not _is_seen(host)
-        ):
-            ask("hosts", f"{listed(names)}: not looked at: {failure}; which cards are in it, which firmware?")
+        unseen = [host for host, _ in self.declared if not _is_seen(host)]
+        for is_compute, missing in ((False, "by which address is it reached"), (True, "which cards, which firmware")):
+            kinds = ((_kind_of_failure(host), host.name) for host in unseen if host.is_compute == is_compute)
+            for failure, names in _grouped(kinds):
+                ask("hosts", f"{listed(names)}: not looked at: {failure}: {missing}?")
         for host in self.seen.hosts:
             for question in _questions_of(host, self.cloud):
                 ask("hosts", question)

@@ -123,8 +123,8 @@ def test_half_of_the_hosts_do_not_answer(tmp_path: Path) -> None:
     found = _loaded(tmp_path, made)
 
     assert [question for question in made.open if "not looked at" in question] == [
-        "gpu2, gpu4, gpu6: not looked at: cannot reach HOST (root@HOST port 22): no answer in time; "
-        "which cards are in it, which firmware?"
+        "gpu2, gpu4, gpu6: not looked at: cannot reach HOST (root@HOST port 22): no answer in time: "
+        "which cards, which firmware?"
     ]
     assert {host.name: host.gpu_count for host in found.computes} == {
         "gpu1": 8, "gpu2": 8, "gpu3": 8, "gpu4": 0, "gpu5": 8, "gpu6": 0,
