@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
+import runpy
 import sys
 from pathlib import Path
 
 from access.errors import AcceptanceError
 from cloud_file import page
 from cloud_file.cloud import Cloud
-from cloud_file.loading import load
+from cloud_file.loading import file_of, load
 from cloud_file.questions import open_questions
 from cloud_file.schema import as_text
 
@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
     """Carry out one command; returns the exit code."""
     if arguments[:1] == ["discover"]:
         # it connects, and this room may not: the room above is started in our place
-        os.execv(sys.executable, [sys.executable, "-m", "discovery", *arguments[1:]])
+        sys.argv = ["discover", *arguments[1:]]
+        runpy.run_module("discovery", run_name="__main__", alter_sys=True)
     options = _parser().parse_args(arguments)
     return int(options.run(options))
 
@@ -40,9 +41,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(options: argparse.Namespace) -> int:
     name = options.file
-    path = Path(name) if Path(name).is_file() else None
+    path = Path(name).resolve() if Path(name).is_file() else None
     try:
-        cloud = load(path.resolve() if path else name)
+        path = path or file_of(name)
+        cloud = load(path)
     except AcceptanceError as error:
         print(error, file=sys.stderr)
         for line, question in open_questions(path):

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cloud_file.cloud import REPOSITORY
 from cloud_file.description import BESIDE, Key, Part, parts
+from cloud_file.work_folder import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "cloud-file.md"
 BEGIN = "<!-- keys: python -m cloud_file describe -->\n"

@@ -14,7 +14,8 @@ from access.errors import AcceptanceError, InputError, MeasurementError, Provisi
 from access.openstack_api import NAMED, connect
 from access.progress import Progress
 from cloud_file.cloud import Cloud
-from cloud_file.loading import CLOUDS_DIRECTORY, load
+from cloud_file.loading import load
+from cloud_file.work_folder import work_folder
 from discovery import cloud_facts, cluster, host_facts, inventory, matching, writing
 from discovery.cloud_facts import CloudFacts
 from discovery.draft import Draft, Seen, draft
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 def _target(options: argparse.Namespace) -> Path:
     if not cloud_facts.NAME.fullmatch(options.name):
         raise InputError(f"{options.name[:80]!r} is no name of a cloud file: letters, digits, dots, hyphens")
-    target = options.to or CLOUDS_DIRECTORY / f"{options.name}.yaml"
+    target = options.to or work_folder() / "clouds" / f"{options.name}.yaml"
     if target.exists() and not options.force:  # before minutes of looking; `write` has the last word
         raise InputError(f"{target} is there already and stays as it is", remedy="name another one by --to, or --force")
     return Path(target)
@@ -193,7 +194,7 @@ def _tell(target: Path, made: Draft, problem: str) -> int:
     hosts, guests = made.content.get("hosts", []), made.content.get("guests", [])
     say = [f"{target}: written, {len(hosts)} lines of hosts, {len(guests)} of instances"]
     say += [f"  ? {question}" for question in made.open]
-    name = target.stem if target.parent == CLOUDS_DIRECTORY else target
+    name = target.stem if target.parent == work_folder() / "clouds" else target
     say.append(
         f"a run can use it once these are answered:\n{problem}" if problem else f"next: pytest suites/ --cloud {name}"
     )

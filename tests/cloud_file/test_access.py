@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from access.errors import CloudFileError
-from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 
 EXAMPLE = CLOUDS_DIRECTORY / "examples" / "existing.yaml"

@@ -91,6 +91,15 @@ def _discover(lab: WholeLab, os_cloud: str, inventory: Path, *more: str) -> tupl
 
 VOLATILE = ("updated_at", "last_seen_up", "report_count", "heartbeat_timestamp", "generation", "last_active_at")
 """What services write by themselves to show that they live."""
+REFUSALS = ("failed_auth_count", "failed_auth_at")
+"""Keystone counts wrong passwords; how often it was tried is asked by itself."""
+
+
+def _wrong_passwords(lab: WholeLab) -> int:
+    """How often somebody tried one, by Keystone's count."""
+    file = lab.home / "default" / "db" / "keystone.db"
+    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
+        return int(connection.execute("SELECT sum(failed_auth_count) FROM local_user").fetchone()[0] or 0)
 
 
 def _databases(lab: WholeLab) -> dict[str, list[str]]:
@@ -101,7 +110,7 @@ def _databases(lab: WholeLab) -> dict[str, list[str]]:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
             for table in tables:
                 columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
-                kept = ", ".join(f'"{column}"' for column in columns if column not in VOLATILE) or "NULL"
+                kept = ", ".join(f'"{column}"' for column in columns if column not in (*VOLATILE, *REFUSALS)) or "NULL"
                 rows = connection.execute(f'SELECT {kept} FROM "{table}"')  # noqa: S608  names of the database itself
                 found[f"{file.stem}.{table}"] = sorted(map(repr, rows))
     return found
@@ -120,6 +129,7 @@ def test_looking_changes_nothing_and_says_what_it_cannot_see(existing: WholeLab)
     _, restricted = _discover(existing, "reader", inventory)
 
     assert _databases(existing) == before
+    assert _wrong_passwords(existing) == 1, "a second attempt would bring the account nearer to being locked"
     assert len(before) > 100
     assert sum(map(len, before.values())) > 100
     assert seen.exit_code == 0, seen.output
