@@ -6,16 +6,14 @@ the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from judging.outcome import WORST_FIRST
-from reports import tables
+from reports import look, tables
 from reports.diagnosis import diagnose
 from reports.page import text
 from reports.page.checks import ROWS_PER_CHUNK, STATIC_ROWS, checks_of, summary_of
@@ -25,9 +23,9 @@ from reports.page.matrices import matrices_of
 from reports.page.picture import picture_of
 from reports.page.stack import layers_of
 from reports.page.verdict import MEANINGS, head_of, moment
+from reports.page_names import PAGE
 from reports.run import Run, read, without_collector, write_atomically
 
-PAGE = "acceptance.html"
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_CAUSES = 50
 MOST_UNJUDGED = 50
@@ -70,29 +68,15 @@ def render(run: Run) -> str:
         static_rows=STATIC_ROWS,
         style=Markup(style),  # noqa: S704  # ours, and no host has a word in it
         script=Markup(script),  # noqa: S704
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=look.hash_of(style),
+        script_hash=look.hash_of(script),
     )
-
-
-def _hash(source: str) -> str:
-    """As a Content-Security-Policy names an inline element that may be used: https://www.w3.org/TR/CSP3/."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
 @cache
 def environment() -> Environment:
-    """Templates of the page. Everything is escaped, and a name that is not there is an error."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: (
-            text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-        ),
-    )
+    """Templates of the page, and how they write texts and figures."""
+    made = look.environment(TEMPLATES)
     made.filters.update(
         short=text.short,
         listed=text.listed,

@@ -17,7 +17,7 @@ from run_maker import Shape, lines, write
 from access.errors import InputError
 from judging.outcome import Outcome
 from judging.records import CheckRecord, Evidence, Measurement, Verdict
-from reports import page, run_names
+from reports import look, page, run_names
 from reports.__main__ import main
 from reports.page.text import natural, number, visible
 from reports.records import Card, HostFacts, RunEnd, RunHeader, json_line
@@ -25,7 +25,7 @@ from reports.run import read
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`{{7*7}}&lt;\x1b[31m\u202e\x00"
 HEALTHY = Shape()
-STYLE = (Path(page.__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+STYLE = (Path(look.__file__).parent / "templates" / "base.css").read_text(encoding="utf-8")
 
 
 class Elements(HTMLParser):
