@@ -80,7 +80,7 @@ def test_a_green_run_is_accepted_first_of_all(tmp_path: Path) -> None:
 def test_a_red_run_names_its_root_cause_and_folds_what_follows(tmp_path: Path) -> None:
     """Fix, file and line, place, what is ruled out and what follows, before the stack."""
     html = _page(tmp_path, Shape(hosts=3, broken_hosts=1))
-    causes = html[html.index('id="causes"') : html.index('id="stack"')]
+    causes = html[html.index('id="causes"') : html.index('id="servers"')]
     text = _text(causes)
 
     for said in (
@@ -94,7 +94,10 @@ def test_a_red_run_names_its_root_cause_and_folds_what_follows(tmp_path: Path) -
         assert said in text
     assert "compute-1" not in text
     assert causes.count('<li class="cause">') == 1
-    assert "blocked cuda.device_query compute-0 no instance was made" in _text(html)
+    assert (
+        "blocked cuda.device_query , instance.driver.loaded , instance.gpu.exact compute-0 no instance was made"
+        in _text(html)
+    )
 
 
 @pytest.mark.parametrize(
