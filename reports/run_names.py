@@ -10,6 +10,11 @@ from reports.records import RECORDS
 RUNS = Path(__file__).resolve().parent.parent / ".runs"
 
 
+def is_run(path: Path) -> bool:
+    """Whether it is a file, or a folder with records: the folder lab/ of this checkout is no run of the cloud lab."""
+    return path.is_file() or (path / RECORDS).is_file() or any(path.glob("records.*.jsonl"))
+
+
 def find(name: str, runs: Path = RUNS) -> Path:
     """The run's directory, or its records file where that was given, e.g. lab-20261125T130239Z-753b or lab.
 
@@ -17,11 +22,13 @@ def find(name: str, runs: Path = RUNS) -> Path:
         InputError: there is no such run.
     """
     given = Path(name)
-    if name and given.exists():
+    if name and is_run(given):
         return given
     is_plain = name not in ("", ".", "..") and given.name == name
     found = [*runs.glob(f"*/reports/{name}"), runs / name / "latest"] if is_plain and not set(name) & set("*?[") else []
     run = next((path for path in found if (path / RECORDS).is_file()), None)
+    if run is None and name and given.exists():
+        return given  # whoever reads it says what it lacks
     if run is None:
         raise InputError(
             f"there is no run {name!r}: no such path, and none of that name below {runs}",

@@ -99,7 +99,7 @@ def test_simulated_nights_say_so(tmp_path):
     trend = trend_of(database, "cloud-1")
 
     assert next(iter(as_text(trend))) == "SIMULATED HARDWARE"
-    assert '<div class="simulated" role="note">SIMULATED HARDWARE</div>' in page([trend])
+    assert '<aside class="simulated" aria-label="Hardware">SIMULATED HARDWARE</aside>' in page([trend])
 
 
 def test_the_command_prints_writes_and_fails_when_asked(degraded, tmp_path, capsys):

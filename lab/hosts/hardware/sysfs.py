@@ -261,6 +261,7 @@ DMI = {
         "bios_date": "06/06/2018",
         "sys_vendor": "Supermicro",
         "product_name": "SYS-1028GQ-TR",
+        "product_serial": "S0L4B1028GQ",
     },
     "guest": {
         "bios_vendor": "SeaBIOS",
