@@ -16,6 +16,7 @@ from preflight.output import as_json, as_junit, as_patch, as_sarif, as_text, pat
 from preflight.release_of import release_of
 from preflight.releases import RELEASES
 from preflight.shellcheck import ShellCheck
+from preflight.siblings import deployments
 
 FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "junit": as_junit}
 CLEAN, FOUND, UNUSABLE_INPUT, NOT_JUDGED = 0, 1, 64, 69
@@ -27,13 +28,22 @@ def inspect(
     cpu_vendors: frozenset[str] = frozenset(),
     exclude: Sequence[str] = (),
 ) -> tuple[FileSet, list[Finding]]:
-    """Read all files below `paths` but those that match `exclude`; return them with the findings, in their order."""
+    """Read all files below `paths` but those that match `exclude`; return them with the findings, in their order.
+
+    Deployments that stand side by side, e.g. production and staging, are judged each for itself.
+    """
     files = read(list(paths), exclude)
     files.release = release_of(release, paths, files.texts)
     shellcheck = ShellCheck(files)
-    deployment = Deployment(files, files.release.name, cpu_vendors)
-    files.unjudged.update(unjudged_settings(deployment))
-    found = [*rules.check(deployment), *shellcheck.findings()]
+    found: list[Finding] = []
+    files.deployments = deployments(files)
+    for own, part in files.deployments:
+        part.release = release_of(release, [own, *paths], part.texts)
+    for part in [part for _, part in files.deployments] or [files]:
+        deployment = Deployment(part, part.release.name, cpu_vendors)
+        files.unjudged.update(unjudged_settings(deployment))
+        found += rules.check(deployment)
+    found += shellcheck.findings()
     unique = dict.fromkeys(found)
     return files, sorted(
         unique, key=lambda item: (str(item.location.path), item.location.line, item.location.column, item.code)

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from preflight.finding import Location
 from preflight.nova_conf import COMPUTE, CONTROL, Option, Scope
@@ -53,7 +54,7 @@ class PciEntry:
         text = self.text(key)
         return text if text is None or key not in ("vendor_id", "product_id") else canonical_id(text) or text
 
-    @property
+    @cached_property
     def is_gpu(self) -> bool:
         """Whether the entry names NVIDIA's vendor id."""
         return self.id("vendor_id") == NVIDIA_VENDOR_ID

@@ -93,6 +93,8 @@ class FileSet:
     """Where private keys stand: in files of their own, and as values of other files."""
     unreadable: list[Unreadable] = field(default_factory=list)
     texts: dict[Path, str] = field(default_factory=dict)
+    deployments: list[tuple[Path, FileSet]] = field(default_factory=list)
+    """Deployments that stand side by side below the roots, each with its directory; empty if it is one."""
 
     @cached_property
     def folders(self) -> frozenset[Path]:

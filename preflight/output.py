@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -48,11 +48,18 @@ def summary(files: FileSet) -> list[str]:
         more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
         lines.append(f"not understood: {len(others)} {_plural('file', len(others))}: {shown}{more}")
     lines += [f"not judged, although it holds GPU settings: {path} ({why})" for path, why in files.unjudged.items()]
+    if files.deployments:
+        lines.append(f"{len(files.deployments)} deployments side by side, each judged for itself")
+    for own, part in files.deployments:
+        lines += [f"{own}: {line}" for line in _release(part)]
+    return lines if files.deployments else [*lines, *_release(files)]
+
+
+def _release(files: FileSet) -> Iterator[str]:
     name = files.release.name.title() if files.release.name else "unknown"
-    lines.append(f"release: {name} ({files.release.source})")
+    yield f"release: {name} ({files.release.source})"
     if files.release.name is None:
-        lines.append("what depends on the release was not judged")
-    return lines
+        yield "what depends on the release was not judged"
 
 
 def _plural(kind: str, count: int) -> str:
@@ -83,6 +90,10 @@ def as_json(findings: Sequence[Finding], files: FileSet) -> str:
         "version": 1,
         "files": len(files.texts),
         "release": release,
+        "deployments": [
+            {"directory": str(own), "release": {"name": part.release.name, "source": part.release.source}}
+            for own, part in files.deployments
+        ],
         "understood": {str(path): kind for path, kind in files.kinds.items()},
         "not_understood": [str(path) for path in files.texts if path not in files.kinds],
         "not_judged": {str(path): why for path, why in files.unjudged.items()},

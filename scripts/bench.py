@@ -8,6 +8,7 @@ Uses a lab of its own in a temporary directory. Prints one line a figure; assert
 from __future__ import annotations
 
 import os
+import pstats
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,11 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SHARES = {
+    "hiding secrets, profiled": ("access/redaction.py", {"without_secrets"}),
+    "chaining records, profiled": ("reports/chain.py", {"linked", "follow"}),
+}
+"""What is paid for records that can be shown and trusted: a file, and its functions that others call."""
 
 
 def main() -> None:
@@ -31,6 +37,7 @@ def main() -> None:
             _time("from installed packages, no lab", suites, environment)
             _time("on a running lab", suites, environment)
             _time("on a running lab, two workers", [*suites, "-n", "2"], environment)
+            _shares([*suites], environment, home / "profile")
             status = subprocess.run(
                 [sys.executable, "-m", "lab", "status"],
                 cwd=REPOSITORY,
@@ -48,6 +55,18 @@ def _time(what: str, command: list[str], environment: dict[str, str]) -> None:
     started = time.monotonic()
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, check=False)
     print(f"{what:34} {time.monotonic() - started:6.1f} s, exit code {done.returncode}", flush=True)
+
+
+def _shares(command: list[str], environment: dict[str, str], file: Path) -> None:
+    """What hiding secrets and chaining records cost in one and the same run, of its whole time."""
+    profiled = [command[0], "-m", "cProfile", "-o", str(file), "-m", *command[2:]]
+    started = time.monotonic()
+    subprocess.run(profiled, cwd=REPOSITORY, env=environment, capture_output=True, check=False)
+    whole_s = time.monotonic() - started
+    calls = vars(pstats.Stats(str(file)))["stats"]
+    for what, (source, names) in SHARES.items():
+        spent_s = sum(spent[3] for (path, _, name), spent in calls.items() if path.endswith(source) and name in names)
+        print(f"{what:34} {spent_s:6.2f} s of {whole_s:.1f} s, {100 * spent_s / whole_s:.1f} %", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from preflight.catalogue import rule
@@ -32,10 +33,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
     gpu_aliases = [alias for alias in deployment.aliases if _is_of_cards(deployment, alias)]
     yield from _alias_roles(deployment, gpu_aliases)
+    services_of: dict[str | None, frozenset[str]] = defaultdict(frozenset)
     for alias in gpu_aliases:
-        services = frozenset().union(
-            *(other.scope.services for other in gpu_aliases if other.text("name") == alias.text("name"))
-        )
+        services_of[alias.text("name")] |= alias.scope.services
+    for alias in gpu_aliases:
+        services = services_of[alias.text("name")]
         named, dialect = alias.scope.services, alias.scope.dialect
         known = CONTROL | COMPUTE if dialect == "tripleo" else deployment.named_services
         by_role = dialect != "tripleo" or alias.role is not None
@@ -56,9 +58,9 @@ def _alias_scope(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _is_of_cards(deployment: Deployment, alias: PciEntry) -> bool:
-    """Whether the alias means NVIDIA's cards, by its ids or by the class that a whitelist entry gives them."""
-    classes = {_class(entry) for entry in deployment.whitelist if entry.is_gpu}
-    return alias.is_gpu or ("vendor_id" not in alias.fields and "resource_class" in alias.fields and bool(classes))
+    """Whether the alias means NVIDIA's cards, by its ids or by a class where a whitelist entry gives cards away."""
+    by_class = "vendor_id" not in alias.fields and "resource_class" in alias.fields
+    return alias.is_gpu or (by_class and any(entry.is_gpu for entry in deployment.whitelist))
 
 
 def _alias_roles(deployment: Deployment, gpu_aliases: list[PciEntry]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PLUGINS = ("cloud_fixtures", "record_fixtures", "report_fixtures")
 OPTIONS = ("-p", "no:cacheprovider", "-c", str(REPOSITORY / "pytest.ini"), "--rootdir", str(REPOSITORY))
 
 
@@ -19,12 +20,16 @@ def run_checks(directory: Path, source: str) -> tuple[int, list[dict[str, Any]]]
 
 
 def run_suite(directory: Path, source: str, *options: str) -> tuple[int, list[dict[str, Any]]]:
-    """Run a suite with the acceptance's plugins; its exit code and all lines of its records."""
+    """Run a suite with the acceptance's plugins; its exit code and all lines of its records.
+
+    The run's folder is `run`, what pytest printed is `stdout`, both beside the suite.
+    """
     suite = directory / "test_made.py"
     suite.write_text(source, encoding="utf-8")
-    plugins = [word for name in ("cloud_fixtures", "record_fixtures") for word in ("-p", name)]
+    plugins = [word for name in PLUGINS for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", str(suite), *OPTIONS, *plugins, "--run-dir", str(directory / "run")]
     command += options
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    (directory / "stdout").write_text(done.stdout + done.stderr, encoding="utf-8")
     lines = [json.loads(line) for line in (directory / "run/records.jsonl").read_text(encoding="utf-8").splitlines()]
     return done.returncode, lines

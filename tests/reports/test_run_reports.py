@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_schema import run_suite
+from suite_runner import run_suite
+from test_schema import SUITE
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three checks on two workers, one of which fails."""
-    return run_suite(tmp_path_factory.mktemp("suite"), workers=2)
+    directory = tmp_path_factory.mktemp("suite")
+    run_suite(directory, SUITE, "-n", "2")
+    return directory / "run"
 
 
 def test_the_page_is_written_at_the_end(run: Path) -> None:
@@ -39,8 +42,9 @@ def test_a_page_that_fails_is_said_and_changes_nothing_else(tmp_path: Path) -> N
     """Verdict, exit code and records stay; the terminal says what to do."""
     (tmp_path / "run" / "acceptance.html").mkdir(parents=True)  # where a page cannot be put
 
-    run = run_suite(tmp_path)
+    run_suite(tmp_path, SUITE)
 
+    run = tmp_path / "run"
     said = (tmp_path / "stdout").read_text(encoding="utf-8")
     assert "NO PAGE: IsADirectoryError" in said
     assert f"python -m reports page {run}" in said

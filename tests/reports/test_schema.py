@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 from run_maker import Shape, lines
+from suite_runner import run_suite
 
 from reports.records import json_line
 from reports.schema import as_text, schema
@@ -71,33 +70,10 @@ def test_a_line_without_a_field_is_not_valid(field: str) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_a_real_run_writes_is_valid(tmp_path: Path, workers: int) -> None:
     """pytest with the acceptance's plugins, with and without xdist: header, checks and end, each of the schema."""
-    run = run_suite(tmp_path, workers)
+    code, records = run_suite(tmp_path, SUITE, *(["-n", str(workers)] if workers else []))
 
-    records = [json.loads(line) for line in (run / "records.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert code == 1
     for record in records:
         VALIDATOR.validate(record)
     assert [record["kind"] for record in records] == ["run", "check", "check", "check", "end"]
     assert records[-1]["outcome"] == "rejected"
-
-
-def run_suite(directory: Path, workers: int = 0) -> Path:
-    """A suite of three tests, run as the acceptance's are; the run's directory."""
-    suite = directory / "test_made.py"
-    suite.write_text(SUITE, encoding="utf-8")
-    plugins = ["cloud_fixtures", "record_fixtures", "report_fixtures"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        str(suite),
-        "-c",
-        str(REPOSITORY / "pytest.ini"),
-        "--rootdir",
-        str(REPOSITORY),
-    ]
-    command += [word for plugin in plugins for word in ("-p", plugin)] + ["--run-dir", str(directory / "run")]
-    command += ["-n", str(workers)] if workers else []
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 1, done.stdout + done.stderr
-    (directory / "stdout").write_text(done.stdout, encoding="utf-8")
-    return directory / "run"

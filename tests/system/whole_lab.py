@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,14 @@ class WholeLab:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+
+
+@contextmanager
+def running_lab(home: Path) -> Iterator[WholeLab]:
+    """A running lab in which nothing is provisioned yet; it is removed in the end."""
+    made = WholeLab.in_directory(home)
+    try:
+        made.command("up")
+        yield made
+    finally:
+        made.command("destroy")

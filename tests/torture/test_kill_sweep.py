@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab_audit import left
-from whole_lab import REPOSITORY, WholeLab
+from whole_lab import REPOSITORY, WholeLab, running_lab
 
 from access.errors import InputError
 from access.waiting import wait_for
@@ -25,12 +25,8 @@ CLAIMS_LIMIT_S = 120.0
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
     """A lab of our own."""
-    made = WholeLab.in_directory(tmp_path_factory.mktemp("lab"))
-    try:
-        made.command("up")
+    with running_lab(tmp_path_factory.mktemp("lab")) as made:
         yield made
-    finally:
-        made.command("destroy")
 
 
 def killed(lab: WholeLab, after_s: float, *options: str) -> None:
