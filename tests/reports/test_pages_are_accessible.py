@@ -13,7 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made_keys import SIGNER
 from playwright.sync_api import Browser, Page
-from test_schema import run_suite
+from suite_runner import run_suite
+from test_schema import SUITE
 
 from judging.records import Verdict
 from reports import page
@@ -50,11 +51,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (made / "trend.html").write_text(trend_page([trend_of(database, "cloud-1")]), encoding="utf-8")
     content = certificate.content_of(made_runs.made_run(simulated=True), [], rehearsal=True)
     certificate.write(made / "certificate", content, SIGNER)
+    suite = tmp_path_factory.mktemp("suite")
+    run_suite(suite, SUITE)
     return {
         "rejected": rejected,
         "trend": made / "trend.html",
         "certificate": made / "certificate" / "certificate.html",
-        "report": run_suite(tmp_path_factory.mktemp("suite")) / "report.html",
+        "report": suite / "run" / "report.html",
     }
 
 

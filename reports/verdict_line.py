@@ -1,0 +1,41 @@
+"""A run in one line, for the end of a terminal's output: the verdict, where, how many checks, and from what."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from judging.outcome import WORST_FIRST, Outcome
+from judging.records import Verdict
+from reports.diagnosis import diagnose
+from reports.run import Run
+
+WORDS = {
+    Outcome.ACCEPTED: "ACCEPTED",
+    Outcome.REJECTED: "REJECTED",
+    Outcome.COULD_NOT_JUDGE: "COULD NOT JUDGE",
+}
+COLOURS: dict[Outcome, dict[str, bool]] = {
+    Outcome.ACCEPTED: {"green": True},
+    Outcome.REJECTED: {"red": True},
+    Outcome.COULD_NOT_JUDGE: {"yellow": True},
+}
+VERDICT_COLOURS: dict[str, dict[str, bool]] = {
+    "REJECTED": {"red": True},
+    "ERROR": {"yellow": True},
+    "NOT": {"yellow": True},
+    "BLOCKED": {"yellow": True},
+}
+"""Of the summary's lines, by their first word"""
+
+
+def verdict_line(run: Run | None) -> str:
+    """E.g. REJECTED  mine: 1 root cause; 2 failed, 9 blocked, 120 passed."""
+    if run is None:
+        return f"{WORDS[Outcome.COULD_NOT_JUDGE]}  the records could not be written"
+    counts = Counter(check.verdict for check in run.checks)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in WORST_FIRST if counts[verdict]) or "no check"
+    causes = len(diagnose(run.checks)) if counts[Verdict.FAILED] else 0
+    why = f"{causes} root cause{'' if causes == 1 else 's'}; " if causes else ""
+    part = "" if run.header.whole else " (a part of the suites)"
+    simulated = ", SIMULATED HARDWARE" if run.simulated else ""
+    return f"{WORDS[run.outcome]}{part}  {run.header.cloud}: {why}{told}{simulated}"
