@@ -9,6 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 sys.path[:0] = [path for path in (str(ROOT / "fixtures"), str(ROOT)) if path not in sys.path]
 
+from access import interruption  # noqa: E402  # the path is known from here on
+
+interruption.told_shortly()
+
 
 def _runs_suites(arguments: list[str]) -> bool:
     paths = [Path(word.split("::")[0]) for word in arguments if not word.startswith("-")]
