@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from test_schema import SUITE
 
 from access import interruption, progress
 from judging.outcome import Outcome
+from reports.history.nights import KeptRun
+from reports.history.usual_time import usual_time
 from reports.run import read
 from reports.verdict_line import COLOURS, verdict_line
 
@@ -55,6 +58,21 @@ def test_a_question_leaves_no_folder(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
     assert not (tmp_path / "runs").exists()
+
+
+def _kept(minutes: float | None, *, whole: bool = True) -> KeptRun:
+    started = datetime(2026, 11, 1, 22, tzinfo=UTC)
+    ended = (started + timedelta(minutes=minutes)).isoformat() if minutes is not None else ""
+    return KeptRun("r", "c", False, whole, started.isoformat(), ended, "accepted", 0)
+
+
+def test_how_long_a_run_may_take_is_told_by_the_last_whole_ones() -> None:
+    """Those that were cut off, ended before they began, or were a part say nothing; a single long one little."""
+    runs = [_kept(90), *[_kept(2)] * 3, _kept(40), _kept(2.5), _kept(None), _kept(-3), _kept(0.1, whole=False)]
+
+    assert usual_time(runs) == "about 2 min 0 s, as the last 5 whole runs"
+    assert usual_time([_kept(0.5)]) == "about 30 s, as the last whole run"
+    assert usual_time([_kept(None), _kept(1, whole=False)]) == ""
 
 
 def test_progress_begins_a_line_of_its_own() -> None:
