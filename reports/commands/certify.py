@@ -15,6 +15,9 @@ from reports.certification import deviations
 from reports.certification.certificate import FACTS, CannotCertify, content_of, read_file, refuse, verify, write
 from reports.certification.keys import signer
 from reports.certification.requirements import Decision, catalogue
+from reports.commands.page import past
+from reports.page import write as write_page
+from reports.page_names import CERTIFICATE, PAGE
 from reports.run import Run, read
 from reports.run_names import find
 
@@ -58,13 +61,21 @@ def run(arguments: argparse.Namespace) -> int:
         tester=without_secrets(arguments.tester),
         place=without_secrets(arguments.place),
     )
-    directory = arguments.out or (path if path.is_dir() else path.parent) / "certificate"
+    directory = arguments.out or (path if path.is_dir() else path.parent) / CERTIFICATE
     write(directory, content, key)
+    _link(path)
     for each in content.judged:
         if each.is_open:
             say(f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}")
     say(f"{content.verdict}: {directory}, number {content.number}, signed by {key.public_key.keyid}")
     return FAILED if content.decision in (Decision.FAIL, Decision.NOT_COMPLETE) else CERTIFIED
+
+
+def _link(run_path: Path) -> None:
+    """The run's page is written again where there is one: it links to the certificate beside it."""
+    folder = run_path if run_path.is_dir() else run_path.parent
+    if (folder / CERTIFICATE).is_dir() and (folder / PAGE).is_file():
+        write_page(run_path, past_of=past)
 
 
 def _deviations(path: Path | None, done: Run) -> tuple[deviations.Deviation, ...]:

@@ -23,7 +23,7 @@ MOST_FIGURES_READ = 200_000
 """Of a cloud with many cards fewer runs are looked back on: the page is written at the end of every run."""
 Check = tuple[str, str]
 """Id and place"""
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def past_of(database: Database, run: Run) -> Past:
 def _verdicts_in(database: Database, run_id: str) -> dict[Check, str]:
     query = select(CHECKS.c.check_id, CHECKS.c.place, CHECKS.c.verdict).where(CHECKS.c.run_id == run_id)
     with database.reading() as connection:
-        return _worst(row._mapping for row in connection.execute(query))
+        return _worst(dict(row._mapping) for row in connection.execute(query))
 
 
 def _worst(rows: Iterable[Row]) -> dict[Check, str]:
@@ -120,15 +120,15 @@ def _courses(
     wanted = {_key(row) for row in tonight}
     with database.reading() as connection:
         for found in connection.execute(query.add_columns(FIGURES.c.run_id)):
-            row = found._mapping
+            row: Row = dict(found._mapping)
             by_run.setdefault(row["run_id"], {}).setdefault(row["metric"], []).append(row["median"])
             if (key := _key(row)) in wanted:
                 series.setdefault(key, []).append(row["median"])
     by_run[""] = {}
-    for row in tonight:
-        by_run[""].setdefault(row["metric"], []).append(row["median"])
-        if _key(row) in series:
-            series[_key(row)].append(row["median"])
+    for figure in tonight:
+        by_run[""].setdefault(figure["metric"], []).append(figure["median"])
+        if _key(figure) in series:
+            series[_key(figure)].append(figure["median"])
     courses = {
         metric: tuple(statistics.median(found[metric]) for found in by_run.values() if metric in found)
         for metric in by_run[""]

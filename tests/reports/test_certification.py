@@ -280,6 +280,18 @@ def test_a_rehearsal_says_so_everywhere(key, tmp_path, capsys):
     assert words in capsys.readouterr().out
 
 
+def test_the_runs_page_links_to_its_certificate(key, tmp_path):
+    """Where there is a page; without one none is made."""
+    run = tmp_path / "run"
+    write(good_run(), run)
+    assert main(["page", str(run)]) == 0
+    assert main(["certify", str(run), "--key", str(key)]) == 0
+
+    assert '<a href="certificate/certificate.html">certificate</a>' in (run / "acceptance.html").read_text()
+    assert certified(good_run(), tmp_path / "other", key) == 0
+    assert not (tmp_path / "other" / "acceptance.html").exists()
+
+
 def test_a_rehearsal_is_no_pass_in_any_word(key, tmp_path, capsys):
     """Where a certificate says PASS, on the terminal and on the page, a rehearsal says that it is one."""
     certified(good_run(simulated=True), tmp_path / "run", key, "--rehearsal")
