@@ -28,7 +28,8 @@ from access.errors import (
     shorten,
 )
 from access.host import CommandOutput
-from access.ssh_connection import CONNECT_TIMEOUT_S, connected
+from access.ssh_config import Login, login_of
+from access.ssh_connection import CONNECT_TIMEOUT_S, connected, refused_tunnel
 from access.ssh_streams import Stream, collect
 
 NO_EXIT_STATUS = -1
@@ -48,11 +49,13 @@ class RemoteHost:
         endpoint: SshEndpoint,
         *,
         via: RemoteHost | None = None,
+        login: Login | None = None,
         on_command: Callable[[CommandOutput], None] | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
         self._name = name
-        self.endpoint = endpoint
+        self.login = login or login_of(endpoint, None)
+        self.endpoint = self.login.endpoint
         self._via = via
         self.on_command = on_command
         """Called with every command's (redacted) output: where evidence is recorded."""
@@ -247,7 +250,7 @@ class RemoteHost:
             if transport is not None and transport.is_active():
                 return self._client
             self._client.close()
-        self._client = connected(self._name, self.endpoint, self._tunnel)
+        self._client = connected(self._name, self.login, self._tunnel)
         return self._client
 
     def _tunnel(self) -> Any:
@@ -257,12 +260,11 @@ class RemoteHost:
             transport = self._via._connected().get_transport()
         if transport is None:
             raise ConnectError(f"{self!r}: no connection to {self._via!r}")
-        return transport.open_channel(
-            "direct-tcpip",
-            (self.endpoint.address, self.endpoint.port),
-            ("127.0.0.1", 0),
-            timeout=CONNECT_TIMEOUT_S,
-        )
+        target = (self.endpoint.address, self.endpoint.port)
+        try:
+            return transport.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT_S)
+        except paramiko.SSHException as error:
+            raise refused_tunnel(error, f"{self._via!r}", f"{self._name} ({target[0]} port {target[1]})") from error
 
     def _collect(
         self, channel: paramiko.Channel, command: str, timeout_s: float, on_line: Callable[[str], None] | None

@@ -17,10 +17,11 @@ from cloud_file.sections.history import History
 from cloud_file.sections.hosts import DeclaredHost, ExpectedGpus, GpuModel, PciAlias
 from cloud_file.sections.image import Image
 from cloud_file.sections.networks import Networks
-from cloud_file.sections.reaching import HostAccess, OpenStackAccess
+from cloud_file.sections.reaching import GuestAccess, HostAccess, OpenStackAccess
 from cloud_file.sections.tenant import DeclaredGuest, Flavor, Tenant
 from cloud_file.sections.values import Line, Name
 from cloud_file.thresholds import Threshold, Thresholds, threshold_of
+from probes import references
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,10 @@ class Cloud(Section):
         default_factory=HostAccess, validation_alias=AliasChoices("overcloud_access", "access")
     )
     """Also written `access`: kind host has no overcloud."""
+    guest_access: GuestAccess = Field(default_factory=GuestAccess)
+    """How instances are reached."""
+    ssh_config: ExpandedPath | None = None
+    """Read instead of ~/.ssh/config and /etc/ssh/ssh_config; `none`: no file is read. A lab reads none."""
     openstack: OpenStackAccess = Field(default_factory=OpenStackAccess)
     hosts: Annotated[tuple[DeclaredHost, ...], Field(min_length=1)]
     gpus: tuple[GpuModel, ...] = ()
@@ -116,6 +121,16 @@ class Cloud(Section):
         """The GPU model of that name."""
         return next(gpu for gpu in self.gpus if gpu.model == model)
 
+    def reference(self, model: str) -> references.GpuModel | None:
+        """What the reference data know of a GPU model, completed by the file's own facts; None if neither knows it."""
+        known = references.gpu_models().get(model)
+        declared = next((gpu for gpu in self.gpus if gpu.model == model), None)
+        if declared is None or declared.facts is None:
+            return known
+        if known is not None:
+            return declared.facts.completed(known)
+        return declared.facts.described(model, declared.product_id, declared.device_type)
+
     def threshold(self, metric: str, model: str) -> Threshold | None:
         """The file's own figure of a metric for a GPU model."""
         return threshold_of(self.thresholds, metric, model)
@@ -129,6 +144,34 @@ class Cloud(Section):
         for alias, count in self.flavor(flavor).aliases.items():
             counts[aliases[alias]] = counts.get(aliases[alias], 0) + count
         return tuple(ExpectedGpus(model=model, count=count) for model, count in counts.items())
+
+    @property
+    def tenant_project(self) -> str:
+        """The project's name in the cloud."""
+        return self._of_tenant("project")
+
+    @property
+    def tenant_user(self) -> str:
+        """The user's name in the cloud."""
+        return self._of_tenant("user")
+
+    def _of_tenant(self, key: str) -> str:
+        if self.tenant is None:
+            raise InputError("the cloud file describes no tenant")
+        name: str = getattr(self.tenant, key)
+        return name if self.tenant.existing else self.prefixed(name)
+
+    @property
+    def tenant_network(self) -> str:
+        """Name of the instances' network in the cloud."""
+        existing = self.networks is not None and self.networks.tenant.existing
+        return self.networks.tenant.name if self.networks is not None and existing else self.prefixed("internal")
+
+    @property
+    def has_floating_ips(self) -> bool:
+        """Whether instances are reached at floating IPs."""
+        has_external = self.networks is not None and self.networks.external is not None
+        return self.guest_access.address == "floating" or (self.guest_access.address is None and has_external)
 
     def prefixed(self, name: str) -> str:
         """A resource's name in the cloud."""
@@ -145,9 +188,8 @@ class Cloud(Section):
         if networks is not None:
             pool = external["pool"]
             pool = (pool["start"], pool["end"]) if isinstance(pool, Mapping) else tuple(pool)
-            made = networks.external.model_copy(
-                update={"cidr": external["cidr"], "gateway": external["gateway"], "pool": pool}
-            )
+            update = {"cidr": external["cidr"], "gateway": external["gateway"], "pool": pool}
+            made = networks.external.model_copy(update=update) if networks.external else None
             networks = networks.model_copy(update={"external": made})
         if image is not None:
             image = image.model_copy(update={"ssh_port": connection["ssh_port"]})

@@ -91,6 +91,8 @@ class Settings(Section):
     pcie_ports: str
     reserved_memory: str
     kernel_arguments: str
+    driver_blacklist: str = "blacklist the driver in /etc/modprobe.d"
+    """What keeps a graphics driver of the host from the cards."""
     how_to_apply: str
     how_to_apply_to_kernel: str = "generate the boot loader's configuration again and reboot"
     """What brings kernel arguments into effect."""

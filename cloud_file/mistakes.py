@@ -12,6 +12,7 @@ from cloud_file.reading import Location
 from cloud_file.shapes import entries, mapping, number, text
 from cloud_file.thresholds import threshold_mistakes
 from cloud_file.written_secrets import written_secrets
+from probes.references import gpu_models
 
 Mistake = tuple[Location, str]
 """Where in the file (keys and indexes), and what is wrong."""
@@ -23,6 +24,8 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _needs_of_kind,
         _deployer_and_release,
         _references,
+        _facts,
+        _facts,
         _duplicates,
         written_secrets,
         _addresses,
@@ -30,6 +33,9 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         _cards,
         _cards_on_one_host,
         _image_properties,
+        _access,
+        _existing_tenant,
+        _installation,
         _excused_hosts,
         kind_host.mistakes,
         threshold_mistakes,
@@ -53,7 +59,8 @@ def _needs_of_kind(raw: Mapping[str, Any]) -> Iterator[Mistake]:
         if not raw.get(key) and not (key == "release" and is_deployed):
             yield (key,), f"is needed for kind {kind}"
     access = mapping(raw, "openstack")
-    if "openstack" in raw and bool(access.get("cloud")) == bool(access.get("rc_file")):
+    named = [key for key in ("cloud", "rc_file") if access.get(key)]
+    if "openstack" in raw and (len(named) > 1 or (not named and kind == "existing")):
         yield ("openstack",), "name either cloud (of clouds.yaml) or rc_file (on the undercloud)"
     if access.get("rc_file") and kind == "existing" and not raw.get("undercloud"):
         yield ("openstack", "rc_file"), "lies on the undercloud, but no undercloud is given"
@@ -109,6 +116,17 @@ def _unknown(entry: Mapping[str, Any], key: str, known: set[str], section: str, 
     name = text(entry, key)
     if name is not None and name not in known:
         yield (*here, key), f"{name[:80]!r} is not among {section}"
+
+
+def _facts(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Facts of a model that the reference data lack, without what tells the card and its drivers."""
+    for index, gpu in entries(raw, "gpus"):
+        facts = gpu.get("facts")
+        if not isinstance(facts, Mapping) or text(gpu, "model") in gpu_models():
+            continue
+        lacking = [key for key in ("name", "architecture") if not facts.get(key)]
+        if lacking:
+            yield ("gpus", index, "facts"), f"the reference data lack this model: needs {' and '.join(lacking)}"
 
 
 def _duplicates(raw: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -206,3 +224,47 @@ def _image_properties(raw: Mapping[str, Any]) -> Iterator[Mistake]:
     for key in mapping(mapping(raw, "image"), "properties"):
         if key in OF_THE_UPLOAD:
             yield ("image", "properties", key), "is no property: the suite says it when it uploads the image"
+
+
+def _access(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Ways to hosts and instances that exclude each other, or lead nowhere."""
+    for key in ("overcloud_access", "access"):
+        access = mapping(raw, key)
+        if access.get("via_undercloud") and access.get("bastions"):
+            yield (key, "bastions"), "either via_undercloud or bastions: the undercloud may be named as a bastion"
+    networks = mapping(raw, "networks")
+    address = text(mapping(raw, "guest_access"), "address")
+    if address == "floating" and "tenant" in networks and not networks.get("external"):
+        yield ("guest_access", "address"), "floating IPs come from networks.external, which is not given"
+    openstack = mapping(raw, "openstack")
+    if openstack.get("verify") is False and openstack.get("cacert"):
+        yield ("openstack", "verify"), "`false` checks nothing, also not by cacert: leave one of the two out"
+
+
+def _existing_tenant(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What a project and a user need that exist, and what those need that are made."""
+    tenant = mapping(raw, "tenant")
+    if not tenant:
+        return
+    if tenant.get("existing"):
+        if bool(tenant.get("password")) == bool(tenant.get("cloud")):
+            yield ("tenant",), "an existing user logs in either by password (a reference) or by cloud (of clouds.yaml)"
+        if tenant.get("quota"):
+            yield ("tenant", "quota"), "an existing project keeps its quota: leave it out"
+        return
+    if tenant.get("cloud"):
+        yield ("tenant", "cloud"), "is how an existing user logs in: add existing: true"
+    if not tenant.get("quota"):
+        yield ("tenant", "quota"), "is missing"
+
+
+def _installation(raw: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What an instance needs to install CUDA, unless its image brings it."""
+    cuda = mapping(raw, "cuda")
+    if not cuda or raw.get("kind") == kind_host.KIND:
+        return
+    for key in ("packages", "repository"):
+        if cuda.get("installed") and cuda.get(key):
+            yield ("cuda", key), "is installed by nobody where the image brings it (installed: true)"
+        if not cuda.get("installed") and key not in cuda:
+            yield ("cuda", key), "is missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from access.errors import MeasurementError, ToolFailure
+from access.errors import NotVerified, ToolFailure
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.bare_metal import BareMetal
@@ -17,9 +17,11 @@ from judging.verdicts import require
 from probes.copy_runs import CopyRuns, PairRuns
 from probes.device_query import Device
 from probes.nvidia_smi.query import Gpu
-from probes.references import GpuModel, gpu_models
+from probes.references import GpuModel
 from probes.references.bands import Band, band
 
+HOW_TO_SAY = "say in the cloud file what it is, gpus[].facts: {name: …, architecture: …} (docs/cloud-file.md)"
+"""What makes a card judged that the reference data do not know."""
 VIRTUALISATION = tuple(f"GPU Virtualization Mode/Virtualization {word}" for word in ("Mode", "mode"))
 
 
@@ -27,16 +29,14 @@ def expected_models(cloud: Cloud, guest: DeclaredGuest) -> list[GpuModel]:
     """Model of each declared card.
 
     Raises:
-        MeasurementError: the reference data do not know one.
+        NotVerified: neither the reference data nor the cloud file know one.
     """
     keys = [expected.model for expected in cloud.gpus_of(guest.flavor) for _ in range(expected.count)]
-    unknown = sorted(set(keys) - set(gpu_models()))
+    found = {key: cloud.reference(key) for key in keys}
+    unknown = sorted(key for key, model in found.items() if model is None)
     if unknown:
-        raise MeasurementError(
-            f"nothing is known of {', '.join(unknown)}",
-            remedy=f"add it to probes/references/models; known are {', '.join(sorted(gpu_models()))}",
-        )
-    return [gpu_models()[key] for key in keys]
+        raise NotVerified(f"not known: {', '.join(unknown)}\n  what to do: {HOW_TO_SAY}")
+    return [model for key in keys if (model := found[key]) is not None]
 
 
 def models_of(devices: Sequence[Device], expected: Sequence[GpuModel]) -> list[GpuModel]:

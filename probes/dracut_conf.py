@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from access.host import Host, output_of
 
-COMMAND = "cat /etc/dracut.conf /etc/dracut.conf.d/*.conf 2>/dev/null; true"
+COMMAND = (
+    "if command -v dracut >/dev/null 2>&1; then cat /etc/dracut.conf /etc/dracut.conf.d/*.conf 2>/dev/null; fi; true"
+)
+"""A host without dracut may have its files all the same: nothing reads them there."""
 SETTING = re.compile(r"^\s*(add_drivers|force_drivers|drivers)\s*\+?=\s*(.*)$", re.M)
 EXISTS = 'for m in {names}; do modinfo -F filename "$m" >/dev/null 2>&1 || echo "$m"; done'
 

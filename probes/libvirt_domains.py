@@ -15,8 +15,11 @@ from probes.reading import bounded
 COMMAND = r"""
 pid=$(pgrep -o -x 'virtqemud|libvirtd' 2>/dev/null)
 space() { readlink "/proc/$1/ns/mnt"; }
+program=$(readlink "/proc/${pid:-none}/exe" 2>/dev/null)
+case $program in /snap/*) snap=${program#/snap/}; app=/snap/bin/${snap%%/*}.virsh ;; *) app= ;; esac
 if [ -n "$pid" ] && [ "$(space "$pid")" != "$(space self)" ]; then kept=yes; else kept=; fi
 ask() {
+  if [ -n "$app" ] && [ -x "$app" ]; then "$app" "$@"; return; fi
   if [ -n "$kept" ]; then nsenter --target "$pid" --mount --root -- virsh "$@"; return; fi
   if command -v virsh >/dev/null 2>&1; then virsh "$@"; return; fi
   engine=$(command -v podman || command -v docker) || { echo "neither virsh nor a container engine" >&2; return 127; }

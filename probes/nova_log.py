@@ -29,7 +29,7 @@ RECORD = re.compile(
     r"(?:.{0,120}? )?(?P<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[.,]\d{1,6} \d{1,9} "
     r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) \S{1,200} (?:\[[^\]]{0,400}\] )?(?P<message>.*)"
 )
-EXCEPTION = re.compile(r"(?:[A-Za-z_][\w]{0,80}\.){0,8}[A-Z]\w{2,80}(?::| \() ?\S.*")
+EXCEPTION = re.compile(r"(?:[A-Za-z_][\w]{0,80}\.){0,8}(?:[A-Z]|libvirtE)\w{2,80}(?::| \() ?\S.*")
 """The last line of a traceback, e.g. nova.exception.PciInvalidAlias: Invalid PCI alias definition …"""
 UNHANDLED = "Unhandled error: "
 BAD = ("ERROR", "CRITICAL")

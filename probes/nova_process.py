@@ -195,7 +195,7 @@ WEB_SERVER = re.compile(r"\(wsgi:|nova[-_][a-z_]{0,40}wsgi\b")
 """How mod_wsgi calls its processes by default, and how deployers have it call them."""
 API = "nova-api"
 """The one service that is also run by a web server: apache2, httpd or uwsgi, under names of their own."""
-API_PROGRAM = re.compile(r"(?:\(wsgi:)?nova[-_](?:os)?api(?:[-_.](?!metadata)[\w.-]*)?\)?(?: .*)?")
+API_PROGRAM = re.compile(r"(?:\(wsgi:)?nova[-_](?:os)?api(?:[-_.](?!metadata)[\w.-]*)?:?\)?(?: .*)?")
 
 
 def _program_of(arguments: tuple[str, ...], service: str) -> str | None:

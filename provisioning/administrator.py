@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from access.errors import ProvisioningError
-from access.openstack_api import connect, connect_named
+from access.openstack_api import NAMED, connect
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
 
 EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
-AUTH_NAMES = (
-    "auth_url",
-    "username",
-    "password",
-    "project_name",
-    "user_domain_name",
-    "project_domain_name",
-    "application_credential_id",
-    "application_credential_name",
-    "application_credential_secret",
-)
 
 
 @dataclass(frozen=True)
@@ -42,12 +32,27 @@ def become_administrator(cloud: Cloud, undercloud: RemoteHost | None) -> Adminis
         ConnectError: the cloud does not answer or refuses them.
     """
     if cloud.openstack.cloud and not cloud.has_tripleo:
-        connection = connect_named(cloud.openstack.cloud)
-        return Administrator(connection, _variables_of(connection))
+        variables = {NAMED: cloud.openstack.cloud, **said_of_apis(cloud)}
+        return Administrator(connect(variables), variables)
     if undercloud is None:
         raise ProvisioningError("the cloud file names no undercloud")
     variables = _rc_file(undercloud, cloud.openstack.rc_file or f"/home/{undercloud.endpoint.user}/overcloudrc")
+    if variables.get("OS_CACERT") and not Path(variables["OS_CACERT"]).exists():
+        del variables["OS_CACERT"]  # a path of the undercloud; a file here is named in the cloud file
+    variables |= said_of_apis(cloud)
     return Administrator(connect(variables), variables)
+
+
+def said_of_apis(cloud: Cloud) -> dict[str, str]:
+    """What the cloud file says itself of the APIs, as OS_* variables."""
+    access = cloud.openstack
+    said = {
+        "OS_REGION_NAME": access.region,
+        "OS_INTERFACE": access.interface,
+        "OS_CACERT": str(access.cacert) if access.cacert else None,
+        "OS_INSECURE": "true" if access.verify is False else None,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _rc_file(undercloud: RemoteHost, path: str) -> dict[str, str]:
@@ -55,12 +60,3 @@ def _rc_file(undercloud: RemoteHost, path: str) -> dict[str, str]:
     if text is None:
         raise ProvisioningError(f"there is no {path} on the undercloud", remedy="is the overcloud deployed?")
     return {name: value.strip().strip("\"'") for name, value in EXPORT.findall(text)}
-
-
-def _variables_of(connection: Any) -> dict[str, str]:
-    """OS_* variables of a connection from clouds.yaml."""
-    auth = connection.config.get_auth_args()
-    found = {f"OS_{name.upper()}": str(auth[name]) for name in AUTH_NAMES if auth.get(name)}
-    if connection.config.region_name:
-        found["OS_REGION_NAME"] = connection.config.region_name
-    return found

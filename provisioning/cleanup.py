@@ -10,14 +10,15 @@ import requests.exceptions
 from openstack import exceptions as sdk
 
 from access.errors import AcceptanceError, LedgerError, ProvisioningError
-from access.openstack_api import connect, translated
+from access.openstack_api import connect
 from access.progress import Progress
-from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
 from provisioning.administrator import Administrator, become_administrator
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources
+from provisioning.openstack.people import find_project
 from provisioning.openstack.tenant import tenant_credentials
+from provisioning.reaching import undercloud_of
 from provisioning.scenario.own_resources import NAME_MARK
 
 FOREIGN = (
@@ -90,7 +91,7 @@ def leftovers(ledger: Ledger) -> list[Entry]:
 
 
 def _is_of_a_test(entry: Entry) -> bool:
-    return entry.kind in resources.KINDS_OF_TESTS or (entry.kind == "stack" and f"-{NAME_MARK}" in entry.name)
+    return entry.kind in resources.KINDS_OF_TESTS or f"-{NAME_MARK}" in entry.name
 
 
 def _remove(owners: Owners, entry: Entry) -> None:
@@ -105,7 +106,7 @@ class Owners:
 
     def __init__(self, cloud: Cloud, administrator: Administrator | None = None) -> None:
         self.cloud = cloud
-        self.undercloud = RemoteHost("undercloud", cloud.undercloud) if cloud.undercloud else None
+        self.undercloud = undercloud_of(cloud)
         self.admin = administrator or become_administrator(cloud, self.undercloud)
         self._tenant: Any = None
 
@@ -127,6 +128,6 @@ class Owners:
 
     def tenant_is_gone(self) -> bool:
         """Whether the tenant's project does not exist."""
-        name = str(tenant_credentials(self.cloud, self.admin.variables)["OS_PROJECT_NAME"])
-        with translated(f"find the project {name}"):
-            return self.admin.connection.identity.find_project(name, ignore_missing=True) is None
+        if self.cloud.tenant is not None and self.cloud.tenant.existing:
+            return False
+        return find_project(self.admin.connection, self.cloud) is None

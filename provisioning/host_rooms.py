@@ -15,7 +15,7 @@ from judging.configuration import Configuration
 from judging.nova_device_specs import class_of, taken_by
 from judging.offers import Offers, device_type_of
 from judging.room import CardFacts, HostFacts, Request
-from probes import numa_nodes, pci_devices
+from probes import instance_log, numa_nodes, pci_devices
 from probes.openstack import held_cards, images, nova, placement
 from probes.openstack.placement import DeviceProvider, HostProviders
 from probes.pci_devices import PciDevice
@@ -52,6 +52,15 @@ class HostRooms:
             for host in self.cloud.computes
             if host.gpus
         )
+
+    def errors_about(self, instance_id: str) -> str:
+        """A line for each GPU host whose nova-compute wrote an error about an instance; "" where none is seen."""
+        said = []
+        for host in (host for host in self.cloud.computes if host.gpus):
+            words = _seen(lambda host=host: instance_log.read(self.hosts.node(host), instance_id))  # type: ignore[misc]
+            if words is not None:
+                said.append(f"{host.name}: {words.text} ({words.source} of {words.date})")
+        return "\n".join(said)
 
     def _host(
         self,

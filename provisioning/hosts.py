@@ -15,6 +15,7 @@ from cloud_file.cloud import Cloud
 from cloud_file.kind_host import is_local
 from cloud_file.sections.hosts import DeclaredHost
 from provisioning.environment import Environment, Guest
+from provisioning.reaching import ways_of
 
 Machine = RemoteHost | LocalHost
 ASK_AGAIN_AFTER_S = 300.0
@@ -92,6 +93,7 @@ class Hosts:
     def __init__(self, cloud: Cloud, environment: Environment) -> None:
         self.cloud = cloud
         self.environment = environment
+        self.ways = ways_of(cloud)
         self.open: dict[str, Machine] = {}
         self.answers: dict[tuple[str, str, bool], CommandOutput] = {}
         """What `ReadOnce` knows, by host, command and whether root asked."""
@@ -118,8 +120,9 @@ class Hosts:
             failures = "; ".join(self.environment.failures.values()) or "the undercloud does not know it"
             raise Blocked(f"{declared.name} has no address: {failures}")
         access = self.cloud.overcloud_access
-        endpoint = SshEndpoint(address=address, **access.model_dump())
-        return self._host(declared.name, endpoint, self.undercloud() if access.via_undercloud else None)
+        endpoint = SshEndpoint(address=address, **access.model_dump(exclude_unset=True, exclude_none=True))
+        via = self.undercloud() if access.via_undercloud else None
+        return self._host(declared.name, endpoint, via, default_user=access.user)
 
     def guest(self, guest: Guest) -> Machine:
         """An instance, or for kind host the host itself."""
@@ -131,11 +134,19 @@ class Hosts:
             raise Blocked(f"instance.stack.complete: the instance {guest.name} cannot be reached: {why}")
         return self._host(guest.name, endpoint)
 
-    def _host(self, name: str, endpoint: SshEndpoint, via: RemoteHost | None = None) -> RemoteHost:
+    def _host(
+        self, name: str, endpoint: SshEndpoint, via: RemoteHost | None = None, default_user: str = ""
+    ) -> RemoteHost:
         known = self.open.get(name)
         if not isinstance(known, RemoteHost):
-            known = self.open[name] = RemoteHost(name, endpoint, via=via)
+            known = self.open[name] = self.ways.open(name, endpoint, via=via, default_user=default_user)
         return known
+
+    def close(self) -> None:
+        """End all connections."""
+        for host in self.open.values():
+            host.close()
+        self.ways.close()
 
 
 def reached(host: Host) -> str:

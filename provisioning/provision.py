@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from access.errors import MeasurementError, ProvisioningError
+from access.errors import AuthenticationError, MeasurementError, ProvisioningError
 from access.openstack_api import connect
 from access.progress import Progress
-from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
 from provisioning.administrator import Administrator, become_administrator
 from provisioning.before_deploy import stop_on_mistakes
@@ -25,7 +24,10 @@ from provisioning.environment import Environment, Guest
 from provisioning.ledger import Ledger
 from provisioning.openstack import guests as guest_steps
 from provisioning.openstack import tenant as tenant_steps
+from provisioning.openstack.direct import DirectTenant
 from provisioning.openstack.image import make_image
+from provisioning.openstack.orchestration import why_not_heat
+from provisioning.reaching import undercloud_of
 from provisioning.tripleo.undercloud import Undercloud
 
 
@@ -37,7 +39,7 @@ class Provisioning:
         self.progress = progress
         self.ledger = Ledger(cloud.runs / "ledger.jsonl")
         self.environment = Environment()
-        self.undercloud_host = RemoteHost("undercloud", cloud.undercloud) if cloud.undercloud else None
+        self.undercloud_host = undercloud_of(cloud)
         self.admin_variables: dict[str, str] = {}
         self.admin: Any = None
         self.tenant: Any = None
@@ -113,12 +115,18 @@ class Provisioning:
         self._set(image_id=image_id)
 
     def _tenant(self) -> None:
-        self.admin_outputs = tenant_steps.make_admin_stack(self.cloud, self.admin, self.ledger, self.progress)
+        reason = why_not_heat(self.cloud, self.admin)
+        if reason:
+            self.progress.detail(f"{reason}: the resources are made through the services' own APIs")
+            direct = DirectTenant(self.cloud, self.admin, self.admin_variables, self.ledger, self.progress)
+            self.admin_outputs = direct.make()
+        else:
+            self.admin_outputs = tenant_steps.make_admin_stack(self.cloud, self.admin, self.ledger, self.progress)
         project_id = str(self.admin_outputs["project_id"])
         flavor_ids = tenant_steps.make_flavors(self.cloud, self.admin, project_id, self.ledger)
         variables = tenant_steps.tenant_credentials(self.cloud, self.admin_variables)
         self.tenant = connect(variables)
-        tenant_steps.share_image(self.admin, self.tenant, str(self.environment.image_id), project_id)
+        tenant_steps.share_image(self.admin, self.tenant, str(self.environment.image_id), project_id, self.ledger)
         self._store_credentials({"admin": self.admin_variables, "tenant": variables})
         self._set(flavor_ids=flavor_ids, project_id=project_id)
 
@@ -143,14 +151,14 @@ class Provisioning:
         name = self.cloud.prefixed(guest.name)
         try:
             guest_steps.make_guest(self.cloud, declared, self.tenant, parameters, self.ledger, self.progress)
-        except ProvisioningError as error:
+        except (ProvisioningError, AuthenticationError) as error:  # also of a right that the tenant's user lacks
             self.progress.detail(str(error))
             guest = dataclasses.replace(guest, failure=str(error))
         server = guest_steps.find_server(self.tenant, name)
         if server is None:
             return guest
         guest = dataclasses.replace(guest, server_id=str(server.id))
-        address = guest_steps.floating_address(self.tenant, server.id)
+        address = guest_steps.address_of(self.cloud, self.tenant, server.id)
         if address is None or server.status != "ACTIVE":
             return guest
         try:

@@ -23,8 +23,7 @@ def with_deployer(cloud: Cloud) -> Cloud:
     try:
         seen = [_signs(hosts, declared) for declared in (*cloud.computes[:1], *cloud.controllers[:1])]
     finally:
-        for open_host in hosts.open.values():
-            open_host.close()
+        hosts.close()
     return shown_by(cloud, [signs for signs in seen if signs is not None])
 
 

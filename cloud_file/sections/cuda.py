@@ -19,9 +19,11 @@ class Cuda(Section):
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
     """Toolkit, e.g. "9.0"; the path follows from it: /usr/local/cuda-9.0."""
-    packages: tuple[PackageName, ...]
+    installed: bool = False
+    """The image brings driver and toolkit: nothing is installed, only samples that are missing are built."""
+    packages: tuple[PackageName, ...] = ()
     """Pinned packages, e.g. cuda-9-0 and the driver's."""
-    repository: Url
+    repository: Url | None = None
     """URL of the package (.rpm, .deb) or .repo file that makes NVIDIA's repository known."""
     samples_archive: Url | None = None
     """URL of a .tar.gz of the samples' source, for CUDA 11.6 and newer, whose toolkit brings none."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from access.endpoint import Address, Section
+from cloud_file.sections.gpu_facts import GpuFacts
 from cloud_file.sections.values import HexId, Name, Positive
 from probes.references import NVIDIA_VENDOR_ID
 
@@ -17,7 +18,7 @@ class GpuModel(Section):
     """One GPU model, as Nova selects it."""
 
     model: Name
-    """Its name in probes/references, e.g. P100-PCIE-16GB."""
+    """Its name in probes/references, e.g. P100-PCIE-16GB; of a model that is not there any name, with `facts`."""
     vendor_id: HexId = NVIDIA_VENDOR_ID
     product_id: HexId
     device_type: Literal["type-PCI", "type-PF", "type-VF"]
@@ -26,6 +27,8 @@ class GpuModel(Section):
     https://docs.openstack.org/nova/latest/admin/pci-passthrough.html
     """
 
+    facts: GpuFacts | None = None
+    """What probes/references lack; what they have holds."""
     ecc: bool = True
     """Whether its memory must be protected, if the card can: `false` for cards that run without ECC on purpose."""
 
@@ -48,6 +51,10 @@ class DeclaredHost(Section):
     gpus: tuple[ExpectedGpus, ...] = ()
     firmware: Literal["bios", "uefi"] | None = None
     cpu_vendor: Literal["intel", "amd"] | None = None
+    runs_instances: bool | None = Field(default=None, alias="is_compute")
+    """Whether instances run here; without it the role's name and the cards tell."""
+    runs_apis: bool | None = Field(default=None, alias="is_controller")
+    """Whether the OpenStack APIs run here; without it the role's name tells."""
 
     @property
     def gpu_count(self) -> int:
@@ -56,13 +63,17 @@ class DeclaredHost(Section):
 
     @property
     def is_compute(self) -> bool:
-        """Whether instances run here: the role's name tells, as in Compute, ComputeGpu or gpu-compute; so do cards."""
+        """Whether instances run here: as the file says, else the role's name (gpu-compute), else its cards."""
+        if self.runs_instances is not None:
+            return self.runs_instances
         named = any(word in self.role.lower() for word in ("compute", "hypervisor"))
         return named or bool(self.gpus and not self.is_controller)
 
     @property
     def is_controller(self) -> bool:
-        """Whether the OpenStack APIs run here: the role's name tells, as in Controller or control-plane."""
+        """Whether the OpenStack APIs run here: as the file says; else the role's name tells, as in control-plane."""
+        if self.runs_apis is not None:
+            return self.runs_apis
         return "control" in self.role.lower()
 
 

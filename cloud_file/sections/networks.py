@@ -23,9 +23,11 @@ class ExternalNetwork(Section):
 
 
 class TenantNetwork(Section):
-    """The network behind the router."""
+    """The network of the instances: one behind a router that is made, or one that exists."""
 
     name: Name
+    existing: bool = False
+    """Take the network of that name as it is, e.g. a provider network; nothing is made or removed."""
     cidr: Line = "192.168.177.0/24"
     dns: tuple[Listed, ...] = ()
 
@@ -33,5 +35,6 @@ class TenantNetwork(Section):
 class Networks(Section):
     """Networks that the acceptance makes or uses."""
 
-    external: ExternalNetwork
+    external: ExternalNetwork | None = None
+    """Leave it out on a cloud without floating IPs: no router is made."""
     tenant: TenantNetwork

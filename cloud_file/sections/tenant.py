@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from access.endpoint import Section
-from cloud_file.sections.values import Line, Listed, Name, Positive, SecretReference
+from cloud_file.sections.values import KeystoneName, Line, Listed, Name, Positive, SecretReference
 
 
 class Flavor(Section):
@@ -38,16 +38,24 @@ class Quota(Section):
 
 
 class Tenant(Section):
-    """Project and user that own the instances."""
+    """Project and user that own the instances: made for the run, or ones that exist."""
 
-    project: Name
-    user: Name
+    project: KeystoneName
+    """Its name; where it is made, the cloud file's prefix comes before it."""
+    user: KeystoneName
+    """Its name, as the project's."""
+    existing: bool = False
+    """Use this project and user, by exactly these names: neither they nor the quota is made, changed or removed."""
     password: SecretReference | None = None
-    """Without it one is made and kept in the run's directory, mode 0600."""
+    """Without it one is made and kept in the run's directory, mode 0600; an existing user needs it, or `cloud`."""
+    cloud: Line | None = None
+    """How an existing user logs in: a name in the clouds.yaml of openstacksdk, e.g. with an application credential."""
     domain: Line = "Default"
+    """Domain of project and user, by name; the administrator may be of another one."""
     roles: Annotated[tuple[Listed, ...], Field(min_length=1)] = ("member",)
     """Heat asks for `member`; clouds of the time call it `_member_`."""
-    quota: Quota
+    quota: Quota | None = None
+    """What the project may use; an existing project keeps its own."""
 
 
 class DeclaredGuest(Section):
@@ -55,3 +63,7 @@ class DeclaredGuest(Section):
 
     name: Name
     flavor: Name
+    availability_zone: Line | None = None
+    """Where Nova shall put it: ZONE, or ZONE:HOST for administrators."""
+    volume_gb: Positive | None = None
+    """Boot from a volume of this size, made from the image and deleted with the instance; without it from the image."""

@@ -20,6 +20,8 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_leng
 """Text that is handed to an API: one line, not empty."""
 Listed = Annotated[str, StringConstraints(pattern=r"^[^,\x00-\x1f\x7f]+$", max_length=255)]
 """The same, where it becomes one of a comma-separated list."""
+KeystoneName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f/]+$", max_length=60)]
+"""Of a project or user; Keystone may be told to refuse what a URL cannot hold."""
 
 # What a shell on another machine reads, partly as root. It is quoted there, too; the patterns refuse what nobody means.
 PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@/][A-Za-z0-9@/._+:~^=*%-]*$", max_length=255)]

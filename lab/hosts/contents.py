@@ -11,8 +11,15 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.hosts.boot import kernel_modules
-from lab.hosts.boot.boot_loader import BIOS_GRUB, ENTRIES, UEFI_GRUB
-from lab.hosts.layout import OWN_DIRECTORIES, MachineDir
+from lab.hosts.boot.boot_loader import (
+    BIOS_GRUB,
+    DEBIAN_GRUB,
+    DEBIAN_UEFI_GRUB,
+    ENTRIES,
+    UEFI_GRUB,
+    initramfs_name,
+)
+from lab.hosts.layout import OWN_DIRECTORIES, MachineDir, family
 from lab.state import SSH_PORT
 
 BASE_ARGUMENTS = "console=tty0 console=ttyS0,115200n8 crashkernel=auto rhgb quiet"
@@ -34,6 +41,8 @@ COPIED = (
 RELEASE_FILES = {
     "rhel": ("Red Hat Enterprise Linux Server release {version} (Maipo)", "rhel", "Red Hat Enterprise Linux Server"),
     "centos": ("CentOS Linux release {version} (Core)", "centos", "CentOS Linux"),
+    "ubuntu": ("Ubuntu {version} LTS", "ubuntu", "Ubuntu"),
+    "debian": ("Debian GNU/Linux {version}", "debian", "Debian GNU/Linux"),
 }
 PAM = (
     "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\n"
@@ -59,6 +68,7 @@ GROUPS = (
 )
 FIRST_UID = 1000
 ROOT_ARGUMENTS = "root=/dev/mapper/rhel-root ro"
+DEBIAN_ROOT_ARGUMENTS = "root=/dev/mapper/ubuntu--vg-ubuntu--lv ro"
 BLS_INLINE_SINCE = 9
 
 
@@ -70,7 +80,10 @@ def populate(directory: MachineDir, machine: dict[str, Any], users: dict[str, st
         (directory.fs / name).mkdir(exist_ok=True)
     for name in ("log", "tmp", "lib/nova", "lib/cloud", "spool", "run", "cache", "lib/dpkg"):
         (directory.fs / "var" / name).mkdir(parents=True, exist_ok=True)
-    for name in ("etc/modprobe.d", "etc/modules-load.d", "etc/dracut.conf.d", "boot/grub2"):
+    of_family = (
+        ("etc/initramfs-tools", "boot/grub") if family(machine) == "debian" else ("etc/dracut.conf.d", "boot/grub2")
+    )
+    for name in ("etc/modprobe.d", "etc/modules-load.d", *of_family):
         (directory.fs / name).mkdir(parents=True, exist_ok=True)
     (directory.fs / "root").chmod(0o700)
     (directory.fs / "var/tmp").chmod(0o1777)
@@ -128,6 +141,7 @@ def _identity(directory: MachineDir, machine: dict[str, Any]) -> None:
     system = machine["os"]
     line, short, long = RELEASE_FILES.get(system["distribution"], RELEASE_FILES["centos"])
     version = str(system["version"])
+    like = "debian" if family(machine) == "debian" else "fedora"
     name = machine["name"]
     files = {
         "/etc/hostname": f"{name}\n",
@@ -135,11 +149,9 @@ def _identity(directory: MachineDir, machine: dict[str, Any]) -> None:
             "127.0.0.1 localhost localhost.localdomain\n"
             f"{machine['addresses'][0] if machine['addresses'] else '127.0.0.1'} {name}\n"
         ),
-        "/etc/redhat-release": line.format(version=version) + "\n",
-        "/etc/system-release": line.format(version=version) + "\n",
         "/etc/os-release": (
             f'NAME="{long}"\nID="{short}"\nVERSION_ID="{version}"\n'
-            f'PRETTY_NAME="{line.format(version=version)}"\nID_LIKE="fedora"\n'
+            f'PRETTY_NAME="{line.format(version=version)}"\nID_LIKE="{like}"\n'
         ),
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
         "/etc/resolv.conf": "",
@@ -152,6 +164,8 @@ def _identity(directory: MachineDir, machine: dict[str, Any]) -> None:
         "/etc/pam.d/other": PAM,
         "/etc/profile.d/lab.sh": "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
     }
+    if family(machine) == "rhel":
+        files |= {f"/etc/{kind}-release": line.format(version=version) + "\n" for kind in ("redhat", "system")}
     for path, text in files.items():
         _write(directory, path, text)
     _write(
@@ -219,17 +233,59 @@ FIRST_START = (
 def libvirtd(machine: dict[str, Any]) -> str:
     """Command that starts libvirt's daemon of a compute host, which lends its limits and rights to QEMU.
 
-    machine.json may have `libvirtd: {memlock_kib: 65536, lacks: [sys_resource]}`.
+    machine.json may have `libvirtd: {memlock_kib: 65536, lacks: [sys_resource], program: PATH}`: a program of its own,
+    as that of a snap, only stands for the daemon.
     """
     declared = machine.get("libvirtd", {})
     limit = f"prlimit --memlock={int(declared['memlock_kib']) * 1024} " if "memlock_kib" in declared else ""
     dropped = ",".join(f"-{name}" for name in declared.get("lacks", ()))
     rights = f"setpriv --bounding-set={dropped} --inh-caps={dropped} " if dropped else ""
-    return f"{limit}{rights}setsid -f /usr/sbin/libvirtd </dev/null >/dev/null 2>&1"
+    program = declared.get("program", "/usr/sbin/libvirtd")
+    made = (
+        f"mkdir -p $(dirname {program}) && cp /usr/local/lib/lab/pause {program} && " if "program" in declared else ""
+    )
+    return f"{made}{limit}{rights}setsid -f {program} </dev/null >/dev/null 2>&1"
 
 
 def _boot_files(directory: MachineDir, machine: dict[str, Any]) -> None:
     release = machine["os"]["kernel"]
+    _write(directory, f"/boot/vmlinuz-{release}", "")
+    _write(directory, initramfs_name(machine, release), _initramfs(directory, machine))
+    kernel_modules.install(directory.paths, release, directory.fs / "usr")
+    (_boot_loader_of_debian if family(machine) == "debian" else _boot_loader_of_rhel)(directory, machine)
+
+
+def _boot_loader_of_debian(directory: MachineDir, machine: dict[str, Any]) -> None:
+    """One grub.cfg for both kinds of firmware; that of the EFI partition points to it."""
+    release, arguments = machine["os"]["kernel"], machine["os"].get("arguments", "quiet splash")
+    _write(
+        directory,
+        "/etc/default/grub",
+        f"""GRUB_DEFAULT=0
+GRUB_TIMEOUT_STYLE=hidden
+GRUB_TIMEOUT=0
+GRUB_DISTRIBUTOR=`( . /etc/os-release; echo ${{NAME:-Debian}} ) 2>/dev/null || echo Debian`
+GRUB_CMDLINE_LINUX_DEFAULT="{arguments}"
+GRUB_CMDLINE_LINUX=""
+""",
+    )
+    _write(directory, "/etc/initramfs-tools/modules", "# List of modules that you want to include in your initramfs.\n")
+    _write(
+        directory,
+        DEBIAN_GRUB,
+        f"""set default="0"
+menuentry 'Ubuntu' --class ubuntu --id 'gnulinux-simple-{release}' {{
+\tlinux\t/vmlinuz-{release} {DEBIAN_ROOT_ARGUMENTS} {arguments}
+\tinitrd\t/initrd.img-{release}
+}}
+""",
+    )
+    if machine["firmware"]["type"] == "uefi":
+        stub = "search.fs_uuid 5f1c9d2e root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n"
+        _write(directory, DEBIAN_UEFI_GRUB, stub)
+
+
+def _boot_loader_of_rhel(directory: MachineDir, machine: dict[str, Any]) -> None:
     arguments = machine["os"].get("arguments", BASE_ARGUMENTS)
     bls = bool(machine["os"].get("bls"))
     settings = f"""GRUB_TIMEOUT=5
@@ -241,9 +297,6 @@ GRUB_CMDLINE_LINUX="{arguments}"
 GRUB_DISABLE_RECOVERY="true"
 """
     _write(directory, "/etc/default/grub", settings + ("GRUB_ENABLE_BLSCFG=true\n" if bls else ""))
-    _write(directory, f"/boot/vmlinuz-{release}", "")
-    _write(directory, f"/boot/initramfs-{release}.img", _initramfs(directory, machine))
-    kernel_modules.install(directory.paths, release, directory.fs / "usr")
     (_entries if bls else _menu)(directory, machine, f"{ROOT_ARGUMENTS} {arguments}")
     is_uefi = machine["firmware"]["type"] == "uefi"
     link = directory.fs / "etc" / ("grub2-efi.cfg" if is_uefi else "grub2.cfg")
@@ -256,7 +309,8 @@ def _initramfs(directory: MachineDir, machine: dict[str, Any]) -> str:
     if machine["kind"] == "guest":
         return ""
     files = {path.name: path.read_text() for path in sorted(directory.path("/etc/modprobe.d").glob("*.conf"))}
-    drivers = ["ext4", "jbd2", "mbcache", "ahci", "nouveau", "drm", "drm_kms_helper", "ttm"]
+    graphics = ("nouveau", "drm", "drm_kms_helper", "ttm") if family(machine) == "rhel" else ()
+    drivers = ["ext4", "jbd2", "mbcache", "ahci", *graphics]
     return json.dumps({"release": machine["os"]["kernel"], "drivers": drivers, "forced": [], "modprobe": files})
 
 

@@ -6,12 +6,14 @@ import posixpath
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.paths import REPOSITORY, LabPaths
 
 OWN_DIRECTORIES = ("boot", "etc", "home", "opt", "root", "srv", "var")
 """Top directories that each machine has for itself; /usr is an overlay on the shared userland."""
 
+DEBIAN_FAMILY = ("debian", "ubuntu")
 LAYER_OWNERS = ("hosts", "guests", "undercloud")
 USR_LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 
@@ -72,7 +74,7 @@ class MachineDir:
         if not inside.startswith("/") or ".." in parts:
             raise ValueError(f"not an absolute path: {inside}")
         parts = [*USR_LINKS.get(parts[0], parts[0]).split("/"), *parts[1:]]
-        if parts[0] in OWN_DIRECTORIES:
+        if parts[0] in OWN_DIRECTORIES or (parts[0] != "usr" and (self.fs / parts[0]).is_dir()):
             return self.fs.joinpath(*parts)
         if parts[0] == "sys":
             return self.sys.joinpath(*parts[1:])
@@ -85,19 +87,24 @@ class MachineDir:
 
     def usr_layers(self) -> list[Path]:
         """Read-only layers of /usr above the userland, the uppermost first."""
-        kind = self._kind()
-        places = [
-            self.paths.layers / owner / audience / "usr" for audience in (kind, "common") for owner in LAYER_OWNERS
-        ]
+        audiences = (*self._audiences(), "common")
+        places = [self.paths.layers / owner / audience / "usr" for audience in audiences for owner in LAYER_OWNERS]
         return [place for place in places if place.is_dir()]
 
-    def _kind(self) -> str:
+    def _audiences(self) -> tuple[str, ...]:
+        """The kind of machine and the family of its distribution."""
         import json
 
         try:
-            return str(json.loads(self.machine_file.read_text())["kind"])
+            machine = json.loads(self.machine_file.read_text())
         except FileNotFoundError:
-            return "common"
+            return ()
+        return str(machine["kind"]), family(machine)
+
+
+def family(machine: dict[str, Any]) -> str:
+    """Whose tools and files a machine has: `debian` or `rhel`."""
+    return "debian" if machine.get("os", {}).get("distribution") in DEBIAN_FAMILY else "rhel"
 
 
 def copy_layers(paths: LabPaths) -> None:

@@ -16,6 +16,7 @@ from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware import declaration
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import configuration, processes, readiness, schema
+from lab.services.deployed import show_all
 from lab.services.registry import services
 from lab.state import SSH_PORT, LabState, load, write_private
 from lab.undercloud import contents
@@ -62,6 +63,7 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
     }
     readiness.wait_for_apis(state, parents)
     readiness.wait_for_reports(state, [name for service in fresh for name in service.processes(state)], started)
+    show_all(state)
     say(f"control plane ready after {time.time() - started:.1f} s")
 
 
@@ -123,7 +125,13 @@ def restart(state: LabState, wanted: Iterable[str]) -> None:
         ServiceEnded: one ended at its start.
         LabError: one does not run, or does not come back.
     """
-    names = list(wanted)
+    try:
+        _restart(state, list(wanted))
+    finally:
+        show_all(state)
+
+
+def _restart(state: LabState, names: list[str]) -> None:
     running, down = processes.running(state), processes.ended_at_start(state, names)
     missing = [name for name in names if name not in running and name not in down]
     if missing:

@@ -19,8 +19,7 @@ def config_files(state: LabState, process: str) -> list[Path]:
     The lab's, the host's own or what its container copies from there, the translation of the release's option names.
     """
     service = deployed(state, process)
-    if service.container:
-        copy_in(state, service)
+    copy_in(state, service)
     own = files_of(state, service)
     translation = state.paths.etc / f"{process}-translation.conf"
     write(state, translation.name, _translate(state, own))

@@ -14,7 +14,9 @@ from lab.services import control, processes
 from lab.services.deployed import Deployed, all_on, pid_of
 from lab.state import LabState, load
 
-NOVA = re.compile(r"(openstack-)?nova-|(tripleo|edpm)_nova|kolla-nova")
+NOVA = re.compile(
+    r"(openstack-)?nova-|(tripleo|edpm)_nova|kolla-nova|snap\..*\.nova-|(deployment|statefulset|daemonset)/"
+)
 
 
 def systemctl(arguments: list[str]) -> int:
@@ -30,7 +32,8 @@ def systemctl(arguments: list[str]) -> int:
 
 def _service(state: LabState, unit: str) -> Deployed | None:
     """The service of Nova behind a unit of the calling host."""
-    return next((each for each in all_on(state, os.environ["LAB_MACHINE"]) if each.unit == unit), None)
+    on_machine = (each for each in all_on(state, os.environ["LAB_MACHINE"]) if each.is_unit_of_host)
+    return next((each for each in on_machine if each.unit == unit), None)
 
 
 def _unit(state: LabState, command: str, unit: str) -> int:

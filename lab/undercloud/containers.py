@@ -25,31 +25,13 @@ def podman(arguments: list[str]) -> int:
     return _engine("podman", arguments)
 
 
-def oc(arguments: list[str]) -> int:
-    """`oc -n NAMESPACE exec POD -c CONTAINER -- COMMAND…` and `oc -n NAMESPACE delete pod POD`, for clouds of pods."""
-    state = load(LabPaths.of(os.environ["LAB_NAME"]))
-    words = arguments[2:] if arguments[:1] == ["-n"] else arguments
-    on_machine = all_on(state, os.environ["LAB_MACHINE"])
-    pods = {each.container: each for each in on_machine if each.container and each.unit.startswith("pod-")}
-    name = next((word for word in words if word in pods), None)
-    if name is None:
-        print(f'Error from server (NotFound): pods "{words[-1] if words else ""}" not found', file=sys.stderr)
-        return 1
-    if words[0] == "exec" and "--" in words:
-        return _exec(state, "oc", [name, *words[words.index("--") + 1 :]], pods)
-    if words[0] == "delete":
-        return _restart(state, "oc", [name], pods)
-    print(f"error: unknown command {words[0]!r}", file=sys.stderr)
-    return 1
-
-
 def _engine(name: str, arguments: list[str]) -> int:
     state = load(LabPaths.of(os.environ["LAB_NAME"]))
     if state.release_data["containers"] != name:
         print(f"bash: {name}: command not found", file=sys.stderr)
         return 127
     on_machine = all_on(state, os.environ["LAB_MACHINE"])
-    containers = {each.container: each for each in on_machine if each.container and not each.unit.startswith("pod-")}
+    containers = {str(each.container): each for each in on_machine if each.is_of_engine}
     command, words = (arguments or ["help"])[0], arguments[1:]
     if command == "ps":
         return _ps(containers, words)
@@ -119,8 +101,13 @@ def _exec(state: LabState, engine: str, words: list[str], containers: dict[str, 
     if containers[name].process not in processes.running(state):
         print("Error: container is not running", file=sys.stderr)
         return 125
-    inside = ["/usr/sbin/chroot", f"/proc/{pid_of(state, containers[name])}/root", *command]
-    done = MachinesClient(state.paths).run(os.environ["LAB_MACHINE"], inside)
+    return run_inside(state, containers[name], command)
+
+
+def run_inside(state: LabState, service: Deployed, command: list[str]) -> int:
+    """Run a command in the file systems of a service's process; what it prints is ours."""
+    inside = ["/usr/sbin/chroot", f"/proc/{pid_of(state, service)}/root", *command]
+    done = MachinesClient(state.paths).run(service.machine, inside)
     print(done.stdout, end="")
     print(done.stderr, end="", file=sys.stderr)
     return done.returncode

@@ -17,11 +17,14 @@ def populate(state: LabState) -> None:
     for host in state.declaration["hosts"]:
         machine = MachineDir(state.paths, str(host["name"]))
         role = "Compute" if host["name"] in state.computes else host["role"]
+        for name in state.release_data.get("directories", ()):
+            (machine.fs / name).mkdir(exist_ok=True)
         for path, text in state.release_data["files"].get(role, {}).items():
             file = machine.path(path)
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(_filled(state, text))
+                file.chmod(0o755 if text.startswith("#!") else 0o644)
     _rc_file(state)
 
 

@@ -148,3 +148,9 @@ def role_names(connection: Any, project_id: str, user: str) -> tuple[str, ...]:
             user_id=found.id, scope_project_id=project_id, include_names=True
         )
         return tuple(sorted(str(item.role["name"]) for item in assigned))
+
+
+def own_role_names(connection: Any) -> tuple[str, ...]:
+    """Roles that a connection's own login has, wherever they come from: Keystone tells them with the token."""
+    with translated("read the roles of the login"):
+        return tuple(sorted(connection.session.auth.get_access(connection.session).role_names))

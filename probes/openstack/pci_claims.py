@@ -6,13 +6,14 @@ of MySQL beside the database does.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
-from probes.nova_process import NovaProcess, steps
+from probes.nova_process import TITLE, NovaProcess, steps
 from probes.pci_address import PciAddress
 from probes.reading import WHOLE, bounded
 
@@ -139,9 +140,15 @@ def read(controller: Host, conductor: NovaProcess | None = None, *, enter: str =
 
 
 def python_of(process: NovaProcess) -> str:
-    """The interpreter that a service runs in: its virtual environment's, if it has one."""
+    """The interpreter that a service runs in: its virtual environment's, if it has one.
+
+    A service that calls itself something else than its command line tells its program there: Python lies beside it.
+    """
     first = process.arguments[0] if process.arguments else ""
-    return first if PYTHON.fullmatch(first) else "python3"
+    title = TITLE.fullmatch(first)
+    program = title[2].split(" ")[0] if title is not None else ""
+    beside = f"{posixpath.dirname(program)}/python3"
+    return next((word for word in (first, beside) if PYTHON.fullmatch(word)), "python3")
 
 
 def _options(process: NovaProcess) -> tuple[str, ...]:

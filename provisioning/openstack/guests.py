@@ -17,6 +17,9 @@ from access.waiting import wait_for
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from provisioning.ledger import Ledger
+from provisioning.openstack import direct_guests
+from provisioning.openstack.direct_guests import DirectGuest
+from provisioning.openstack.orchestration import why_not_heat
 from provisioning.openstack.stack import TEMPLATES, delete_stack, find, make_stack
 
 HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.S)
@@ -25,14 +28,15 @@ CONSOLE_TIMEOUT_S = 300.0
 DELETE_TIMEOUT_S = 600.0
 
 
-def cuda_script(cloud: Cloud) -> str:
-    """The user-data script that installs CUDA."""
+def cuda_script(cloud: Cloud, *, on_console: bool = False) -> str:
+    """The user-data script that installs CUDA; it tells Heat, or the console, how that ended."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  a shell script
     environment.filters["quote"] = shlex.quote
     template = environment.from_string((TEMPLATES / "install-cuda.sh.j2").read_text(encoding="utf-8"))
     if cloud.cuda is None or cloud.image is None:
         raise ProvisioningError("the cloud file describes no CUDA or no image")
-    return template.render(cuda=cloud.cuda, samples=cloud.cuda.sample_names, user=cloud.image.ssh_user)
+    words = {"cuda": cloud.cuda, "samples": cloud.cuda.sample_names, "user": cloud.image.ssh_user}
+    return template.render(on_console=on_console, **words)
 
 
 def _remove_a_stack_without_its_server(tenant: Any, name: str, progress: Progress) -> None:
@@ -50,19 +54,23 @@ def make_guest(
     parameters: dict[str, str],
     ledger: Ledger,
     progress: Progress,
-) -> dict[str, Any]:
-    """Outputs of the guest's stack: server_id, address.
+) -> None:
+    """An instance with CUDA, by Heat or by the services' own APIs.
 
     Raises:
-        StackError: the stack failed; the instance may be there nevertheless.
+        ProvisioningError: it failed; the instance may be there nevertheless.
     """
     if cloud.cuda is None:
         raise ProvisioningError("the cloud file describes no CUDA")
     name = cloud.prefixed(guest.name)
     timeout_s = cloud.cuda.timeout_min * 60.0
+    if why_not_heat(cloud, tenant):
+        direct = DirectGuest(cloud, guest, tenant, parameters, ledger, progress)
+        direct.make(cuda_script(cloud, on_console=True), timeout_s)
+        return
     _remove_a_stack_without_its_server(tenant, name, progress)
     values = {**parameters, "name": name, "cuda_script": cuda_script(cloud), "timeout_s": int(timeout_s)}
-    return make_stack(
+    make_stack(
         tenant,
         ledger,
         progress,
@@ -74,18 +82,39 @@ def make_guest(
     )
 
 
+def remove_guest(cloud: Cloud, tenant: Any, name: str, ledger: Ledger) -> None:
+    """Remove an instance that `make_guest` made, by its name in the cloud.
+
+    Raises:
+        ProvisioningError: something of it stays.
+    """
+    if why_not_heat(cloud, tenant):
+        direct_guests.remove_guest(tenant, ledger, name)
+        return
+    found = find(tenant, name)
+    if found is not None:
+        delete_stack(tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
+    for entry in ledger.open_entries():
+        if entry.kind == "stack" and entry.name == name:
+            ledger.gone(entry)
+
+
 def find_server(tenant: Any, name: str) -> Any | None:
     """The instance of that name, also of a stack that failed."""
     with translated(f"find the instance {name}"):
         return tenant.compute.find_server(name, ignore_missing=True, details=True)
 
 
-def floating_address(tenant: Any, server_id: str) -> str | None:
-    """The instance's floating IP; None when it has none."""
-    with translated("find the floating IP"):
+def address_of(cloud: Cloud, tenant: Any, server_id: str) -> str | None:
+    """The address at which the instance is reached: its floating IP, or its own; None when it has none."""
+    with translated("find the instance's address"):
         for port in tenant.network.ports(device_id=server_id):
-            for address in tenant.network.ips(port_id=port.id):
-                return str(address.floating_ip_address)
+            if cloud.has_floating_ips:
+                found = [str(address.floating_ip_address) for address in tenant.network.ips(port_id=port.id)]
+            else:
+                found = [str(fixed["ip_address"]) for fixed in port.fixed_ips or ()]
+            if found:
+                return min(found, key=lambda address: ":" in address)  # IPv4 before IPv6
     return None
 
 
@@ -119,5 +148,10 @@ def endpoint(cloud: Cloud, tenant: Any, name: str, server_id: str, address: str,
     known_hosts = cloud.runs / f"known_hosts-{name}"
     known_hosts.write_text("".join(f"{shown} {kind} {key}\n" for kind, key in keys), encoding="utf-8")
     return SshEndpoint(
-        address=address, port=port, user=cloud.image.ssh_user, key_file=key_file, known_hosts=known_hosts
+        address=address,
+        port=port,
+        user=cloud.image.ssh_user,
+        key_file=key_file,
+        known_hosts=known_hosts,
+        bastions=cloud.guest_access.bastions,
     )

@@ -49,6 +49,37 @@ def _delete_aggregate(admin: Any, aggregate: Any) -> None:
     admin.compute.delete_aggregate(aggregate)
 
 
+def _delete_router(owner: Any, router: Any) -> None:
+    for port in list(owner.network.ports(device_id=router.id)):
+        if port.device_owner.startswith("network:router_interface") or port.device_owner.startswith(
+            "network:ha_router"
+        ):
+            owner.network.remove_interface_from_router(router, port_id=port.id)
+    owner.network.delete_router(router)
+
+
+def in_domain(name: str, domain_id: str) -> str:
+    """Name in the ledger of a project or user: another domain may have one of the same name, which is not ours."""
+    return f"{name}@{domain_id}"
+
+
+def _in_its_domain(name: str) -> dict[str, str]:
+    own, _, domain_id = name.rpartition("@")
+    return {"name": own, "domain_id": domain_id}
+
+
+def _image_members(admin: Any, name: str) -> list[tuple[str, str]]:
+    """Who may use an image; the name is the image's id, a slash, and the project's."""
+    image_id, _, project_id = name.partition("/")
+    if admin.image.find_image(image_id, ignore_missing=True) is None:
+        return []
+    return [(image_id, project_id) for member in admin.image.members(image_id) if member.member_id == project_id]
+
+
+def _delete_image_member(admin: Any, member: tuple[str, str]) -> None:
+    admin.image.remove_member(member[1], image=member[0])
+
+
 def compute_service(admin: Any, host: str) -> Any:
     """The nova-compute service of a host; None if there is none."""
     services = admin.compute.services(binary="nova-compute")
@@ -106,6 +137,28 @@ KINDS = {
         lambda admin, project: admin.identity.delete_project(project),
         "test",
     ),
+    "guest": Kind(
+        lambda tenant, name: [
+            server for server in tenant.compute.servers(details=False, name=name) if server.name == name
+        ],
+        lambda tenant, server: tenant.compute.delete_server(server, force=False, ignore_missing=True),
+        "provisioning",
+    ),
+    "floating-ip": Kind(
+        lambda tenant, name: [found for found in tenant.network.ips(description=name) if found.description == name],
+        lambda tenant, found: tenant.network.delete_ip(found),
+        "provisioning",
+    ),
+    "guest-port": Kind(
+        lambda tenant, name: list(tenant.network.ports(name=name)),
+        lambda tenant, port: tenant.network.delete_port(port),
+        "provisioning",
+    ),
+    "security-group": Kind(
+        lambda tenant, name: list(tenant.network.security_groups(name=name)),
+        lambda tenant, group: tenant.network.delete_security_group(group),
+        "provisioning",
+    ),
     "stack": Kind(
         lambda owner, name: _named(stack.find(owner, name)),
         lambda owner, found: stack.delete_stack(owner, found.id, timeout_s=STACK_TIMEOUT_S),
@@ -116,7 +169,24 @@ KINDS = {
         lambda tenant, found: tenant.compute.delete_keypair(found, ignore_missing=True),
         "provisioning",
     ),
+    "router": Kind(lambda owner, name: list(owner.network.routers(name=name)), _delete_router, "provisioning"),
+    "network": Kind(
+        lambda owner, name: list(owner.network.networks(name=name)),
+        lambda owner, network: owner.network.delete_network(network),  # its subnets go with it
+        "provisioning",
+    ),
+    "tenant-user": Kind(
+        lambda admin, name: list(admin.identity.users(**_in_its_domain(name))),
+        lambda admin, user: admin.identity.delete_user(user),
+        "provisioning",
+    ),
+    "tenant-project": Kind(
+        lambda admin, name: list(admin.identity.projects(**_in_its_domain(name))),
+        lambda admin, project: admin.identity.delete_project(project),
+        "provisioning",
+    ),
     "flavor": Kind(*_FLAVOR, "provisioning"),
+    "image-member": Kind(_image_members, _delete_image_member, "provisioning"),
     "image": Kind(*_IMAGE, "provisioning"),
     "undercloud-file": Kind(
         _files, lambda undercloud, path: output_of(undercloud, f"rm -f {shlex.quote(path)}"), "provisioning"

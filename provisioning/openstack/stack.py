@@ -64,7 +64,7 @@ def make_stack(
     ledger.made("stack", name, id=made.id, owner=owner)
     stack = wait_for(
         f"the stack {name}",
-        lambda: connection.orchestration.get_stack(made.id),
+        lambda: _seen(connection, made.id),
         lambda stack: not stack.status.endswith("IN_PROGRESS"),
         timeout_s=timeout_s + 60,
         interval_s=0.3,
@@ -74,6 +74,11 @@ def make_stack(
     if stack.status != "CREATE_COMPLETE":
         raise StackError(failure(connection, stack), remedy=f"openstack stack failures list {name}")
     return outputs(connection, made.id)
+
+
+def _seen(connection: Any, stack_id: str) -> Any:
+    with translated(f"read the stack {stack_id}"):
+        return connection.orchestration.get_stack(stack_id)
 
 
 def _create(connection: Any, name: str, **arguments: Any) -> Any:
@@ -99,7 +104,7 @@ def _create(connection: Any, name: str, **arguments: Any) -> Any:
 
 def outputs(connection: Any, stack_id: str) -> dict[str, Any]:
     """Outputs of a stack by key."""
-    stack = connection.orchestration.get_stack(stack_id)
+    stack = _seen(connection, stack_id)
     return {output["output_key"]: output.get("output_value") for output in stack.outputs or []}
 
 

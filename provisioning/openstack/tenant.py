@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import ProvisioningError
-from access.openstack_api import translated
+from access.openstack_api import NAMED, as_user, translated
 from access.progress import Progress
 from cloud_file.cloud import Cloud
 from cloud_file.sections.networks import ExternalNetwork
 from cloud_file.sections.tenant import Flavor
+from provisioning.administrator import said_of_apis
 from provisioning.ledger import Ledger
 from provisioning.openstack.stack import make_stack
 
@@ -23,13 +24,13 @@ STACK_TIMEOUT_S = 300.0
 def make_admin_stack(cloud: Cloud, admin: Any, ledger: Ledger, progress: Progress) -> dict[str, Any]:
     """Project, user with its role, quota, networks; returns the stack's outputs."""
     tenant, networks = cloud.tenant, cloud.networks
-    if tenant is None or networks is None:
-        raise ProvisioningError("the cloud file describes no tenant or no networks")
+    if tenant is None or networks is None or networks.external is None or tenant.quota is None:
+        raise ProvisioningError("the cloud file describes no tenant with its quota, or no networks")
     external = networks.external
     parameters = {
         "prefix": cloud.prefix,
-        "project_name": cloud.prefixed(tenant.project),
-        "user_name": cloud.prefixed(tenant.user),
+        "project_name": cloud.tenant_project,
+        "user_name": cloud.tenant_user,
         "user_password": tenant_password(cloud),
         "domain": tenant.domain,
         "roles": ",".join(tenant.roles),
@@ -87,15 +88,18 @@ def _write_private(path: Path, text: str) -> None:
 
 def tenant_credentials(cloud: Cloud, admin_variables: dict[str, str]) -> dict[str, str]:
     """OS_* variables of the tenant's user."""
-    if cloud.tenant is None:
+    tenant = cloud.tenant
+    if tenant is None:
         raise ProvisioningError("the cloud file describes no tenant")
-    shared = {name: value for name, value in admin_variables.items() if "_CREDENTIAL_" not in name}
-    return {
-        **shared,
-        "OS_USERNAME": cloud.prefixed(cloud.tenant.user),
-        "OS_PROJECT_NAME": cloud.prefixed(cloud.tenant.project),
-        "OS_PASSWORD": tenant_password(cloud),
-    }
+    if tenant.cloud:
+        return {NAMED: tenant.cloud, **said_of_apis(cloud)}
+    return as_user(
+        admin_variables,
+        user=cloud.tenant_user,
+        password=tenant_password(cloud),
+        project=cloud.tenant_project,
+        domain=tenant.domain,
+    )
 
 
 def make_flavors(cloud: Cloud, admin: Any, project_id: str, ledger: Ledger) -> dict[str, str]:
@@ -124,14 +128,16 @@ def _flavor(cloud: Cloud, admin: Any, flavor: Flavor, project_id: str, ledger: L
     return str(made.id)
 
 
-def share_image(admin: Any, tenant: Any, image_id: str, project_id: str) -> None:
-    """Let the tenant's project use the image, and no other; one that is public stays so."""
+def share_image(admin: Any, tenant: Any, image_id: str, project_id: str, ledger: Ledger) -> None:
+    """Let the tenant's project use the image, and no other; one that the tenant can use already stays as it is."""
     with translated("share the image with the tenant"):
-        if admin.image.get_image(image_id).visibility in ("public", "community"):
+        if admin.image.get_image(image_id).visibility in ("public", "community") or tenant.image.find_image(image_id):
             return
-        members = [member.member_id for member in admin.image.members(image_id)]
-        if project_id not in members:
+        name = f"{image_id}/{project_id}"
+        ledger.intend("image-member", name)
+        if project_id not in [member.member_id for member in admin.image.members(image_id)]:
             admin.image.add_member(image_id, member_id=project_id)
+        ledger.made("image-member", name)
         tenant.image.update_member(project_id, image_id, status="accepted")
 
 

@@ -23,10 +23,9 @@ from probes import residue
 from probes.residue import CardState
 from provisioning.environment import Environment
 from provisioning.ledger import Ledger
-from provisioning.openstack import guests, stack
+from provisioning.openstack import guests
 from provisioning.openstack.tenant import make_keypair
-
-DELETE_TIMEOUT_S = 600.0
+from provisioning.reaching import ways_of
 
 
 @dataclass(frozen=True)
@@ -90,34 +89,30 @@ class TracesMaker:
 
     def _login(self, name: str) -> RemoteHost:
         server = guests.find_server(self.tenant, name)
-        address = guests.floating_address(self.tenant, server.id) if server is not None else None
+        address = guests.address_of(self.cloud, self.tenant, server.id) if server is not None else None
         if server is None or address is None:
             raise ProvisioningError(f"{name} has no address")
         login = guests.endpoint(self.cloud, self.tenant, name, server.id, address, self.key_file)
-        return RemoteHost(name, login)
+        return ways_of(self.cloud).open(name, login)
 
     def _parameters(self) -> dict[str, str]:
-        def network(name: str) -> Any:
-            return self.tenant.network.find_network(self.cloud.prefixed(name), ignore_missing=False)
-
+        networks = self.cloud.networks
+        external = networks.external if networks is not None else None
         with translated("find the tenant's networks"):
-            internal, external = network("internal"), network("external")
+            internal = self.tenant.network.find_network(self.cloud.tenant_network, ignore_missing=False)
+            name = external.name if external is not None and external.existing else self.cloud.prefixed("external")
+            outside = self.tenant.network.find_network(name, ignore_missing=False) if external is not None else None
         return {
             "image": str(self.environment.image_id),
             "flavor": self.environment.flavor_ids[self.flavor.name],
             "key_name": self.cloud.prefixed("key"),
             "internal_network": str(internal.id),
-            "internal_subnet": str(internal.subnet_ids[0]),
-            "external_network": str(external.id),
+            "internal_subnet": str(next(iter(internal.subnet_ids or ()), "")),
+            "external_network": str(outside.id) if outside is not None else "",
         }
 
     def _delete(self, name: str) -> None:
-        found = stack.find(self.tenant, name)
-        if found is not None:
-            stack.delete_stack(self.tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
-        for entry in self.ledger.open_entries():
-            if entry.kind == "stack" and entry.name == name:
-                self.ledger.gone(entry)
+        guests.remove_guest(self.cloud, self.tenant, name, self.ledger)
 
 
 def _traces(before: CardState, changed: CardState, after: CardState, complete: bool, found: int) -> Traces:

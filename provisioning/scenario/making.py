@@ -130,7 +130,7 @@ class Making(InstanceStates):
             ProvisioningError: the tenant has no network of ours.
         """
         with translated("find the tenant's network"):
-            found = self.tenant.network.find_network(self.cloud.prefixed("internal"), ignore_missing=True)
+            found = self.tenant.network.find_network(self.cloud.tenant_network, ignore_missing=True)
         if found is None:
             raise ProvisioningError("the tenant has no network of ours")
         return str(found.id)

@@ -23,6 +23,7 @@ CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
     "control_plane.offers.exact",
     rests_on=(
         "host.gpu.present",
+        "host.gpu.device_type",
         "host.iommu.groups",
         "control_plane.nova_conf.*",
         "control_plane.device_spec.*",

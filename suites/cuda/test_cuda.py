@@ -72,7 +72,7 @@ def test_cuda_sees_every_card_as_what_it_is(guest: Host, declared_guest: Declare
             if getattr(m, figure) is None
         }
     )
-    require_known(unknown, remedy="add the figure with its source to probes/references/models")
+    require_known(unknown, remedy="add the figure to gpus[].facts of the cloud file (docs/cloud-file.md)")
 
 
 def _devices(guest: Host) -> tuple[device_query.Device, ...]:

@@ -6,9 +6,10 @@ import pytest
 
 from access.host import Host
 from cloud_file.cloud import Cloud
+from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.verdicts import require
-from probes import kernel_log, module_parameters, pci_devices, vfio_log
+from probes import initramfs_tool, kernel_log, module_parameters, pci_devices, vfio_log
 from probes.pci_devices import PciDevice
 from probes.references import NVIDIA_VENDOR_ID
 
@@ -123,6 +124,7 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
         not own,
         "other-function-of-the-card-bound",
         found,
+        rebuild=initramfs_tool.for_fix(gpu_host, is_needed=own).rebuild,
     )
     found = "; ".join(
         f"{d.address} ({d.vendor_id}:{d.product_id}) in group {d.iommu_group} has {d.driver}" for d in strangers
@@ -136,7 +138,7 @@ def test_every_gpus_group_is_viable(gpu_host: Host, declared_gpu_host: DeclaredH
 
 @pytest.mark.check("host.gpu.driver", rests_on=("host.gpu.present",), source=NOVA_PCI)
 def test_no_graphics_driver_of_the_host_holds_a_gpu(
-    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cloud: Cloud, deployer: Deployer
 ) -> None:
     """A card is bound to a driver of VFIO or to nothing: nouveau or nvidia on the host would hold it back."""
     held = {
@@ -150,6 +152,8 @@ def test_no_graphics_driver_of_the_host_holds_a_gpu(
         f"{min((str(driver) for driver in held.values()), default='')}-holds-a-card",
         f"bound: {held}",
         file="/etc/modprobe.d",
+        blacklist=deployer.settings.driver_blacklist,
+        rebuild=initramfs_tool.for_fix(gpu_host, is_needed=held).rebuild,
     )
 
 

@@ -10,7 +10,7 @@ from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.notes import Notes
 from judging.verdicts import require
-from probes import audit_log, dracut_conf, lsmod, memory_locking, module_parameters, vfio_log
+from probes import audit_log, dracut_conf, initramfs_tool, lsmod, memory_locking, module_parameters, vfio_log
 
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 DRACUT = "https://man7.org/linux/man-pages/man5/dracut.conf.5.html"
@@ -30,12 +30,15 @@ MEMORY = "https://docs.openstack.org/nova/latest/configuration/config.html#DEFAU
 def test_vfio_has_its_iommu_backend(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A vfio that was loaded from the initramfs looks for vfio_iommu_type1 once: without it no device can be opened."""
     modules = lsmod.read(gpu_host)
+    has_backend = "vfio_pci" not in modules or "vfio_iommu_type1" in modules
+    tool = initramfs_tool.for_fix(gpu_host, is_needed=not has_backend)
 
     require(
-        "vfio_pci" not in modules or "vfio_iommu_type1" in modules,
+        has_backend,
         "vfio-without-its-iommu-backend",
         "vfio_pci is loaded, vfio_iommu_type1 is not: QEMU says 'No available IOMMU models'",
-        file="/etc/dracut.conf.d",
+        early_modules=tool.early_modules,
+        rebuild=tool.rebuild,
     )
 
 
@@ -101,12 +104,14 @@ def test_no_instance_was_killed_for_memory(gpu_host: Host, declared_gpu_host: De
 def test_vfio_may_map_as_much_as_the_kernel_allows(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """Each piece of an instance's memory is one DMA mapping: with a lower limit a large instance fails to start."""
     limit = module_parameters.dma_entry_limit(gpu_host)
+    is_enough = limit is None or limit >= MAPPINGS
 
     require(
-        limit is None or limit >= MAPPINGS,
+        is_enough,
         "dma-mappings-limited",
         f"vfio_iommu_type1 has dma_entry_limit={limit}, the kernel's own is {MAPPINGS}",
         file="/etc/modprobe.d",
+        rebuild=initramfs_tool.for_fix(gpu_host, is_needed=not is_enough).rebuild,
     )
 
 

@@ -12,11 +12,11 @@ from access.testinfra_backend import inspected
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging import driver_words
+from judging.measuring import HOW_TO_SAY
 from judging.notes import Notes
 from judging.verdicts import require, require_none
 from probes import cuda_log, kernel_log, kernel_release, lsmod, nvidia_module
 from probes.nvidia_smi import failures
-from probes.references import gpu_models
 
 OF_THE_LIBRARY = re.compile(r"API mismatch|this kernel module|driver components|components have the same version")
 """The module's words about a library of another version: instance.driver.tools tells of it."""
@@ -72,9 +72,9 @@ def test_the_driver_supports_the_cards(guest: Host, declared_guest: DeclaredGues
     module = nvidia_module.read(guest)
 
     for expected in cloud.gpus_of(declared_guest.flavor):
-        model = gpu_models().get(expected.model)
+        model = cloud.reference(expected.model)
         if model is None:
-            raise NotVerified(f"nothing is known of {expected.model}: add it to probes/references/models")
+            raise NotVerified(f"nothing is known of {expected.model}; {HOW_TO_SAY}")
         require(
             module.flavour in model.kernel_modules,
             "module-flavour-without-this-architecture",

@@ -96,13 +96,18 @@ def test_the_instance_is_active_on_a_gpu_host(
     speaks = ""
     if cause == "no-valid-host":
         request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
-        speaks = "\n" + lines(host_rooms.read(), request)
+        speaks = lines(host_rooms.read(), request)
+    tried = host_rooms.errors_about(str(made_guest.server_id)) if found.status == "ERROR" else ""
+    cause = "instance-in-error" if tried and cause == "no-valid-host" else cause  # it had hosts, and each failed it
+    state = f"{found.name} is {found.status}" + (f", {found.task}" if found.task else "") + f": {fault}"
     require(
         found.status == "ACTIVE",
         cause,
-        f"{found.name} is {found.status}" + (f", {found.task}" if found.task else "") + f": {fault}{speaks}",
+        "\n".join(part for part in (state, tried, speaks) if part),
         instance=found.name,
-        remedy=remedy_of(fault) or "openstack server event list INSTANCE, and nova-compute.log of its host",
+        remedy=remedy_of(tried)
+        or remedy_of(fault)
+        or "openstack server event list INSTANCE, and nova-compute.log of its host",
     )
     require(
         (found.host or "").split(".")[0] in gpu_hosts,

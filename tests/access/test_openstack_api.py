@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from openstack import exceptions as sdk
 
 from access import openstack_api
 from access.errors import AcceptanceError, AuthenticationError, ConnectError, ProvisioningError
-from access.openstack_api import connect, translated, without_time_limit
+from access.openstack_api import as_user, connect, translated, without_time_limit
 
 CREDENTIALS = {"OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_PROJECT_NAME": "x"}
 
@@ -130,6 +131,93 @@ def _asked_of_keystone(variables: dict[str, str]) -> dict[str, Any]:
     method = plugin.auth_methods[0]
     name, data = method.get_auth_data(None, plugin, {}, {})
     return {name: data}
+
+
+def test_a_token_and_a_password_log_in() -> None:
+    """As the rc file of any deployer has it; without a domain it is Default, as ever."""
+    assert _asked_of_keystone({"OS_TOKEN": "t", "OS_PROJECT_NAME": "p", "OS_USERNAME": "u"})["token"] == {"id": "t"}
+    person = {"OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_TENANT_NAME": "old"}
+    assert _asked_of_keystone(person)["password"]["user"] == {
+        "password": "p",
+        "name": "u",
+        "domain": {"name": "Default"},
+    }
+    login = openstack_api._login({**person, "OS_INTERFACE": "internal", "OS_CACERT": "/ca.pem", "OS_INSECURE": "True"})
+    assert login["auth"]["project_name"] == "old"
+    assert (login["interface"], login["cacert"], login["verify"]) == ("internal", "/ca.pem", False)
+
+
+@pytest.mark.parametrize(
+    "administrator",
+    [
+        {"OS_USERNAME": "a", "OS_PASSWORD": "s", "OS_USER_DOMAIN_NAME": "staff", "OS_PROJECT_DOMAIN_ID": "d"},
+        {"OS_APPLICATION_CREDENTIAL_ID": "i", "OS_APPLICATION_CREDENTIAL_SECRET": "s"},
+        {"OS_TOKEN": "s", "OS_AUTH_TYPE": "v3token", "OS_PROJECT_ID": "p", "OS_SYSTEM_SCOPE": "all"},
+        {"OS_USER_ID": "a", "OS_PASSWORD": "s", "OS_USER_DOMAIN_ID": "staff", "OS_TENANT_NAME": "t"},
+    ],
+)
+def test_another_user_takes_nothing_of_who_the_administrator_is(administrator: dict[str, str]) -> None:
+    """Where and how the cloud is reached stays: address, region, interface, authority."""
+    shared = {"OS_AUTH_URL": "u", "OS_REGION_NAME": "r", "OS_INTERFACE": "internal", "OS_CACERT": "c"}
+
+    found = as_user({**shared, **administrator}, user="t", password="p", project="tp", domain="Default")
+
+    assert found == {
+        **shared,
+        "OS_USERNAME": "t",
+        "OS_PASSWORD": "p",
+        "OS_PROJECT_NAME": "tp",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+    }
+
+
+def test_an_entry_of_clouds_yaml_is_shared_without_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its authority, versions and region are those of the cloud; its application credential is the administrator's."""
+    file = tmp_path / "clouds.yaml"
+    file.write_text(
+        "clouds: {ours: {auth_type: v3applicationcredential, region_name: west, interface: internal, cacert: /ca.pem,"
+        " compute_api_version: '2.1', identity_endpoint_override: 'https://k', auth: {auth_url: 'https://k/v3',"
+        " application_credential_id: i, application_credential_secret: s}}}"
+    )
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    variables = as_user({"OS_CLOUD": "ours"}, user="t", password="p", project="tp", domain="d")
+
+    config = openstack_api._config(variables)
+
+    assert config.config["auth"] == {
+        "auth_url": "https://k/v3",
+        "username": "t",
+        "password": "p",
+        "project_name": "tp",
+        "user_domain_name": "d",
+        "project_domain_name": "d",
+    }
+    assert (config.region_name, config.get_interface(), config.config["cacert"]) == ("west", "internal", "/ca.pem")
+    assert config.config["identity_endpoint_override"] == "https://k"
+    other = openstack_api._config({**variables, "OS_REGION_NAME": "east"})
+    assert other.region_name == "east"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (
+            "ForbiddenException: 403: Client Error for url: http://x/servers, Policy doesn't allow "
+            "os_compute_api:servers:create:forced_host to be performed.",
+            "os_compute_api:servers:create:forced_host",
+        ),
+        (
+            "403: Client Error, You are not authorized to perform the requested action: identity:create_project.",
+            "identity:create_project",
+        ),
+        ("403, (rule:create_network and rule:create_network:shared) is disallowed by policy", "rule:create_network"),
+    ],
+)
+def test_a_refusal_names_the_missing_right(text: str, rule: str) -> None:
+    """As Nova, Keystone and Neutron say it."""
+    assert f"do not allow {rule}" in openstack_api._missing_right(text)
+    assert "check user" in openstack_api._missing_right("403 Forbidden")
 
 
 def test_an_application_credential_logs_in() -> None:

@@ -110,5 +110,6 @@ def test_a_rejection_carries_cause_and_filled_fix() -> None:
 
 def test_a_member_of_a_family_has_its_fix() -> None:
     """The tool names the member, the data its fix."""
-    assert fix_of("nouveau-holds-a-card").startswith("blacklist the driver")
+    words = {"blacklist": "blacklist the driver", "rebuild": "dracut -f"}
+    assert fix_of("nouveau-holds-a-card", **words).startswith("blacklist the driver")
     assert fix_of("nvidia-smi-no-devices", remedy="see dmesg") == "see dmesg"

@@ -52,6 +52,14 @@ def test_the_fault_counts_before_the_status(status: str, fault: str, cause: str)
         ("vfio 0000:04:00.0: group 33 is not viable", "IOMMU group"),
         ("No valid host was found. ", "lines above"),
         ("cannot limit locked memory of process 4711 to 17179869184: Operation not permitted", "lock"),
+        ("Build of instance 6f aborted: [Errno 28] No space left on device: '/var/lib/nova/instances'", "df -h"),
+        ("qemu-img: error while writing at byte 0: No space left on device; Exceeded maximum number of retries", "df"),
+        ("Unable to establish connection: [SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer", "cafile"),
+        ("Failed to resolve 'glance.internal' ([Errno -3] Temporary failure in name resolution)", "resolv.conf"),
+        ("[Errno -2] Name or service not known. No valid host was found", "resolv.conf"),
+        ("Image 3f2a could not be found.", "upload"),
+        ("Image 3f2a is unacceptable: Image is not raw format", "upload"),
+        ("Binding failed for port 1e, please check neutron logs", "neutron-server.log"),
     ],
 )
 def test_novas_words_are_translated(words: str, advice: str) -> None:
@@ -76,6 +84,11 @@ def test_unknown_words_get_no_invented_advice() -> None:
         ("oslo_db.exception.DBConnectionError: (pymysql.err.OperationalError)", "database"),
         ("oslo_messaging.exceptions.MessagingTimeout: Timed out", "messaging"),
         ("PermissionError: [Errno 13] Permission denied: '/var/lib/nova/compute_id'", "name"),
+        ("OSError: [Errno 28] No space left on device: '/var/log/nova/nova-compute.log'", "disk"),
+        ("sqlalchemy.exc.OperationalError: (pymysql.err.OperationalError) [Errno 28] No space left on device", "disk"),
+        ("keystoneauth1.exceptions.connection.SSLFailure: SSL: CERTIFICATE_VERIFY_FAILED", "certificate"),
+        ("DBConnectionError: Can't connect to MySQL server on 'db' ([Errno -2] Name or service not known)", "resolver"),
+        ("keystoneauth1 ConnectFailure: Failed to resolve 'keystone.internal' ([Errno -3] Temporary", "resolver"),
         ("ZeroDivisionError: division by zero", ""),
     ],
 )

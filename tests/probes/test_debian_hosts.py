@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from access.errors import ParseError
 from access.host import CommandOutput
 from access.local_host import LocalHost
-from probes import grub, kernel_cmdline, kernel_config
+from probes import dracut_conf, grub, initramfs_tool, kernel_cmdline, kernel_config
 
 MENU = "menuentry 'Ubuntu' --id simple {\n linux /vmlinuz-5.15.0-91-generic root=/dev/sda1 ro intel_iommu=on\n}\n"
 
@@ -108,3 +109,42 @@ def test_the_file_on_the_efi_partition_may_only_point_on(stub: str, tmp_path: Pa
     entry = grub.read_boot_entry(host)
 
     assert (entry.source, entry.arguments[-1]) == ("/boot/grub2/grub.cfg", "intel_iommu=on")
+
+
+@pytest.mark.parametrize(
+    ("answer", "rebuild"),
+    [
+        ("update-initramfs\nend\n", "update-initramfs -u -k all"),
+        ("update-initramfs\ndracut\nend\n", "update-initramfs -u -k all"),
+        ("dracut\nend\n", "dracut -f"),
+        ("end\n", "dracut -f"),
+    ],
+)
+def test_fixes_name_the_tool_that_the_host_has(answer: str, rebuild: str):
+    """Ubuntu's update-initramfs also stands before dracut where that makes its initramfs."""
+    assert initramfs_tool.parse(answer).rebuild == rebuild
+
+
+@pytest.mark.parametrize("answer", ["", "dracut\n", "mkinitcpio\nend\n"])
+def test_a_cut_answer_names_no_tool(answer: str):
+    """It is a failed measurement."""
+    with pytest.raises(ParseError):
+        initramfs_tool.parse(answer)
+
+
+def test_files_of_dracut_count_where_dracut_is(host: HostBelow):
+    """A playbook may leave them on hosts of Ubuntu, where nothing reads them."""
+    host.has("etc/dracut.conf.d/gpu.conf", 'force_drivers+=" no_such_module_1 "\n')
+    assert dracut_conf.read(host).wanted == ()
+    host.has("bin/dracut", "#!/bin/sh\n")
+    (host.root / "bin" / "dracut").chmod(0o755)
+
+    found = dracut_conf.read(HostWithPrograms(host.root))
+    assert found.missing == ("no_such_module_1",)
+
+
+class HostWithPrograms(HostBelow):
+    """The same host with the programs of its /bin."""
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        return super().run(f"PATH={self.root}/bin:$PATH; {command}", timeout_s=timeout_s)

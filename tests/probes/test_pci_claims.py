@@ -76,7 +76,12 @@ def test_a_failing_connection_does_not_show_its_url(connection: str, tmp_path: P
         ),
         (("/openstack/venvs/nova-31.0.0/bin/python3.12", "-s", "x"), "/openstack/venvs/nova-31.0.0/bin/python3.12"),
         (("/usr/bin/python3", "/usr/bin/nova-conductor"), "/usr/bin/python3"),
-        (("nova-conductor: master process [/usr/bin/nova-conductor]",), "python3"),
+        (("nova-conductor: master process [/usr/bin/nova-conductor]",), "/usr/bin/python3"),
+        (
+            ("nova-conductor: master process [/var/lib/kolla/venv/bin/nova-conductor --config-file /etc/nova/x.conf]",),
+            "/var/lib/kolla/venv/bin/python3",
+        ),
+        (("nova-conductor: master process [nova-conductor]",), "python3"),
     ],
 )
 def test_the_interpreter_is_the_service_s_own(arguments: tuple[str, ...], python: str):

@@ -47,10 +47,19 @@ IN_ORDER = [
     ("test-flavor", "t-test-flavor", "admin"),
     ("user", "t-user", "admin"),
     ("project", "t-other", "admin"),
+    ("guest", "t-one-card", "tenant"),
+    ("floating-ip", "t-one-card", "tenant"),
+    ("guest-port", "t-one-card", "tenant"),
+    ("security-group", "t-one-card", "tenant"),
     ("stack", "t-guests", "tenant"),
     ("keypair", "t-key", "tenant"),
     ("stack", "t-admin", "admin"),
+    ("router", "t-router", "admin"),
+    ("network", "t-internal", "admin"),
+    ("tenant-user", "t-somebody@default", "admin"),
+    ("tenant-project", "t-project@default", "admin"),
     ("flavor", "t-flavor", "admin"),
+    ("image-member", "image-id/project-id", "admin"),
     ("image", "t-image", "admin"),
     ("undercloud-file", "/home/stack/t file", "undercloud"),
 ]
@@ -67,6 +76,18 @@ def refusal(status: int, message: str) -> sdk.HttpException:
     with pytest.raises(sdk.HttpException) as raised:
         sdk.raise_from_response(answer)
     return raised.value
+
+
+def store_of(kind: str) -> str:
+    """Where the cloud has what a kind of KINDS names."""
+    return {
+        "server-image": "image",
+        "test-flavor": "flavor",
+        "guest": "server",
+        "guest-port": "port",
+        "tenant-user": "user",
+        "tenant-project": "project",
+    }.get(kind, kind)
 
 
 class FakeCloud:
@@ -94,13 +115,12 @@ class FakeCloud:
         """A resource of a kind of KINDS."""
         if kind == "forced-down":
             self.forced_down.add(name)
-        store = {"server-image": "image", "test-flavor": "flavor"}.get(kind, kind)
-        self.stores.setdefault(store, []).append(name)
+        self.stores.setdefault(store_of(kind), []).append(name.partition("@")[0])
 
     def found(self, store: str, name: str | None = None) -> list[Any]:
         """All of a store, or those of that name."""
         return [
-            SimpleNamespace(id=each, name=each, hosts=["compute-0"], status="CREATE_COMPLETE")
+            SimpleNamespace(id=each, name=each, description=each, hosts=["compute-0"], status="CREATE_COMPLETE")
             for each in self.stores.get(store, ())
             if name in (None, each)
         ]
@@ -124,8 +144,9 @@ class Compute:
     def __init__(self, cloud: FakeCloud, owner: str) -> None:
         self._cloud, self._owner = cloud, owner
 
-    def servers(self, *, details: bool, all_projects: bool, name: str) -> list[Any]:
-        assert (details, all_projects, self._owner) == (False, True, "admin")
+    def servers(self, *, details: bool, name: str, all_projects: bool = False) -> list[Any]:
+        assert not details
+        assert all_projects == (self._owner == "admin")
         return [item for item in self._cloud.found("server") if name in item.name]  # Nova takes a regular expression
 
     def delete_server(self, server: Any, *, force: bool, ignore_missing: bool) -> None:
@@ -173,11 +194,41 @@ class Network:
     def __init__(self, cloud: FakeCloud) -> None:
         self._cloud = cloud
 
-    def ports(self, *, name: str) -> Iterator[Any]:
+    def ports(self, *, name: str | None = None, device_id: str = "") -> Iterator[Any]:
+        if device_id:
+            owners = ("network:router_interface", "network:router_gateway")
+            return iter([SimpleNamespace(id=owner, device_owner=owner) for owner in owners])
         return iter(self._cloud.found("port", name))
 
     def delete_port(self, port: Any) -> None:
         self._cloud.delete("port", port.name)
+
+    def ips(self, *, description: str) -> Iterator[Any]:
+        return iter(self._cloud.found("floating-ip", description))
+
+    def delete_ip(self, address: Any) -> None:
+        self._cloud.delete("floating-ip", address.name)
+
+    def security_groups(self, *, name: str) -> Iterator[Any]:
+        return iter(self._cloud.found("security-group", name))
+
+    def delete_security_group(self, group: Any) -> None:
+        self._cloud.delete("security-group", group.name)
+
+    def routers(self, *, name: str) -> Iterator[Any]:
+        return iter(self._cloud.found("router", name))
+
+    def remove_interface_from_router(self, router: Any, *, port_id: str) -> None:
+        self._cloud.removed.append(("interface of router", port_id))
+
+    def delete_router(self, router: Any) -> None:
+        self._cloud.delete("router", router.name)
+
+    def networks(self, *, name: str) -> Iterator[Any]:
+        return iter(self._cloud.found("network", name))
+
+    def delete_network(self, network: Any) -> None:
+        self._cloud.delete("network", network.name)
 
 
 class Images:
@@ -192,6 +243,17 @@ class Images:
     def delete_image(self, image: Any) -> None:
         self._cloud.delete("image", image.name)
 
+    def find_image(self, name: str, *, ignore_missing: bool) -> Any:
+        return SimpleNamespace(id=name)
+
+    def members(self, image_id: str) -> Iterator[Any]:
+        return iter(
+            [SimpleNamespace(member_id=each.name.partition("/")[2]) for each in self._cloud.found("image-member")]
+        )
+
+    def remove_member(self, member: str, *, image: str) -> None:
+        self._cloud.delete("image-member", f"{image}/{member}")
+
 
 class Identity:
     """Keystone."""
@@ -205,7 +267,18 @@ class Identity:
     def delete_user(self, user: Any) -> None:
         self._cloud.delete("user", user.name)
 
-    def find_project(self, name: str, *, ignore_missing: bool) -> Any:
+    def find_domain(self, name: str, *, ignore_missing: bool) -> Any:
+        return SimpleNamespace(id="default", name=name) if name == "Default" else None
+
+    def users(self, *, name: str, domain_id: str) -> Iterator[Any]:
+        assert domain_id == "default"
+        return iter(self._cloud.found("user", name))
+
+    def projects(self, *, name: str, domain_id: str) -> Iterator[Any]:
+        assert domain_id == "default"
+        return iter(self._cloud.found("project", name))
+
+    def find_project(self, name: str, *, ignore_missing: bool, domain_id: str = "default") -> Any:
         return self._cloud.one("project", name)
 
     def delete_project(self, project: Any) -> None:
@@ -304,7 +377,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     waiting = functools.partial(wait_for, clock=lambda: now[0], sleep=sleep)
     monkeypatch.setattr(resources, "wait_for", waiting)
     monkeypatch.setattr(stack, "wait_for", waiting)
-    monkeypatch.setattr(cleanup, "RemoteHost", lambda name, endpoint: FakeUndercloud(made))
+    monkeypatch.setattr(
+        cleanup, "undercloud_of", lambda cloud: FakeUndercloud(made) if cloud.undercloud is not None else None
+    )
     monkeypatch.setattr(administrator, "connect", as_admin)
     monkeypatch.setattr(cleanup, "connect", as_tenant)
     return made
@@ -351,7 +426,11 @@ def test_entries_are_removed_in_the_order_of_kinds(fake: FakeCloud, cloud: Cloud
     gone = cleanup.cleanup(cloud, quiet())
 
     assert [(entry.kind, entry.name, entry.owner) for entry in gone] == IN_ORDER
-    assert [name for store, name in fake.removed if store != "host of aggregate"] == [name for _, name, _ in IN_ORDER]
+    within = ("host of aggregate", "interface of router")
+    removed = [name for store, name in fake.removed if store not in within]
+    assert removed == [name.partition("@")[0] for _, name, _ in IN_ORDER]
+    assert ("interface of router", "network:router_interface") in fake.removed
+    assert ("interface of router", "network:router_gateway") not in fake.removed
     assert fake.stores.pop("project") == ["t-gpu"]
     assert not any(fake.stores.values())
     assert not ledger_of(cloud).path.exists()
@@ -513,7 +592,7 @@ def test_a_tenant_that_cannot_be_looked_up_is_reported(
     ledger_of(cloud).intend("image", "t-image")
     fake.put("image", "t-image")
 
-    def fail(self: Identity, name: str, *, ignore_missing: bool) -> Any:
+    def fail(self: Identity, name: str, *, ignore_missing: bool, domain_id: str) -> Any:
         raise error
 
     monkeypatch.setattr(Identity, "find_project", fail)
@@ -611,20 +690,17 @@ def test_a_cloud_without_an_undercloud_needs_a_name_in_clouds_yaml(cloud: Cloud,
 
 
 def test_an_existing_cloud_is_entered_by_its_name(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables for other users' connections come from clouds.yaml; what it leaves out stays out."""
-    auth = {"auth_url": "http://192.0.2.9", "username": "root", "password": "p", "project_name": None, "token": "no"}
-    made = SimpleNamespace(config=SimpleNamespace(get_auth_args=lambda: auth, region_name="north"))
-    monkeypatch.setattr(administrator, "connect_named", {"site": made}.__getitem__)
-    site = cloud.model_validate(
-        {**cloud.model_dump(exclude_unset=True), "kind": "existing", "openstack": {"cloud": "site"}}
-    )
+    """Later connections read clouds.yaml again: its secrets are copied nowhere. The cloud file comes first."""
+    monkeypatch.setattr(administrator, "connect", dict)
+    openstack = {"cloud": "site", "region": "north", "interface": "internal", "cacert": "/ca.pem"}
+    site = cloud.model_validate({**cloud.model_dump(exclude_unset=True), "kind": "existing", "openstack": openstack})
 
     found = administrator.become_administrator(site, None)
 
-    assert found.connection is made
     assert found.variables == {
-        "OS_AUTH_URL": "http://192.0.2.9", "OS_USERNAME": "root", "OS_PASSWORD": "p", "OS_REGION_NAME": "north"
+        "OS_CLOUD": "site", "OS_REGION_NAME": "north", "OS_INTERFACE": "internal", "OS_CACERT": "/ca.pem"
     }  # fmt: skip
+    assert found.connection == found.variables
 
 
 def test_a_removal_that_takes_too_long_is_a_timeout(fake: FakeCloud) -> None:
@@ -661,7 +737,8 @@ def test_a_cloud_that_is_lost_halfway_is_an_error_of_ours(fake: FakeCloud, cloud
         said = refusal_of(cloud)
         if not said:
             break
-        left = {entry.name for entry in ledger_of(cloud).open_entries()}
+        entries = ledger_of(cloud).open_entries()
+        left = {entry.name for entry in entries} | {entry.name.partition("@")[0] for entry in entries}
         assert left >= {name for names in fake.stores.values() for name in names} - {"t-gpu"}
         assert "not everything is gone" in said
         assert all(name in said for name in left)
@@ -703,9 +780,9 @@ def test_the_next_run_gives_back_what_tests_of_an_ended_run_left(
     left = provision.give_back_leftovers(cloud, ADMIN_VARIABLES, quiet())
 
     assert left == ()
-    assert "server" not in {kind for kind, names in fake.stores.items() if names}
     assert {name for names in fake.stores.values() for name in names} == {
-        "t-gpu", "t-guests", "t-key", "t-admin", "t-flavor", "t-image", "/home/stack/t file",
+        "t-gpu", "t-one-card", "t-guests", "t-key", "t-admin", "t-router", "t-internal", "t-somebody", "t-project",
+        "t-flavor", "image-id/project-id", "t-image", "/home/stack/t file",
     }  # fmt: skip
     assert not (cloud.runs / "cards.json").exists()
 

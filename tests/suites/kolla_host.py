@@ -1,4 +1,7 @@
-"""A host in kolla-ansible's layout on this machine: real processes and files, and a `docker` that knows their pids."""
+"""A host in kolla-ansible's layout on this machine: real processes and files, and a `docker` that knows their pids.
+
+Its processes have a pid namespace of their own: labs and clouds that run beside on this machine are none of its.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from access.host import CommandOutput
@@ -35,14 +38,31 @@ BEFORE = time.time() - 3600
 
 
 class KollaHost:
-    """Commands run here, with the host's own docker and systemctl first in PATH, and as whoever runs the test."""
+    """Commands run among its own processes, with its own docker and systemctl first in PATH; only root can make it."""
 
     name = "control-1"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._host = LocalHost("here")
-        self._processes = ExitStack()
+        self._pids: list[int] = []
+        self._init = subprocess.Popen(
+            [
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "/bin/sh",
+                "-c",
+                "echo; exec sleep infinity",
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert self._init.stdout is not None
+        self._init.stdout.readline()
+        inside = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text(encoding="utf-8").split()[0]
+        self._enter = ["nsenter", "--target", inside, "--pid", "--mount", "--"]
         for place in ("bin", "pids"):
             (folder / place).mkdir()
         for name, text in (("docker", DOCKER), ("systemctl", SYSTEMCTL)):
@@ -54,7 +74,10 @@ class KollaHost:
 
     def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
         path = f"{shlex.quote(str(self.folder / 'bin'))}:$PATH"
-        return self._host.run(f"PATH={path}; export PATH\n{command}", timeout_s=timeout_s)
+        return self._host.run(self._inside(f"PATH={path}; export PATH\n{command}"), timeout_s=timeout_s)
+
+    def _inside(self, command: str) -> str:
+        return shlex.join([*self._enter, "/bin/sh", "-c", command])
 
     def written(self, service: str) -> Path:
         """The file that kolla-ansible writes."""
@@ -79,17 +102,26 @@ class KollaHost:
         program = self.folder / "bin" / service
         program.write_text(PROGRAM, encoding="utf-8")
         words = [sys.executable, "-S", str(program), "--config-file", str(self.inside(service))]
-        running = subprocess.Popen(words, stdout=subprocess.PIPE)
-        self._processes.callback(running.wait)
-        self._processes.callback(running.kill)
-        assert running.stdout is not None
-        running.stdout.readline()
+        started = subprocess.Popen(
+            [*self._enter, "/bin/sh", "-c", f"echo $$; exec {shlex.join(words)}"], stdout=subprocess.PIPE, text=True
+        )
+        assert started.stdout is not None
+        pid = int(started.stdout.readline())
+        started.stdout.readline()  # it is the program now
+        self._pids.append(pid)
         if in_container:
-            (self.folder / "pids" / service.replace("-", "_")).write_text(str(running.pid), encoding="utf-8")
+            (self.folder / "pids" / service.replace("-", "_")).write_text(str(pid), encoding="utf-8")
+
+    def stop(self) -> None:
+        """End the services."""
+        for pid in self._pids:
+            self.run(f"kill -KILL {pid}; while [ -e /proc/{pid} ]; do :; done")
+        self._pids.clear()
 
     def close(self) -> None:
         """End all processes."""
-        self._processes.close()
+        self._init.kill()
+        self._init.wait()
 
     def deployer(self, name: str = "kolla-ansible") -> Deployer:
         """A deployer with this host's paths."""

@@ -11,12 +11,10 @@ import pytest
 from kolla_host import BEFORE, KollaHost, kolla_host
 
 from access.errors import Rejected
-from access.local_host import LocalHost
 from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
-from probes import nova_process
 from probes.openstack.nova_release import Versions
 from provisioning.service_files import configuration, written_for
 from suites.control_plane import test_options, test_scheduler, test_services
@@ -31,14 +29,6 @@ HOST = DeclaredHost(name="control-1", role="Controller")
 def cloud() -> Cloud:
     """No flavor or image of it asks for NUMA."""
     return load(CLOUDS_DIRECTORY / "examples" / "existing.yaml")
-
-
-@pytest.fixture
-def alone() -> None:
-    """Labs that run beside show their services here, too: whoever looks for one without a container finds theirs."""
-    found = nova_process.candidates(LocalHost("here"), "nova-api")
-    if nova_process.chosen("nova-api", found) is not None:
-        pytest.skip("another nova-api runs on this machine")
 
 
 @pytest.fixture
@@ -106,9 +96,9 @@ def test_a_copy_that_differs_is_another_file(host: KollaHost) -> None:
     assert error.value.cause == "another-file-in-effect"
 
 
-def test_a_container_that_is_not_there_does_not_run(alone: None, host: KollaHost) -> None:
+def test_a_container_that_is_not_there_does_not_run(host: KollaHost) -> None:
     """Neither docker nor /proc knows it."""
-    host.close()
+    host.stop()
     for pid in (host.folder / "pids").iterdir():
         pid.unlink()
 
@@ -117,7 +107,7 @@ def test_a_container_that_is_not_there_does_not_run(alone: None, host: KollaHost
     assert error.value.cause == "service-not-running"
 
 
-def test_a_service_under_another_name_runs_all_the_same(alone: None, host: KollaHost) -> None:
+def test_a_service_under_another_name_runs_all_the_same(host: KollaHost) -> None:
     """What the deployer's file calls a unit is no ground to reject a cloud whose service runs."""
     (host.folder / "pids" / "nova_api").unlink()
 
@@ -152,7 +142,7 @@ def test_a_service_in_a_container_without_copies_is_not_compared_with_the_host(h
 
 
 @pytest.mark.parametrize("name", ["packages-rdo", "packages-debian", "openstack-ansible", "openstack-helm", "charms"])
-def test_units_that_systemd_does_not_know_are_no_ground_to_reject(name: str, alone: None, host: KollaHost) -> None:
+def test_units_that_systemd_does_not_know_are_no_ground_to_reject(name: str, host: KollaHost) -> None:
     """systemd calls a unit that it does not know inactive; the service's process tells that it runs."""
     deployer = host.deployer(name)
     found = [configuration(host, deployer.service(service)) for service in ("nova-api", "nova-scheduler")]

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import LabError
-from lab.hosts.layout import MachineDir
+from lab.hosts.layout import MachineDir, family
 
 BIOS_GRUB = "/boot/grub2/grub.cfg"
 UEFI_GRUB = "/boot/efi/EFI/redhat/grub.cfg"
+DEBIAN_GRUB = "/boot/grub/grub.cfg"
+DEBIAN_UEFI_GRUB = "/boot/efi/EFI/ubuntu/grub.cfg"
+"""Only points to the common file."""
 ENTRIES = "/boot/loader/entries"
-ENVIRONMENTS = ("/boot/grub2/grubenv", "/boot/efi/EFI/redhat/grubenv")
+ENVIRONMENTS = ("/boot/grub2/grubenv", "/boot/efi/EFI/redhat/grubenv", "/boot/grub/grubenv")
 MENU_ENTRY = re.compile(r"menuentry\s+['\"](?P<title>[^'\"]*)['\"](?P<body>.*?)\n}", re.S)
 LINUX_LINE = re.compile(r"^\s*linux(?:16|efi)?\s+(?P<kernel>\S+)\s*(?P<arguments>.*)$", re.M)
 
@@ -51,8 +54,15 @@ def load(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     return kernel
 
 
+def initramfs_name(machine: dict[str, Any], release: str) -> str:
+    """The file that the boot loader gives to a kernel."""
+    return f"/boot/initrd.img-{release}" if family(machine) == "debian" else f"/boot/initramfs-{release}.img"
+
+
 def _configuration(directory: MachineDir, machine: dict[str, Any]) -> str:
     inside = UEFI_GRUB if machine["firmware"]["type"] == "uefi" else BIOS_GRUB
+    if family(machine) == "debian":
+        inside = DEBIAN_GRUB
     path = directory.path(inside)
     if not path.exists():
         raise LabError(f"{machine['name']} does not boot: its boot loader finds no {inside}")

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.hosts.boot.boot_loader import Kernel
+from lab.hosts.boot.boot_loader import Kernel, initramfs_name
 from lab.hosts.layout import MachineDir
 
 BLACKLIST = re.compile(r"^\s*(?:blacklist\s+(\S+)|install\s+(\S+)\s+/bin/(?:true|false))", re.M)
@@ -33,7 +33,8 @@ class Initramfs:
 
 def read_initramfs(directory: MachineDir, release: str) -> Initramfs:
     """The initramfs of a kernel; empty when there is none or it says nothing."""
-    path = directory.path(f"/boot/initramfs-{release}.img")
+    machine = json.loads(directory.machine_file.read_text())
+    path = directory.path(initramfs_name(machine, release))
     text = path.read_text(errors="replace") if path.exists() else ""
     if not text.startswith("{"):
         return Initramfs()

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lab.errors import LabError
 from lab.paths import LabPaths
 
 
-class MachineError(Exception):
+class MachineError(LabError):
     """The daemon refused or failed; the message says what and why."""
 
 

@@ -1,4 +1,8 @@
-"""Floating IP addresses, in place of Neutron's L3 agent: opened and closed as Neutron's database says."""
+"""Addresses of instances, in place of Neutron's agents: opened and closed as Neutron's database says.
+
+Floating IPs, and the ports' own addresses where the lab's machines can have them: a network on the loopback range is a
+provider network, which is reached without a router.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 POLL_S = 0.25
-FLOATING_QUERY = (
+ADDRESSES_QUERY = (
     "select f.floating_ip_address, p.device_id from floatingips f join ports p on p.id = f.fixed_port_id"
     " where f.fixed_port_id is not null"
+    " union select a.ip_address, p.device_id from ipallocations a join ports p on p.id = a.port_id"
+    " where a.ip_address like '127.%' and p.device_owner like 'compute:%'"
 )
 SSH_ALLOWED_QUERY = (
-    "select count(*) from floatingips f join securitygroupportbindings b on b.port_id = f.fixed_port_id"
+    "select count(*) from (select floating_ip_address as address, fixed_port_id as port_id from floatingips"
+    " union select ip_address, port_id from ipallocations) f"
+    " join securitygroupportbindings b on b.port_id = f.port_id"
     " join securitygrouprules r on r.security_group_id = b.security_group_id"
-    " where f.floating_ip_address = ? and r.direction = 'ingress'"
+    " where f.address = ? and r.direction = 'ingress'"
     " and (r.protocol is null or (r.protocol in ('tcp', '6')"
     " and (r.port_range_min is null or (r.port_range_min <= 22 and r.port_range_max >= 22))))"
 )
@@ -52,7 +60,7 @@ class FloatingAddresses:
                     continue
                 version = connection.execute("PRAGMA data_version").fetchone()[0]
                 if version != seen:
-                    self.update(dict(connection.execute(FLOATING_QUERY).fetchall()))
+                    self.update(dict(connection.execute(ADDRESSES_QUERY).fetchall()))
                     seen = version
             except sqlite3.Error:
                 connection = None

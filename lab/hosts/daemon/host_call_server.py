@@ -30,8 +30,14 @@ TOOLS = {
     "service-python": "lab.services.service_python:service_python",
     "systemctl": "lab.services.systemctl:systemctl",
     "docker": "lab.undercloud.containers:docker",
-    "oc": "lab.undercloud.containers:oc",
+    "k8s": "lab.undercloud.pods:k8s",
+    "kubectl": "lab.undercloud.pods:kubectl",
+    "kubelet": "lab.undercloud.pods:kubelet",
+    "lxc-attach": "lab.undercloud.lxc:lxc_attach",
+    "lxc-ls": "lab.undercloud.lxc:lxc_ls",
+    "oc": "lab.undercloud.pods:oc",
     "podman": "lab.undercloud.containers:podman",
+    "snap": "lab.undercloud.snap:snap",
     "virt-customize": "lab.guests.virt_customize:virt_customize",
 }
 REQUEST_LIMIT_BYTES = 128 * 1024

@@ -22,6 +22,7 @@ from lab.hosts.daemon.host_calls import HostCalls
 from lab.hosts.daemon.inits import MACHINE_PATH, Inits
 from lab.hosts.hardware import card_memory, declaration
 from lab.hosts.layout import MachineDir
+from lab.services.deployed import all_on, asked
 from lab.state import LabState
 
 
@@ -119,6 +120,8 @@ class Machines:
         self.run(name, ["/bin/sh", "-c", contents.FIRST_START])
         if machine["kind"] == "compute":
             self.run(name, ["/bin/sh", "-c", contents.libvirtd(machine)])
+        for service in all_on(self.state, name) if self.state.layout else ():
+            self.run(name, ["/usr/local/lib/lab/nova-process", asked(self.state, service)])
         release = (directory.proc / "osrelease").read_text().strip()
         self._write_console(name, f"[    0.000000] Linux version {release}\n")
         if machine["kind"] == "guest" and not machine.get("appliance_kernel"):

@@ -28,7 +28,6 @@ CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, CLONE_NEWIPC = (
 CLONE_NEWTIME = 0x80
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 2, 4, 8, 4096, 16384, 1 << 18, 2
 UIDS = 65536
-DISKS = ("boot", "etc", "home", "opt", "root", "srv", "var")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 PROC_FILES = ("cmdline", "version", "cpuinfo", "meminfo")
 INIT = 'trap "exit 0" TERM; sleep infinity & wait'
@@ -161,14 +160,17 @@ def _file_systems(machine: Path, usr_lower: str) -> None:
     root = str(machine / ".root")
     os.makedirs(root, exist_ok=True)
     _mount("tmpfs", root, "tmpfs", 0, "mode=755")
-    for name in (*DISKS, "usr", "tmp", "run", "proc", "sys", "dev", "mnt", "media", "old"):
+    disks = [
+        path.name for path in (machine / "fs").iterdir() if path.is_dir() and path.name not in ("usr", ".usr-work")
+    ]
+    for name in (*disks, "usr", "tmp", "run", "proc", "sys", "dev", "mnt", "media", "old"):
         os.mkdir(f"{root}/{name}")
     for name in ("bin", "sbin", "lib", "lib64"):
         os.symlink(f"usr/{name}", f"{root}/{name}")
     upper, work = machine / "fs" / "usr", machine / "fs" / ".usr-work"
     options = f"userxattr,lowerdir={usr_lower},upperdir={upper},workdir={work}"
     _mount("overlay", f"{root}/usr", "overlay", 0, options)
-    for name in DISKS:
+    for name in disks:
         _bind(str(machine / "fs" / name), f"{root}/{name}")
     for name, mode in (("run", "755"), ("tmp", "1777")):
         _mount("tmpfs", f"{root}/{name}", "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")

@@ -1,6 +1,8 @@
 """Images to disks and disks to images."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,21 @@ from lab.guests import image as guest_image
 from lab.paths import REPOSITORY
 
 CONF = nova.conf.CONF
+INSTANCES = "/var/lib/nova/instances"
+
+
+ROOM_BYTES = 2**20
+"""Less than this is no room for any disk."""
+
+
+def require_room(machine_pid):
+    """A disk needs room where the host keeps disks, whatever the lab keeps elsewhere."""
+    place = Path(f"/proc/{machine_pid}/root{INSTANCES}")
+    if not place.is_dir():
+        return
+    room = os.statvfs(place)
+    if room.f_bavail * room.f_frsize < ROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{INSTANCES}/_base")
 
 
 def download(context, image_id, instance_uuid):

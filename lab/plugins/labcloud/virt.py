@@ -115,6 +115,7 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
         power_on=True,
         accel_info=None,
     ):
+        disks.require_room(self.machines.state(CONF.host)["pid"])
         image = disks.download(context, instance.image_ref, instance.uuid)
         evacuated = self.instance_on_disk(instance) and not self._is_ours(instance.uuid)
         if not evacuated:
@@ -217,6 +218,16 @@ class LabDriver(inventory.Inventory, fake.FakeDriverWithoutFakeNodes):
     def resume(self, context, instance, network_info, block_device_info=None, share_info=None):
         self._take_again(instance)
         self.machines.unpause(instance.uuid)
+
+    def rescue(
+        self, context, instance, network_info, image_meta, rescue_password, block_device_info, share_info, **kwargs
+    ):
+        """Nova has switched it off; it runs again with its devices. It boots its own disk: there is no rescue disk."""
+        self.power_on(context, instance, network_info)
+
+    def unrescue(self, context, instance):
+        self.machines.shutdown(instance.uuid)
+        self.machines.boot(instance.uuid)
 
     def resume_state_on_host_boot(self, context, instance, network_info, share_info=None, block_device_info=None):
         self.reboot(context, instance, network_info, "HARD")

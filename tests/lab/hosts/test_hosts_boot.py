@@ -9,6 +9,7 @@ from lab_machines import Machines, wait_until
 
 RHEL_7 = {"distribution": "rhel", "version": "7.4", "kernel": "3.10.0-693.el7.x86_64", "bls": False}
 RHEL_8 = {"distribution": "rhel", "version": "8.4", "kernel": "4.18.0-305.el8.x86_64", "bls": True}
+UBUNTU = {"distribution": "ubuntu", "version": "24.04", "kernel": "6.8.0-45-generic", "arguments": "quiet"}
 RHEL_9 = {"distribution": "rhel", "version": "9.4", "kernel": "5.14.0-427.el9.x86_64", "bls": True}
 EPYC = {"vendor": "amd", "model": "AMD EPYC 7742 64-Core Processor", "sockets": 2, "cores_per_socket": 64, "threads": 2}
 UEFI = {"type": "uefi", "iommu": True, "secure_boot": False}
@@ -46,6 +47,36 @@ def test_uefi_reads_its_own_file_and_not_the_bios_one(machines: Machines, host: 
 
     assert "intel_iommu" not in wrong_file
     assert "intel_iommu=on" in machines.sh(name, CMDLINE)
+
+
+def test_ubuntu_has_one_grub_cfg_for_both_kinds_of_firmware(machines: Machines, host: Host) -> None:
+    """update-grub writes it, with the settings of /etc/default/grub.d behind those of /etc/default/grub."""
+    for firmware in ({}, {"firmware": UEFI}):
+        name = host(os=UBUNTU, **firmware)
+        machines.sh(name, "mkdir -p /etc/default/grub.d")
+        added = 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT intel_iommu=on"'
+        machines.sh(name, f"echo '{added}' > /etc/default/grub.d/60-gpu.cfg")
+        machines.client.reboot(name)
+        after_reboot_alone = machines.sh(name, CMDLINE)
+        machines.sh(name, "update-grub")
+        machines.client.reboot(name)
+
+        assert "intel_iommu" not in after_reboot_alone
+        assert machines.sh(name, CMDLINE).split()[-2:] == ["quiet", "intel_iommu=on"]
+        assert machines.sh(name, "command -v grubby dracut grub2-mkconfig || echo none").strip() == "none"
+
+
+def test_ubuntu_packs_early_modules_that_initramfs_tools_names(machines: Machines, host: Host) -> None:
+    """vfio-pci takes the cards before nouveau where update-initramfs packed it."""
+    name = host(os=UBUNTU)
+    machines.sh(name, "rm -f /etc/modprobe.d/*; echo 'options vfio-pci ids=10de:15f8' > /etc/modprobe.d/vfio.conf")
+    machines.client.reboot(name)
+    by_itself = machines.sh(name, DRIVER).strip()
+    machines.sh(name, "echo vfio-pci >> /etc/initramfs-tools/modules; update-initramfs -u")
+    machines.client.reboot(name)
+
+    assert (by_itself, machines.sh(name, DRIVER).strip()) == ("nouveau", "vfio-pci")
+    assert "vfio-pci.ko" in machines.sh(name, "lsinitramfs /boot/initrd.img-$(uname -r)")
 
 
 def test_since_rhel_9_3_mkconfig_leaves_bls_entries_alone(machines: Machines, host: Host) -> None:
