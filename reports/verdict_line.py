@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 
 from judging.outcome import WORST_FIRST, Outcome
@@ -26,6 +27,9 @@ VERDICT_COLOURS: dict[str, dict[str, bool]] = {
     "BLOCKED": {"yellow": True},
 }
 """Of the summary's lines, by their first word"""
+TEXT_BEGINS = 10
+"""Column of a summary's text, behind its first word"""
+LEAST_WIDTH = 40
 
 
 def verdict_line(run: Run | None) -> str:
@@ -39,3 +43,16 @@ def verdict_line(run: Run | None) -> str:
     part = "" if run.header.whole else " (a part of the suites)"
     simulated = ", SIMULATED HARDWARE" if run.simulated else ""
     return f"{WORDS[run.outcome]}{part}  {run.header.cloud}: {why}{told}{simulated}"
+
+
+def wrapped(line: str, width: int | None) -> list[str]:
+    """The line in pieces that fit a terminal, with what goes on under its first text; as it is where there is none.
+
+    No word is broken: an id, a path or a command stays whole, so that it can be copied.
+    """
+    if width is None or len(line) <= width:
+        return [line]
+    first = len(line) - len(line.lstrip()) or TEXT_BEGINS
+    return textwrap.wrap(
+        line, max(width, LEAST_WIDTH), subsequent_indent=" " * first, break_long_words=False, break_on_hyphens=False
+    )

@@ -15,10 +15,11 @@ from test_schema import SUITE
 
 from access import interruption, progress
 from judging.outcome import Outcome
+from reports.diagnosis import diagnose
 from reports.history.nights import KeptRun
 from reports.history.usual_time import usual_time
 from reports.run import read
-from reports.verdict_line import COLOURS, verdict_line
+from reports.verdict_line import COLOURS, verdict_line, wrapped
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -58,6 +59,19 @@ def test_a_question_leaves_no_folder(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_lines_fit_the_terminal_and_words_stay_whole(tmp_path: Path, width: int) -> None:
+    """Of causes and of what was not verified; a log, which has no width, gets each in one piece."""
+    causes = [line for cause in diagnose(read(write(tmp_path, Shape(broken_hosts=1))).checks) for line in cause.lines()]
+    lines = [*causes, "BLOCKED  a, b [compute-0]: " + "no instance was made on this host, " * 9, "x" * 300, ""]
+    for line in lines:
+        pieces = wrapped(line, width)
+        assert " ".join(pieces).split() == line.split()
+        assert all(len(piece) <= width or " " not in piece.strip() for piece in pieces)
+        assert all(piece.startswith("          ") for piece in pieces[1:])
+        assert wrapped(line, None) == [line]
 
 
 def _kept(minutes: float | None, *, whole: bool = True) -> KeptRun:
