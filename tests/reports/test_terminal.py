@@ -44,6 +44,8 @@ def test_the_verdicts_words_and_colours(tmp_path: Path) -> None:
 
     assert verdict_line(accepted) == "ACCEPTED  made: 24 passed, SIMULATED HARDWARE"
     assert verdict_line(rejected) == "REJECTED  made: 1 root cause; 2 failed, 3 blocked, 19 passed"
+    part = read(write(tmp_path / "three", Shape(whole=False)))
+    assert verdict_line(part) == "PASSED (a part of the suites)  made: 24 passed"
     assert verdict_line(None).startswith("COULD NOT JUDGE")
     assert set(COLOURS) == set(Outcome)
 
