@@ -70,7 +70,7 @@ def head_of(run: Run, causes: int) -> Head:
 def _sentence(outcome: Outcome, counts: Counter[Verdict], causes: int) -> str:
     total = counts.total()
     if outcome is Outcome.ACCEPTED:
-        return f"All {plural(total, 'check')} passed."
+        return f"All {plural(total, 'check')} passed." if total > 1 else "The only check passed."
     open_checks = total - counts[Verdict.PASSED] - counts[Verdict.FAILED]
     rest = f" {plural(open_checks, 'more check')} could not be judged." if open_checks else ""
     if outcome is Outcome.REJECTED:
