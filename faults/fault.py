@@ -132,7 +132,7 @@ def _problems(data: Any) -> Iterator[str]:
     yield from (f"{key} is a list" for key in LISTS if not isinstance(data.get(key) or [], list))
     if bool(data.get("expect")) == bool(data.get("healthy")):
         yield "either expect, or healthy: true"
-    if not data.get("inject") and not data.get("variant"):
+    if not any(data.get(key) for key in ("inject", "variant", "accept")):
         yield "inject is missing"
     variant = data.get("variant")
     if variant is not None and not (VARIANTS / f"{variant}.yaml").is_file():

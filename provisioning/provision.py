@@ -10,6 +10,8 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from access.errors import AuthenticationError, MeasurementError, ProvisioningErr
 from access.openstack_api import connect
 from access.progress import Progress
 from cloud_file.cloud import Cloud
+from cloud_file.sections.tenant import DeclaredGuest
 from provisioning.administrator import Administrator, become_administrator
 from provisioning.before_deploy import stop_on_mistakes
 from provisioning.cleanup import Owners, leftovers, remove_all
@@ -29,6 +32,9 @@ from provisioning.openstack.image import make_image
 from provisioning.openstack.orchestration import why_not_heat
 from provisioning.reaching import undercloud_of
 from provisioning.tripleo.undercloud import Undercloud
+
+AT_ONCE = 8
+"""Instances that are made side by side: the cloud's scheduler and APIs are those of others, too."""
 
 
 class Provisioning:
@@ -43,6 +49,7 @@ class Provisioning:
         self.admin_variables: dict[str, str] = {}
         self.admin: Any = None
         self.tenant: Any = None
+        self.tenant_variables: Mapping[str, str] = {}
         self.admin_outputs: dict[str, Any] = {}
 
     def run(self, *, guests: bool = True) -> Environment:
@@ -125,44 +132,58 @@ class Provisioning:
         project_id = str(self.admin_outputs["project_id"])
         flavor_ids = tenant_steps.make_flavors(self.cloud, self.admin, project_id, self.ledger)
         variables = tenant_steps.tenant_credentials(self.cloud, self.admin_variables)
-        self.tenant = connect(variables)
+        self.tenant_variables, self.tenant = variables, connect(variables)
         tenant_steps.share_image(self.admin, self.tenant, str(self.environment.image_id), project_id, self.ledger)
         self._store_credentials({"admin": self.admin_variables, "tenant": variables})
         self._set(flavor_ids=flavor_ids, project_id=project_id)
 
     def _guests(self) -> None:
+        """The declared instances in their order; those of one flavor that follow each other are made side by side."""
         key_file = tenant_steps.make_keypair(self.cloud, self.tenant, self.ledger)
-        made = []
-        for guest in self.cloud.guests:
-            parameters = {
-                "image": str(self.environment.image_id),
-                "flavor": self.environment.flavor_ids[guest.flavor],
-                "key_name": self.cloud.prefixed("key"),
-                **{
-                    key: str(self.admin_outputs[f"{key}_id"])
-                    for key in ("internal_network", "internal_subnet", "external_network")
-                },
-            }
-            made.append(self._guest(Guest(guest.name, guest.flavor), parameters, key_file))
+        self._give_back_others()
+        made: list[Guest] = []
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for _, alike in groupby(self.cloud.guests, key=lambda declared: declared.flavor):
+                made += threads.map(lambda declared: self._made(declared, key_file), alike)
         self._set(guests=tuple(made))
 
-    def _guest(self, guest: Guest, parameters: dict[str, str], key_file: Path) -> Guest:
-        declared = next(item for item in self.cloud.guests if item.name == guest.name)
-        name = self.cloud.prefixed(guest.name)
+    def _give_back_others(self) -> None:
+        """Instances that an earlier run kept and this one does not declare have cards that it needs."""
+        declared = {self.cloud.prefixed(guest.name) for guest in self.cloud.guests}
+        for entry in self.ledger.open_entries():
+            if entry.kind in ("stack", "guest") and entry.owner == "tenant" and entry.name not in declared:
+                self.progress.detail(f"{entry.name}: kept by an earlier run and not declared by this one, given back")
+                guest_steps.remove_guest(self.cloud, self.tenant, entry.name, self.ledger)
+
+    def _made(self, declared: DeclaredGuest, key_file: Path) -> Guest:
+        parameters = {
+            "image": str(self.environment.image_id),
+            "flavor": self.environment.flavor_ids[declared.flavor],
+            "key_name": self.cloud.prefixed("key"),
+            **{
+                key: str(self.admin_outputs[f"{key}_id"])
+                for key in ("internal_network", "internal_subnet", "external_network")
+            },
+        }
+        return self._guest(declared, parameters, key_file)
+
+    def _guest(self, declared: DeclaredGuest, parameters: dict[str, str], key_file: Path) -> Guest:
+        guest, name = Guest(declared.name, declared.flavor), self.cloud.prefixed(declared.name)
+        tenant = connect(self.tenant_variables)  # one for each thread
         try:
-            guest_steps.make_guest(self.cloud, declared, self.tenant, parameters, self.ledger, self.progress)
+            guest_steps.make_guest(self.cloud, declared, tenant, parameters, self.ledger, self.progress)
         except (ProvisioningError, AuthenticationError) as error:  # also of a right that the tenant's user lacks
             self.progress.detail(str(error))
             guest = dataclasses.replace(guest, failure=str(error))
-        server = guest_steps.find_server(self.tenant, name)
+        server = guest_steps.find_server(tenant, name)
         if server is None:
             return guest
         guest = dataclasses.replace(guest, server_id=str(server.id))
-        address = guest_steps.address_of(self.cloud, self.tenant, server.id)
+        address = guest_steps.address_of(self.cloud, tenant, server.id)
         if address is None or server.status != "ACTIVE":
             return guest
         try:
-            login = guest_steps.endpoint(self.cloud, self.tenant, name, server.id, address, key_file)
+            login = guest_steps.endpoint(self.cloud, tenant, name, server.id, address, key_file)
         except (ProvisioningError, MeasurementError) as error:
             return dataclasses.replace(guest, failure=guest.failure or str(error))
         return dataclasses.replace(guest, endpoint=login.model_dump(mode="json"))

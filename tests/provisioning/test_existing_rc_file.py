@@ -48,7 +48,7 @@ def test_the_administrator_is_whom_the_rc_file_names(cloud: Cloud, monkeypatch: 
     """Provisioning and cleaning up log in with its variables, and with nothing of clouds.yaml."""
     connections: list[dict[str, str]] = []
     monkeypatch.setattr(administrator, "connect", lambda variables: connections.append(variables) or SimpleNamespace())
-    monkeypatch.setattr(cleanup, "RemoteHost", DeploymentHost)
+    monkeypatch.setattr(cleanup, "undercloud_of", lambda given: DeploymentHost("undercloud", given.undercloud))
 
     found = administrator.become_administrator(cloud, DeploymentHost("undercloud", cloud.undercloud))  # type: ignore[arg-type]
     owner = cleanup.Owners(cloud)
