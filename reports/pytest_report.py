@@ -23,6 +23,7 @@ BEGIN, END = "<!-- acceptance -->", "<!-- /acceptance -->"
 PLACE = f"{BEGIN}{END}"
 """Where the verdict belongs in the report as pytest-html writes it."""
 MOST_CAUSES = 12
+BOX = '<div class="results-box" tabindex="0" role="region" aria-label="Results">'
 _CHANGES = (
     (re.compile(r"<html>"), '<html lang="en">'),
     (re.compile(r"<head>(?!\s*<meta name=\"viewport\")"), '<head><meta name="viewport" content="width=device-width">'),
@@ -30,7 +31,8 @@ _CHANGES = (
         re.compile(r'(name="filter_checkbox" type="checkbox" data-test-result="([\w-]+)")(?! aria)'),
         r'\1 aria-label="\2"',
     ),
-    (re.compile(r'<table id="results-table">'), '<table id="results-table" tabindex="0" aria-label="Results">'),
+    # its script makes the table again, and takes what is written on it away: what scrolls is a box around it
+    (re.compile(r'(?<!Results">)(<table id="results-table">.*?</table>)', re.DOTALL), rf"{BOX}\1</div>"),
     (re.compile(r'<img src="" />'), '<img src="" alt="" />'),
 )
 

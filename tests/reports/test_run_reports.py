@@ -67,6 +67,7 @@ def test_pytests_report_has_the_verdict_and_what_readers_need(run: Path) -> None
     assert '<a href="acceptance.html">' in report
     assert '<html lang="en">' in report
     assert report.count('<meta name="viewport"') == 1
+    assert report.count('<div class="results-box" tabindex="0"') == 1
     assert 'data-test-result="failed" aria-label="failed"' in report
     assert "min-width: 0;" in report
     assert (run / "report.html").stat().st_mode & 0o777 == 0o600
