@@ -153,7 +153,7 @@ class Provisioning:
         for entry in self.ledger.open_entries():
             if entry.kind in ("stack", "guest") and entry.owner == "tenant" and entry.name not in declared:
                 self.progress.detail(f"{entry.name}: kept by an earlier run and not declared by this one, given back")
-                guest_steps.remove_guest(self.cloud, self.tenant, entry.name, self.ledger)
+                guest_steps.remove_guest(self.tenant, entry.name, self.ledger)
 
     def _made(self, declared: DeclaredGuest, key_file: Path) -> Guest:
         parameters = {

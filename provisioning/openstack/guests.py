@@ -82,21 +82,19 @@ def make_guest(
     )
 
 
-def remove_guest(cloud: Cloud, tenant: Any, name: str, ledger: Ledger) -> None:
-    """Remove an instance that `make_guest` made, by its name in the cloud.
+def remove_guest(tenant: Any, name: str, ledger: Ledger) -> None:
+    """Remove an instance that `make_guest` made, by its name in the cloud; the ledger tells how it was made.
 
     Raises:
         ProvisioningError: something of it stays.
     """
-    if why_not_heat(cloud, tenant):
-        direct_guests.remove_guest(tenant, ledger, name)
-        return
-    found = find(tenant, name)
-    if found is not None:
-        delete_stack(tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
     for entry in ledger.open_entries():
         if entry.kind == "stack" and entry.name == name:
+            found = find(tenant, name)
+            if found is not None:
+                delete_stack(tenant, found.id, timeout_s=DELETE_TIMEOUT_S)
             ledger.gone(entry)
+    direct_guests.remove_guest(tenant, ledger, name)
 
 
 def find_server(tenant: Any, name: str) -> Any | None:

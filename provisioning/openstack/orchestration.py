@@ -48,9 +48,4 @@ def _absent(connection: Any) -> str:
 
 def has_service(connection: Any, kind: str) -> bool:
     """Whether the catalog has a service of this type for the connection's region and interface."""
-    try:
-        return bool(connection.endpoint_for(kind))
-    except Exception as error:
-        if "atalog" in type(error).__name__ or "EndpointNotFound" in type(error).__name__:
-            return False
-        raise
+    return bool(connection.endpoint_for(kind))

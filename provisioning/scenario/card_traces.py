@@ -112,7 +112,7 @@ class TracesMaker:
         }
 
     def _delete(self, name: str) -> None:
-        guests.remove_guest(self.cloud, self.tenant, name, self.ledger)
+        guests.remove_guest(self.tenant, name, self.ledger)
 
 
 def _traces(before: CardState, changed: CardState, after: CardState, complete: bool, found: int) -> Traces:

@@ -24,6 +24,7 @@ from cloud_file.cloud import Cloud
 from provisioning import administrator, cleanup, provision
 from provisioning.ledger import Entry, Ledger
 from provisioning.openstack import resources, stack
+from provisioning.openstack.guests import remove_guest
 
 RC_FILE = """# made by TripleO
 export OS_AUTH_URL=http://192.0.2.1:5000/v3
@@ -810,3 +811,42 @@ def test_without_credentials_what_is_left_is_said(cloud: Cloud) -> None:
     (said,) = provision.give_back_leftovers(cloud, {}, quiet())
 
     assert "resources of ended runs" in said
+
+
+def test_an_authority_s_file_of_the_undercloud_is_none_of_ours(
+    fake: FakeCloud, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OS_CACERT of an rc file is a path there; the cloud file names the file here. The interface is the rc file's."""
+    monkeypatch.setattr(administrator, "connect", dict)
+    undercloud: Any = FakeUndercloud(fake)
+    undercloud.rc_file = (
+        "export OS_AUTH_URL=https://192.0.2.9\nexport OS_CACERT=/etc/absent.crt\nexport OS_INTERFACE=internal\n"
+    )
+    ours = cloud.openstack.model_copy(update={"cacert": tmp_path / "ca.pem"})
+
+    without = administrator.become_administrator(cloud, undercloud).variables
+    named = administrator.become_administrator(cloud.model_copy(update={"openstack": ours}), undercloud).variables
+
+    assert without == {"OS_AUTH_URL": "https://192.0.2.9", "OS_INTERFACE": "internal"}
+    assert named == {**without, "OS_CACERT": str(tmp_path / "ca.pem")}
+
+
+def test_an_instance_is_removed_as_it_was_made(fake: FakeCloud, cloud: Cloud) -> None:
+    """The ledger tells how: by Heat, or by the services' own APIs; those of another name stay."""
+    ledger = ledger_of(cloud)
+    for kind, name, owner in IN_ORDER:
+        ledger.intend(kind, name, owner=owner)
+        fake.put(kind, name)
+    tenant = connection(fake, "tenant")
+
+    remove_guest(tenant, "t-guests", ledger)
+    remove_guest(tenant, "t-one-card", ledger)
+
+    assert fake.removed == [
+        ("stack", "t-guests"), ("server", "t-one-card"), ("floating-ip", "t-one-card"), ("port", "t-one-card"),
+        ("security-group", "t-one-card"),
+    ]  # fmt: skip
+    assert {entry.name for entry in ledger.open_entries()} == {name for _, name, _ in IN_ORDER} - {
+        "t-guests",
+        "t-one-card",
+    }
