@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from access.terminal import say
+
+_BEFORE_LINE: list[Callable[[], object]] = []
+
+
+def before_each_line(do: Callable[[], object] | None) -> None:
+    """What is done before a line is printed: whoever is in the middle of a line of the same terminal ends it."""
+    _BEFORE_LINE[:] = [do] if do is not None else []
 
 
 class Progress:
@@ -39,5 +46,7 @@ class Progress:
     def say(self, text: str) -> None:
         """One line with the seconds since the start."""
         if not self._quiet:
+            for do in _BEFORE_LINE:
+                do()
             line = text.replace("\n", "\u240a")[:500]
             say(f"[{time.monotonic() - self._started:6.1f}s] {line}", self._stream)

@@ -10,8 +10,8 @@ from access.host import Host, output_of
 from probes.reading import lines_of
 from probes.references import NVIDIA_VENDOR_ID
 
-FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name")
-CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version"
+FIELDS = ("bios_vendor", "bios_version", "bios_date", "sys_vendor", "product_name", "product_serial")
+CARD_FIELDS = "index,name,uuid,serial,pci.bus_id,vbios_version,ecc.mode.current"
 TIMEOUT_S = 20
 """A driver that hangs is found by a check of its own."""
 _IOMMU_GROUPS = (
@@ -24,6 +24,11 @@ _LINKS = (
     "[ ! -e $device/max_link_width ] || "
     'echo "link ${device##*/}=x$(cat $device/current_link_width) of x$(cat $device/max_link_width)";; esac; done; '
 )
+# the kernel's IPMI driver names the management controller so: drivers/char/ipmi/ipmi_msghandler.c
+_BMC = (
+    "for file in /sys/devices/platform/ipmi_bmc.*/firmware_revision; do "
+    '[ ! -r "$file" ] || echo "bmc_version=$(cat "$file")"; done; '
+)
 SMI_LIMIT_S = 45
 """A driver that hangs costs the inventory its cards, and not its other facts."""
 _CUDA = "echo \"cuda=$(/usr/local/cuda/bin/nvcc --version 2>/dev/null | sed -n 's/.*release \\([0-9.]*\\).*/\\1/p')\"; "
@@ -31,7 +36,7 @@ COMMAND = (
     'echo "kernel=$(uname -r)"; echo "system=$(. /etc/os-release 2>/dev/null; echo "$PRETTY_NAME")"; '
     f'for name in {" ".join(FIELDS)}; do echo "$name=$(cat /sys/class/dmi/id/$name 2>/dev/null)"; done; '
     'echo "driver=$(head -n 1 /proc/driver/nvidia/version 2>/dev/null)"; '
-    f"{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
+    f"{_BMC}{_IOMMU_GROUPS}{_LINKS}{_CUDA}"
     f"if [ -e /proc/driver/nvidia/version ]; then "
     f"timeout {TIMEOUT_S} timeout {SMI_LIMIT_S} nvidia-smi --query-gpu={CARD_FIELDS} --format=csv,noheader "
     "2>/dev/null | sed s/^/card=/; fi; true"
@@ -49,6 +54,8 @@ class InventoryCard:
     serial: str
     pci_address: str
     vbios: str
+    ecc: str = ""
+    """Enabled, Disabled, or [N/A] of a card that has none; "" where it was not asked"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,8 @@ def _driver(line: str) -> str:
 def _card(line: str) -> list[InventoryCard]:
     """No card where nvidia-smi prints a message instead of a row."""
     columns = [column.strip() for column in line.split(",")]
-    return [InventoryCard(*columns)] if len(columns) == len(CARD_FIELDS.split(",")) and columns[0].isdigit() else []
+    most = len(CARD_FIELDS.split(","))
+    return [InventoryCard(*columns)] if len(columns) in (most - 1, most) and columns[0].isdigit() else []
 
 
 def read(host: Host) -> HostInventory:

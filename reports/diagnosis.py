@@ -40,7 +40,7 @@ class Cause:
     file: str
     line_number: int | None
     ruled_out: tuple[str, ...]
-    """Foundations that passed at these places: causes that would look alike."""
+    """Foundations that passed at these places, the nearest first: causes that would look alike."""
     follows: tuple[tuple[str, str], ...]
     """Check and place of the failures that follow from it."""
 
@@ -113,7 +113,7 @@ def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Ke
         fix=first.fix,
         file=first.file,
         line_number=first.line_number,
-        ruled_out=tuple(sorted(foundations.that_hold(first))),
+        ruled_out=tuple(foundations.that_hold(first)),
         follows=tuple(sorted(key for key, roots in origins.items() if key not in mine and roots & mine)),
     )
 
@@ -197,16 +197,21 @@ class _Failures(_ByCheck):
 class _Foundations(_ByCheck):
     """All checks of a run, to tell which foundations of a failure hold."""
 
-    def that_hold(self, record: CheckRecord) -> set[str]:
-        """Checks that this one rests on, directly or not, and that passed wherever they bear on its place."""
-        found: set[str] = set()
-        left, seen = [record], {record.id}
-        while left:
-            for check in self.under(left.pop()):
+    def that_hold(self, record: CheckRecord) -> list[str]:
+        """Checks that this one rests on and that passed wherever they bear on its place.
+
+        Those that it names itself come first, then what these rest on: the first are most alike.
+        """
+        found: list[str] = []
+        level, seen = [record], {record.id}
+        while level:
+            deeper: list[CheckRecord] = []
+            for check in sorted({check for each in level for check in self.under(each)} - seen):
                 concerning = self.concerning(record, check)
-                if check not in seen and concerning:
+                if concerning:
                     seen.add(check)
-                    left.append(concerning[0])
+                    deeper.append(concerning[0])
                     if all(other.verdict is Verdict.PASSED for other in concerning):
-                        found.add(check)
+                        found.append(check)
+            level = deeper
         return found

@@ -15,6 +15,8 @@ from judging.layers import layer_of
 from judging.outcome import Outcome
 from judging.records import CheckRecord, Verdict
 from reports.diagnosis import diagnose
+from reports.page_names import PAGE
+from reports.records import RECORDS
 from reports.run import Run
 
 TEXT_LIMIT_CHARS = 20_000
@@ -74,6 +76,8 @@ def _properties(run: Run) -> ET.Element:
         "suite_commit": run.header.suite_commit,
         "hardware": "SIMULATED HARDWARE" if run.header.simulated else "real",
         "outcome": str(run.outcome),
+        "page": PAGE,
+        "records": RECORDS,
         "whole": "yes" if run.header.whole else "no: a part of the suites",
     }
     for name, value in values.items():

@@ -34,6 +34,8 @@ class Card:
     serial: str
     pci_address: str
     vbios: str
+    ecc: str = ""
+    """Whether its memory corrects errors: Enabled, Disabled or [N/A]; "" where it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class HostFacts:
 
     host: str
     facts: Mapping[str, str]
-    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, driver, cuda, iommu_groups, and
-    "link ADDRESS" for each GPU's PCI link, e.g. x16 of x16; absent is left out."""
+    """kernel, system, bios_vendor, bios_version, bios_date, sys_vendor, product_name, product_serial, bmc_version,
+    driver, cuda, iommu_groups, and "link ADDRESS" for each GPU's PCI link, e.g. x16 of x16; absent is left out."""
     cards: tuple[Card, ...] = ()
 
 

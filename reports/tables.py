@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from judging.records import CheckRecord, direction_of
+from reports.look import unit
 
 TEXTS = ("metric", "unit", "host", "device", "source", "direction", "card")
 FIGURES = ("value", "minimum", "maximum", "bare_metal")
@@ -126,6 +127,7 @@ class DeviceFigure:
 def device_figures(records: Iterable[CheckRecord]) -> list[DeviceFigure]:
     """All devices and metrics of a run."""
     table = per_device(measurements(records))
+    table["unit"] = table["unit"].map(unit)
     columns = [_column(table[name]) for name in DeviceFigure.__slots__]
     return [DeviceFigure(*row) for row in zip(*columns, strict=True)]
 
@@ -141,6 +143,7 @@ def summary(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
         return pd.DataFrame()
     table = per_device(chosen).sort_values(["host", "device", "metric"], ignore_index=True)
     renamed = table.rename(columns={"minimum": "at_least", "maximum": "at_most"})
+    renamed["unit"] = renamed["unit"].map(unit)
     return renamed[
         ["host", "device", "metric", "median", "lowest", "highest", "runs", "at_least", "at_most", "unit", "source"]
     ]

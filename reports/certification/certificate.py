@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from reports.certification.deviations import Deviation
 from reports.certification.document import REHEARSAL, Content, html, pdf
 from reports.certification.previous import changes_since
 from reports.certification.requirements import CATALOGUE, Decision, catalogue, catalogue_sha256, decide, judge
-from reports.certification.subject import subject_of
+from reports.certification.subject import loads, subject_of
 from reports.records import RECORDS
 from reports.run import Run, text_of
 
@@ -97,14 +98,20 @@ def altered_evidence(run: Run) -> list[str]:
 
 
 def content_of(
-    run: Run, deviations: Sequence[Deviation], *, rehearsal: bool, previous: tuple[str, dict[str, Any]] | None = None
+    run: Run,
+    deviations: Sequence[Deviation],
+    *,
+    rehearsal: bool,
+    previous: tuple[str, dict[str, Any]] | None = None,
+    tester: str = "",
+    place: str = "",
 ) -> Content:
     """What the certificate of a run says."""
     judged = judge(run, catalogue(), deviations)
     decision = decide(judged)
     subject = subject_of(run)
     since = changes_since(previous[0], previous[1], subject, judged, decision) if previous else ()
-    return Content(run, subject, judged, decision, rehearsal, catalogue_sha256(), tuple(since))
+    return Content(run, subject, judged, decision, rehearsal, catalogue_sha256(), tuple(since), tester, place)
 
 
 def write(directory: Path, content: Content, signer: CryptoSigner) -> None:
@@ -151,7 +158,11 @@ def _facts(content: Content) -> dict[str, Any]:
     """The certificate for programs."""
     return {
         **({"rehearsal": REHEARSAL} if content.rehearsal else {}),
+        "number": content.number,
         "decision": content.decision,
+        "tester": content.tester,
+        "place": content.place,
+        "started": content.run.header.started,
         "date": content.ended,
         "subject": content.subject,
         "requirements": {
@@ -163,6 +174,7 @@ def _facts(content: Content) -> dict[str, Any]:
             }
             for each in content.judged
         },
+        "loads": [asdict(load) for load in loads(content.run)],
         "since_previous": content.previous,
     }
 
@@ -184,7 +196,15 @@ def _tests(content: Content) -> dict[str, list[str]]:
 
 
 def verify(directory: Path, key: SSlibKey) -> tuple[dict[str, Any] | None, list[str]]:
-    """The statement (None when forged) and everything that is not as it was signed."""
+    """The statement (None when forged) and everything that is not as it was signed.
+
+    Raises:
+        InputError: there is no such folder, or no certificate in it.
+    """
+    if not directory.is_dir():
+        raise InputError(f"there is no folder {directory}", remedy="name the folder that `certify` wrote")
+    if not any(entry.name in (ATTESTATION, FACTS) for entry in os.scandir(directory)):
+        raise InputError(f"{directory} holds no certificate", remedy="name the folder that `certify` wrote")
     try:
         found = opened(read_file(directory / ATTESTATION, ATTESTATION_LIMIT_BYTES), key)
     except OSError as error:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from judging.layers import layer_of
 from probes.card_identity import CardIdentity
 from reports.history.loading import figures_of
+from reports.records import HostFacts
 from reports.run import Run
 
+LOADING = "cuda"
+"""Layer whose checks put work on cards"""
 SERVER_FACTS = ("sys_vendor", "product_name", "bios_version")
 
 
 def servers(run: Run) -> list[dict[str, Any]]:
     """GPU hosts by name; what is not known is empty."""
     facts = {host.host: host for host in run.hosts}
-    empty = dict.fromkeys((*SERVER_FACTS, "bios_date", "kernel"), "")
+    empty = dict.fromkeys((*SERVER_FACTS, "bios_date", "kernel", "product_serial", "bmc_version"), "")
     return [
         {"host": name, "cards": count, **empty, **(facts[name].facts if name in facts else {})}
         for name, count in sorted(run.header.declared_hosts.items())
@@ -35,6 +41,7 @@ def cards(run: Run) -> list[dict[str, Any]]:
                     "serial": card.serial,
                     "name": card.name,
                     "vbios": card.vbios,
+                    "ecc": card.ecc,
                     "seen": [],
                     **_place(places.get(card.uuid)),
                 },
@@ -47,6 +54,63 @@ def _place(card: CardIdentity | None) -> dict[str, str]:
     """Where the card stands in the server; empty where it is not known."""
     known = (card.host, card.slot, card.host_address) if card else ("", "", "")
     return dict(zip(("server", "slot", "server_address"), known, strict=True))
+
+
+@dataclass(frozen=True)
+class Load:
+    """Work that cards were given, and for how long."""
+
+    check: str
+    fact: str
+    machine: str
+    started: str
+    """ISO 8601, UTC"""
+    seconds: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ServerPage:
+    """All that the certificate says of one server."""
+
+    facts: dict[str, Any]
+    cards: tuple[dict[str, Any], ...]
+    machines: tuple[HostFacts, ...]
+    """The server itself and the instances that had its cards"""
+    loads: tuple[Load, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Machines under which its cards were measured."""
+        return frozenset({self.facts["host"], *(machine.host for machine in self.machines)})
+
+
+def loads(run: Run) -> list[Load]:
+    """Checks that put work on cards, in order of time."""
+    found = [check for check in run.checks if layer_of(check.id).name == LOADING or check.measurements]
+    return [
+        Load(check.id, check.fact, check.place, check.started, check.duration_s, str(check.verdict))
+        for check in sorted(found, key=lambda check: (check.started, check.id, check.place))
+    ]
+
+
+def server_pages(run: Run) -> list[ServerPage]:
+    """One for each declared server; a card whose server is not known stands with none."""
+    known, all_cards, all_loads = {host.host: host for host in run.hosts}, cards(run), loads(run)
+    pages = []
+    for server in servers(run):
+        name = server["host"]
+        mine = [card for card in all_cards if _stands_in(card, name)]
+        names = sorted({name, *(seen["host"] for card in mine for seen in card["seen"])})
+        machines = tuple(known[machine] for machine in names if machine in known)
+        pages.append(
+            ServerPage(server, tuple(mine), machines, tuple(load for load in all_loads if load.machine in names))
+        )
+    return pages
+
+
+def _stands_in(card: Mapping[str, Any], server: str) -> bool:
+    return card["server"] == server or any(seen["host"] == server for seen in card["seen"])
 
 
 def software(run: Run) -> dict[str, Any]:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from access.errors import InputError
+from access.redaction import without_secrets
 from access.terminal import say
 from reports.certification import deviations
 from reports.certification.certificate import FACTS, CannotCertify, content_of, read_file, refuse, verify, write
 from reports.certification.keys import signer
 from reports.certification.requirements import Decision, catalogue
+from reports.commands.page import past
+from reports.page import write as write_page
+from reports.page_names import CERTIFICATE, PAGE
 from reports.run import Run, read
 from reports.run_names import find
 
@@ -30,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--previous", type=Path, metavar="DIR", help="certificate before, of the same key: say what changed"
     )
+    parser.add_argument("--tester", default="", metavar="NAME", help="who tested, for the certificate")
+    parser.add_argument("--place", default="", metavar="TEXT", help="where it was tested, for the certificate")
     parser.add_argument(
         "--rehearsal", action="store_true", help="for simulated hardware: not a certificate, and says so"
     )
@@ -47,14 +53,29 @@ def run(arguments: argparse.Namespace) -> int:
     key = signer(arguments.key)
     waived = _deviations(arguments.deviations, done)
     previous = _previous(arguments.previous, key.public_key, done) if arguments.previous else None
-    content = content_of(done, waived, rehearsal=arguments.rehearsal, previous=previous)
-    directory = arguments.out or (path if path.is_dir() else path.parent) / "certificate"
+    content = content_of(
+        done,
+        waived,
+        rehearsal=arguments.rehearsal,
+        previous=previous,
+        tester=without_secrets(arguments.tester),
+        place=without_secrets(arguments.place),
+    )
+    directory = arguments.out or (path if path.is_dir() else path.parent) / CERTIFICATE
     write(directory, content, key)
+    _link(path)
     for each in content.judged:
         if each.is_open:
             say(f"{each.requirement.id} {each.status}{', waived' if each.deviation else ''}: {'; '.join(each.reasons)}")
-    say(f"{content.decision}: {directory}, signed by {key.public_key.keyid}")
+    say(f"{content.verdict}: {directory}, number {content.number}, signed by {key.public_key.keyid}")
     return FAILED if content.decision in (Decision.FAIL, Decision.NOT_COMPLETE) else CERTIFIED
+
+
+def _link(run_path: Path) -> None:
+    """The run's page is written again where there is one: it links to the certificate beside it."""
+    folder = run_path if run_path.is_dir() else run_path.parent
+    if (folder / CERTIFICATE).is_dir() and (folder / PAGE).is_file():
+        write_page(run_path, past_of=past)
 
 
 def _deviations(path: Path | None, done: Run) -> tuple[deviations.Deviation, ...]:

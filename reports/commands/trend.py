@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from access.terminal import say
+from reports.history.database import Database
 from reports.history.nights import runs_of
 from reports.history.options import add_database, cloud_name_of, database_of
 from reports.history.trend import as_text, trend_of
-from reports.history.trend_page import page
+from reports.history.trend_page import LinkOf, page
+from reports.page_names import PAGE
 from reports.run import write_atomically
+from reports.run_names import RUNS
 
 HELP = "what changed in the figures of all nights, by card and metric"
 
@@ -34,6 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
     if not trends:
         say("no run yet")
     if arguments.html is not None:
-        write_atomically(arguments.html, page(trends))
+        write_atomically(arguments.html, page(trends, _links(arguments.html, database)))
         say(f"written: {arguments.html}")
     return int(arguments.fail and any(change.is_worse for trend in trends for change in trend.changes))
+
+
+def _links(page_path: Path, database: Database) -> LinkOf:
+    """Addresses of runs whose pages lie on this machine, as seen from the trend's own folder."""
+    folder = page_path.absolute().parent
+    file = database.engine.url.database if database.engine.url.get_backend_name() == "sqlite" else None
+    beside = Path(file).absolute().parent if file else RUNS
+    found: dict[str, str] = {}
+    for run in runs_of(database):
+        places = (folder, beside, beside / run.cloud, RUNS / run.cloud)
+        pages = (place / "reports" / run.id / PAGE for place in places)
+        path = next((path for path in pages if path.is_file()), None)
+        if path is not None:
+            found[run.id] = quote(os.path.relpath(path, folder))
+    return lambda run_id: found.get(run_id, "")

@@ -129,7 +129,8 @@ def as_text(trend: Trend) -> Iterator[str]:
     cards = {(s.key.card, s.key.host, s.key.device) for s in trend.series}
     yield (
         f"{trend.cloud}: {len(trend.dates)} nights, {trend.dates[0]} to {trend.dates[-1]}; "
-        f"{len(trend.series)} series of {len(cards)} cards and pairs, {len(trend.changes)} changes"
+        f"{len(trend.series)} series of {len(cards)} cards and pairs, "
+        f"{len(trend.changes)} change{'' if len(trend.changes) == 1 else 's'}"
     )
     for change in trend.changes:
         yield f"  {change.words}"

@@ -1,92 +1,97 @@
-"""The trend as one HTML file: a line for each series, drawn as inline SVG; no script, no outside request."""
+"""The trend as one self-contained HTML page: what changed, since which night, beside what, and every series' curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from reports import look
+from reports.history.curve import HEIGHT_PX, Curve, curve_of
 from reports.history.nights import Series
 from reports.history.trend import Change, Trend, confidence_words
 
-WIDTH, HEIGHT, MARGIN = 240, 36, 3
-LEAST_SPAN = 0.05
-"""Relative height of a picture: noise of half a per cent shall look like noise, not like mountains."""
+TEMPLATES = Path(__file__).parent / "templates"
 SERIES_SHOWN = 400
 """Series without a change beyond that are counted only: 1,000 hosts stay a page that opens at once."""
+TABLES_SHOWN = 60
+"""Series whose nights stand below their curve in figures, too."""
+LinkOf = Callable[[str], str]
+"""The address of a run's page by the run's id; "" where there is none."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A series as an SVG's points."""
+class Drawn:
+    """A series with its curve."""
 
-    points: str
-    last_x: float
-    last_y: float
-    changes_x: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class SeriesRow:
-    """A series in the page's table."""
-
+    number: int
+    """Of the page: its anchor"""
     series: Series
-    picture: Picture
+    curve: Curve
     changes: tuple[Change, ...]
+    has_table: bool
 
     @property
     def last(self) -> float:
         """The newest figure."""
         return self.series.values[-1]
 
+    @property
+    def place(self) -> str:
+        """Where it was measured last."""
+        return f"{self.series.host} card{'s' if '-' in self.series.device else ''} {self.series.device}"
 
-def picture_of(series: Series, changes: Sequence[Change]) -> Picture:
-    """Nights from left to right, more upwards."""
-    values = series.values
-    low, high = min(values), max(values)
-    span = max(high - low, LEAST_SPAN * abs(high), 1e-12)
-    middle = (low + high) / 2
+    @property
+    def cards(self) -> list[str]:
+        """UUIDs, of a pair both."""
+        return self.series.key.card.split()
 
-    def x_of(index: int) -> float:
-        return round(MARGIN + (WIDTH - 2 * MARGIN) * index / max(len(values) - 1, 1), 1)
 
-    def y_of(value: float) -> float:
-        return round(HEIGHT / 2 - (HEIGHT - 2 * MARGIN) * (value - middle) / span, 1)
+@dataclass(frozen=True)
+class Part:
+    """A cloud's part of the page."""
 
-    points = [(x_of(index), y_of(value)) for index, value in enumerate(values)]
-    return Picture(
-        points=" ".join(f"{x:g},{y:g}" for x, y in points),
-        last_x=points[-1][0],
-        last_y=points[-1][1],
-        changes_x=tuple(x_of(change.point.index) for change in changes),
+    trend: Trend
+    changed: tuple[Drawn, ...]
+    """The worst first"""
+    steady: tuple[tuple[str, tuple[Drawn, ...]], ...]
+    """By metric"""
+    hidden: int
+
+
+def page(trends: Sequence[Trend], link_of: LinkOf = lambda _: "") -> str:
+    """The whole page; the same trends give the same bytes, all text is escaped."""
+    simulated = any(trend.simulated for trend in trends)
+    templates = look.environment(TEMPLATES)
+    templates.filters.update(confidence=confidence_words, unit=look.unit)
+    style = templates.get_template("trend.css").render(simulated=simulated)
+    numbers = itertools.count(1)
+    return templates.get_template("trend.html.j2").render(
+        parts=[_part(trend, numbers) for trend in trends],
+        simulated=simulated,
+        link_of=link_of,
+        height=HEIGHT_PX,
+        style=Markup(style),  # noqa: S704  # ours, and no host has a word in it
+        style_hash=look.hash_of(style),
     )
 
 
-def _rows(trend: Trend) -> list[SeriesRow]:
+def _part(trend: Trend, numbers: itertools.count[int]) -> Part:
     """What changed first; of the rest not more than a person may look at."""
     changes: dict[int, list[Change]] = {}
     for change in trend.changes:
         changes.setdefault(id(change.series), []).append(change)
-    order = {key: number for number, key in enumerate(changes)}
-    ordered = sorted(trend.series, key=lambda series: order.get(id(series), len(order)))
-    return [
-        SeriesRow(series, picture_of(series, changes.get(id(series), [])), tuple(changes.get(id(series), [])))
-        for series in ordered[: len(changes) + SERIES_SHOWN]
-    ]
+    by_id = {id(series): series for series in trend.series}
+    changed = tuple(_drawn(by_id[key], tuple(found), next(numbers), True) for key, found in changes.items())
+    rest = [series for series in trend.series if id(series) not in changes]
+    tables = len(rest) <= TABLES_SHOWN
+    drawn = [_drawn(series, (), next(numbers), tables) for series in rest[:SERIES_SHOWN]]
+    groups = itertools.groupby(drawn, key=lambda each: each.series.key.metric)
+    return Part(trend, changed, tuple((metric, tuple(group)) for metric, group in groups), len(rest) - len(drawn))
 
 
-def page(trends: Sequence[Trend]) -> str:
-    """The whole page; the same trends give the same bytes, all text is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["confidence"] = confidence_words
-    return environment.get_template("trend.html.j2").render(
-        trends=[(trend, _rows(trend)) for trend in trends], width=WIDTH, height=HEIGHT
-    )
+def _drawn(series: Series, changes: tuple[Change, ...], number: int, has_table: bool) -> Drawn:
+    return Drawn(number, series, curve_of(series, changes), changes, has_table)

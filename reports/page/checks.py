@@ -12,6 +12,8 @@ from judging.layers import layer_of
 from judging.outcome import WORST_FIRST
 from judging.records import CheckRecord, Verdict
 from reports.page.chunks import packed
+from reports.page.servers import OF_MACHINES
+from reports.page.stack import OTHER, STEPS
 from reports.page.text import natural, short, visible
 
 STATIC_ROWS = 100
@@ -28,6 +30,7 @@ class Checks:
     ordered: tuple[CheckRecord, ...]
     """Worst first, then as they are named."""
     layers: tuple[str, ...]
+    """Steps of the stack, from the bottom up"""
     index: str
     details: tuple[str, ...]
     """Chunks of ROWS_PER_CHUNK rows each, in order"""
@@ -42,7 +45,8 @@ def checks_of(checks: Sequence[CheckRecord], detail: Callable[[CheckRecord], str
         sorted(checks, key=lambda check: (rank[check.verdict], keys[check.id], keys[check.place], check.test))
     )
     details = _details(ordered, detail)
-    layers = tuple(sorted({layer_of(check.id).name or check.id.split(".")[0] for check in checks}))
+    found = {layer_of(check.id).step for check in checks}
+    layers = tuple(name for name in [name for name, _ in STEPS] + [OTHER] if name in found)
     return Checks(
         ordered, layers, packed(_index(ordered)), details, max(0, len(ordered) - len(details) * ROWS_PER_CHUNK)
     )
@@ -75,12 +79,24 @@ def _index(ordered: Sequence[CheckRecord]) -> dict[str, object]:
         if check.verdict is not Verdict.PASSED:
             messages[row] = visible(summary_of(check))
     return {
-        "kinds": [[visible(short(check)), visible(short(fact))] for check, fact in kinds],
+        "kinds": [_kind(check, fact) for check, fact in kinds],
         "places": [visible(short(place)) for place in places],
         "verdicts": [verdict.value for verdict in WORST_FIRST],
         "messages": messages,
         **columns,
     }
+
+
+def _kind(check: str, fact: str) -> list[object]:
+    """Id, fact, layer of the stack, and whether its place is a machine."""
+    layer = layer_of(check)
+    return [visible(short(check)), visible(short(fact)), layer.step, int(layer.place in OF_MACHINES)]
+
+
+def anchor_of(check: CheckRecord) -> str:
+    """The name by which an address, a terminal and JUnit mean one check: e.g. check:host.iommu.cmdline[compute-0]."""
+    place = f"[{visible(short(check.place))}]" if check.place else ""
+    return f"check:{visible(short(check.id))}{place}".replace(" ", "_")
 
 
 def summary_of(check: CheckRecord) -> str:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from statistics import median
 
+from reports.history.past import NONE, Past
 from reports.page.matrices import band_of, path_name
+from reports.page.sparkline import Sparkline, sparkline_of
 from reports.page.text import bound, natural, number
 from reports.tables import LEAST_DEVICES_FOR_OUTLIERS, DeviceFigure
 
@@ -84,6 +86,7 @@ class Row:
     ratio: str
     state: str
     remark: str
+    course: Sparkline | None
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,17 @@ class Figure:
     plot: Plot
     rows: tuple[Row, ...]
     hidden_rows: int
+    course: Sparkline | None
+    """The median of all devices in the last runs"""
+    has_courses: bool
 
 
-def figures_of(devices: Iterable[DeviceFigure]) -> list[Figure]:
+def figures_of(devices: Iterable[DeviceFigure], past: Past = NONE) -> list[Figure]:
     """All series, bandwidth first, then latency, then others."""
     series: dict[int, list[DeviceFigure]] = {}
     for device in devices:
         series.setdefault(device.series, []).append(device)
-    return sorted(map(_figure, series.values()), key=_order)
+    return sorted((_figure(group, past) for group in series.values()), key=_order)
 
 
 def _order(figure: Figure) -> tuple[int, str, int, str, str]:
@@ -131,8 +137,9 @@ def _order(figure: Figure) -> tuple[int, str, int, str, str]:
     )
 
 
-def _figure(group: Sequence[DeviceFigure]) -> Figure:
+def _figure(group: Sequence[DeviceFigure], past: Past) -> Figure:
     first = group[0]
+    rows = tuple(_row(device, past) for device in _ranked(group))
     ratios = [device.ratio for device in group if device.ratio is not None]
     return Figure(
         kind=first.metric.partition(".")[0],
@@ -152,8 +159,10 @@ def _figure(group: Sequence[DeviceFigure]) -> Figure:
         outliers=sum(device.outlier for device in group),
         judges_outliers=len(group) >= LEAST_DEVICES_FOR_OUTLIERS,
         plot=_plot(group),
-        rows=tuple(map(_row, _ranked(group))),
+        rows=rows,
         hidden_rows=max(0, len(group) - MOST_ROWS),
+        course=sparkline_of(past.by_metric.get(first.metric, ())),
+        has_courses=any(row.course for row in rows),
     )
 
 
@@ -164,7 +173,7 @@ def _ranked(group: Sequence[DeviceFigure]) -> list[DeviceFigure]:
     return nsmallest(MOST_ROWS, group, key=lambda device: (device.in_band, -device.score, device.host, device.device))
 
 
-def _row(device: DeviceFigure) -> Row:
+def _row(device: DeviceFigure, past: Past) -> Row:
     remarks = {"bad": "outside the accepted band", "outlier": f"{abs(device.score):.1f} spreads from the others"}
     return Row(
         host=device.host,
@@ -177,6 +186,7 @@ def _row(device: DeviceFigure) -> Row:
         ratio=f"{device.ratio:.1%}" if device.ratio is not None else "",
         state=device.state,
         remark=remarks.get(device.state, ""),
+        course=sparkline_of(past.course_of(device.metric, device.card, device.host, device.device)),
     )
 
 

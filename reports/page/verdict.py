@@ -32,7 +32,7 @@ class Unjudged:
     """Checks that are neither passed nor failed, for one reason."""
 
     verdict: Verdict
-    check: str
+    checks: tuple[str, ...]
     message: str
     places: tuple[str, ...]
 
@@ -70,7 +70,7 @@ def head_of(run: Run, causes: int) -> Head:
 def _sentence(outcome: Outcome, counts: Counter[Verdict], causes: int) -> str:
     total = counts.total()
     if outcome is Outcome.ACCEPTED:
-        return f"All {plural(total, 'check')} passed."
+        return f"All {plural(total, 'check')} passed." if total > 1 else "The only check passed."
     open_checks = total - counts[Verdict.PASSED] - counts[Verdict.FAILED]
     rest = f" {plural(open_checks, 'more check')} could not be judged." if open_checks else ""
     if outcome is Outcome.REJECTED:
@@ -147,12 +147,20 @@ def _coverage(run: Run) -> list[tuple[str, str]]:
 
 
 def _unjudged(checks: Sequence[CheckRecord]) -> list[Unjudged]:
-    groups: dict[tuple[Verdict, str, str], set[str]] = {}
+    """One for each verdict and reason: a deploy that failed blocks a hundred checks for one."""
+    groups: dict[tuple[Verdict, str], list[CheckRecord]] = {}
     for check in checks:
         if check.verdict not in (Verdict.PASSED, Verdict.FAILED):
-            groups.setdefault((check.verdict, check.id, check.message), set()).add(check.place)
-    ordered = sorted(groups, key=lambda key: (WORST_FIRST.index(key[0]), key[1:]))
-    return [Unjudged(*key, tuple(sorted(filter(None, groups[key]), key=natural))) for key in ordered]
+            groups.setdefault((check.verdict, check.message), []).append(check)
+    found = [
+        Unjudged(verdict, tuple(sorted({each.id for each in group})), message, _places(group))
+        for (verdict, message), group in groups.items()
+    ]
+    return sorted(found, key=lambda item: (WORST_FIRST.index(item.verdict), item.checks, item.message))
+
+
+def _places(group: Sequence[CheckRecord]) -> tuple[str, ...]:
+    return tuple(sorted({check.place for check in group if check.place}, key=natural))
 
 
 def moment(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from made_runs import FACTS, UUIDS, check, made_run, write
 from judging.coverage import ExcusedCards
 from judging.outcome import Outcome
 from judging.records import Verdict
+from probes.card_identity import CardIdentity
 from reports.__main__ import main
 from reports.certification import certificate, keys
 from reports.certification.attestation import signed
@@ -276,6 +278,100 @@ def test_a_rehearsal_says_so_everywhere(key, tmp_path, capsys):
     assert all(words in name for name in names)
     assert verified(made, key) == 0
     assert words in capsys.readouterr().out
+
+
+def test_the_runs_page_links_to_its_certificate(key, tmp_path):
+    """Where there is a page; without one none is made."""
+    run = tmp_path / "run"
+    write(good_run(), run)
+    assert main(["page", str(run)]) == 0
+    assert main(["certify", str(run), "--key", str(key)]) == 0
+
+    assert '<a href="certificate/certificate.html">certificate</a>' in (run / "acceptance.html").read_text()
+    assert certified(good_run(), tmp_path / "other", key) == 0
+    assert not (tmp_path / "other" / "acceptance.html").exists()
+
+
+def test_a_rehearsal_is_no_pass_in_any_word(key, tmp_path, capsys):
+    """Where a certificate says PASS, on the terminal and on the page, a rehearsal says that it is one."""
+    certified(good_run(simulated=True), tmp_path / "run", key, "--rehearsal")
+
+    page = (tmp_path / "run" / "certificate" / "certificate.html").read_text()
+    assert '<p class="verdict fail">REHEARSAL PASS</p>' in page
+    assert capsys.readouterr().out.splitlines()[-1].startswith("REHEARSAL PASS: ")
+
+
+def test_number_tester_place_and_time_stand_first(key, tmp_path):
+    """As they were given; the number is the same for the same records only."""
+    told = ("--tester", "A. Person <b>", "--place", "Room 3")
+    numbers = []
+    for name, run in (
+        ("one", good_run()),
+        ("two", good_run()),
+        ("three", good_run(environment={"release": "wallaby"})),
+    ):
+        assert certified(run, tmp_path / name, key, *told) == 0
+        facts = json.loads((tmp_path / name / "certificate" / "certificate.json").read_text())
+        numbers.append(facts["number"])
+        assert (facts["tester"], facts["place"]) == ("A. Person <b>", "Room 3")
+    page = (tmp_path / "one" / "certificate" / "certificate.html").read_text()
+
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert numbers[0].startswith("cloud-1-20261001-")
+    for text in (numbers[0], "A. Person &lt;b&gt;", "Room 3", "2026-10-01 22:30:00 UTC", "2026-10-01 22:50:00 UTC"):
+        assert text in page.partition("Requirements")[0]
+
+
+def test_each_server_has_a_page_with_its_serial_its_cards_and_their_loads(key, tmp_path):
+    """Serial, management controller, slot, ECC, driver, and how long which load ran; serials are never broken."""
+    place = CardIdentity("compute-0", "0000:84:00.0", "3", "all-cards", device="0", uuid=UUIDS[0])
+    run = good_run()
+    facts = {"product_serial": "CZJ34108KX", "bmc_version": "2.63"}
+    hosts = [replace(host, facts={**host.facts, **facts}) if host.host == "compute-0" else host for host in run.hosts]
+    hosts = [replace(host, cards=tuple(replace(card, ecc="Enabled") for card in host.cards)) for host in hosts]
+    checks = [
+        replace(each, cards=(place,), duration_s=75.4, started="2026-10-01T22:41:00.000+00:00")
+        if (each.id, each.place) == ("cuda.bandwidth", "all-cards")
+        else each
+        for each in run.checks
+    ]
+    assert certified(replace(run, hosts=tuple(hosts), checks=tuple(checks)), tmp_path / "run", key) == 0
+    page = (tmp_path / "run" / "certificate" / "certificate.html").read_text()
+    servers = page.split('<section class="server">')[1:]
+
+    assert [re.search("<h2>(.*)</h2>", server)[1] for server in servers] == [
+        "Server compute-0",
+        "Server compute-1",
+        "Cards whose server is not known",
+    ]
+    for text in (
+        '<span class="id">CZJ34108KX</span>',
+        "2.63",
+        '<span class="id">0324617000</span>',
+        f'<span class="id">{UUIDS[0]}</span>',
+        "slot 3",
+        "Enabled",
+        "driver 384.183",
+        "22:41:00",
+        "1 min 15 s",
+    ):
+        assert text in servers[0]
+    assert UUIDS[2] in servers[2]
+    assert ".id { white-space: nowrap" in page
+    assert ".server { break-before: page }" in page
+    loads = json.loads((tmp_path / "run" / "certificate" / "certificate.json").read_text())["loads"]
+    assert ("cuda.bandwidth", "all-cards", 75.4) in [
+        (load["check"], load["machine"], load["seconds"]) for load in loads
+    ]
+
+
+def test_records_of_before_give_a_certificate_that_does_not_know_what_they_lack(key, tmp_path):
+    """No serial of the server, no ECC: both are said not to be known."""
+    assert certified(good_run(), tmp_path / "run", key) == 0
+
+    page = (tmp_path / "run" / "certificate" / "certificate.html").read_text()
+    assert re.search(r"<dt>Serial</dt><dd><span class=\"id\">not known", page)
+    assert re.search(r"<dt>ECC</dt><dd>not known", page)
 
 
 def test_a_rejected_run_gives_a_signed_report_that_fails(key, tmp_path, capsys):

@@ -12,9 +12,11 @@ from cloud_file.sections.history import SlowerThanPast
 from judging.records import Verdict
 from probes.card_identity import CardIdentity
 from reports.__main__ import main
+from reports.history.curve import HEIGHT_PX, curve_of
 from reports.history.database import Database, open_file
 from reports.history.judgement import CHECK, judged
 from reports.history.loading import load
+from reports.history.nights import Night, Series, SeriesKey
 from reports.history.surroundings import differences, surroundings_of
 from reports.history.trend import as_text, trend_of
 from reports.history.trend_page import page
@@ -83,11 +85,11 @@ def test_the_page_is_small_self_contained_and_escaped(tmp_path):
     made = page([trend])
 
     assert page([trend]) == made
-    assert made.count("<svg") == 9
+    assert made.count('<svg class="plot"') == 9
     assert len(trend.changes) == 9
     assert "&lt;script&gt;" in made
     assert not re.search(r"<script|https?://|src=|@import|url\(", made)
-    assert len(made) < 60_000
+    assert len(made) < 80_000
 
 
 def test_simulated_nights_say_so(tmp_path):
@@ -97,7 +99,7 @@ def test_simulated_nights_say_so(tmp_path):
     trend = trend_of(database, "cloud-1")
 
     assert next(iter(as_text(trend))) == "SIMULATED HARDWARE"
-    assert '<p class="simulated">SIMULATED HARDWARE</p>' in page([trend])
+    assert '<aside class="simulated" aria-label="Hardware">SIMULATED HARDWARE</aside>' in page([trend])
 
 
 def test_the_command_prints_writes_and_fails_when_asked(degraded, tmp_path, capsys):
@@ -110,6 +112,63 @@ def test_the_command_prints_writes_and_fails_when_asked(degraded, tmp_path, caps
     assert codes == [0, 1]
     assert UUIDS[1] in capsys.readouterr().out
     assert UUIDS[1] in file.read_text()
+
+
+def test_a_curve_has_values_dates_and_the_night_of_its_change(degraded):
+    """Round values at the left, the first and last date and the change's own below, each night by date and value."""
+    trend = trend_of(degraded, "cloud-1")
+    (change,) = trend.changes
+
+    curve = curve_of(change.series, [change])
+
+    assert [tick.text for tick in curve.values] == ["11", "11.2", "11.4", "11.6", "11.8"]
+    assert [(tick.text, tick.is_change) for tick in curve.dates] == [
+        ("2026-10-01", False),
+        ("2026-10-30", False),
+        (change.date, True),
+    ]
+    assert len(curve.dots) == 30
+    assert curve.dots[0].title.startswith("2026-10-01: 11.9")
+    assert curve.changes == (curve.dots[change.point.index].x,)
+
+
+def test_nights_stand_where_their_dates_are():
+    """A week without a run is a week wide."""
+    series = Series(SeriesKey("m", "c"), "GB/s", "higher", "h", "0", (Night("2026-10-01", 1, "a"),) * 1)
+    nights_of = tuple(Night(f"2026-10-{day:02}", 1.0, "r") for day in (1, 2, 11))
+
+    assert [dot.x for dot in curve_of(replace(series, nights=nights_of), []).dots] == [0, 10, 100]
+    assert [dot.x for dot in curve_of(series, []).dots] == [0]
+
+
+@pytest.mark.parametrize(
+    "values", [(0.0,), (0.0, 0.0), (5.0, 5.0), (1e-9, 2e-9), (1e12, 3e12), (-3.0, 4.0), (1.0, 1e9)]
+)
+def test_every_curve_has_at_least_three_values_within_it(values):
+    """Of whatever height and sign, also where all nights are alike."""
+    series = Series(
+        SeriesKey("m", "c"), "x", "higher", "h", "0", tuple(Night("2026-10-01", value, "r") for value in values)
+    )
+    curve = curve_of(series, [])
+
+    assert 3 <= len(curve.values) <= 12
+    assert all(0 <= tick.at <= HEIGHT_PX for tick in curve.values)
+    assert all(0 <= dot.y <= HEIGHT_PX for dot in curve.dots)
+
+
+def test_the_page_links_to_the_runs_that_are_there(degraded, tmp_path, capsys):
+    """Relative to where the page lies; a run without a page is named only."""
+    there, gone = "cloud-1-20261020T223000Z-0000", "cloud-1-20261019T223000Z-0000"
+    run = tmp_path / "reports" / there / "acceptance.html"
+    run.parent.mkdir(parents=True)
+    run.write_text("")
+    file = tmp_path / "trend.html"
+
+    main(["trend", "--database", degraded.engine.url.database, "--html", str(file)])
+
+    assert f'<a href="reports/{there}/acceptance.html">{there}</a>' in file.read_text()
+    assert gone in file.read_text()
+    assert f">{gone}</a>" not in file.read_text()
 
 
 def slow(factor: float):

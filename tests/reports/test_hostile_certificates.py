@@ -138,9 +138,22 @@ def test_a_place_that_is_no_folder_is_told(tmp_path: Path, place: str, capsys) -
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("away")
 
-    assert main(["verify", str(tmp_path / place), "--public-key", str(public_file(tmp_path))]) == 1
+    assert main(["verify", str(tmp_path / place), "--public-key", str(public_file(tmp_path))]) == 64
 
-    assert "NOT GENUINE" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "there is no folder" in said.err
+    assert "GENUINE" not in said.out + said.err
+
+
+def test_a_folder_without_a_certificate_is_none(tmp_path: Path, capsys) -> None:
+    """Neither genuine nor forged: nobody signed anything there."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "records.jsonl").touch()
+
+    assert main(["verify", str(folder), "--public-key", str(public_file(tmp_path))]) == 64
+
+    assert "holds no certificate" in capsys.readouterr().err
 
 
 def test_a_public_key_without_end_is_no_key(tmp_path: Path, capsys) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import fields, replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,15 +18,20 @@ from run_maker import Shape, lines, write
 from access.errors import InputError
 from judging.outcome import Outcome
 from judging.records import CheckRecord, Evidence, Measurement, Verdict
-from reports import page, run_names
+from reports import look, page, run_names
 from reports.__main__ import main
+from reports.diagnosis import diagnose
+from reports.history.database import open_file
+from reports.history.loading import load
+from reports.history.past import past_of
+from reports.page.detail import detail_of, source_of
 from reports.page.text import natural, number, visible
 from reports.records import Card, HostFacts, RunEnd, RunHeader, json_line
 from reports.run import read
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`{{7*7}}&lt;\x1b[31m\u202e\x00"
 HEALTHY = Shape()
-STYLE = (Path(page.__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+STYLE = (Path(look.__file__).parent / "templates" / "base.css").read_text(encoding="utf-8")
 
 
 class Elements(HTMLParser):
@@ -80,7 +86,7 @@ def test_a_green_run_is_accepted_first_of_all(tmp_path: Path) -> None:
 def test_a_red_run_names_its_root_cause_and_folds_what_follows(tmp_path: Path) -> None:
     """Fix, file and line, place, what is ruled out and what follows, before the stack."""
     html = _page(tmp_path, Shape(hosts=3, broken_hosts=1))
-    causes = html[html.index('id="causes"') : html.index('id="stack"')]
+    causes = html[html.index('id="causes"') : html.index('id="servers"')]
     text = _text(causes)
 
     for said in (
@@ -94,7 +100,10 @@ def test_a_red_run_names_its_root_cause_and_folds_what_follows(tmp_path: Path) -
         assert said in text
     assert "compute-1" not in text
     assert causes.count('<li class="cause">') == 1
-    assert "blocked cuda.device_query compute-0 no instance was made" in _text(html)
+    assert (
+        "blocked cuda.device_query , instance.driver.loaded , instance.gpu.exact compute-0 no instance was made"
+        in _text(html)
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_simulated_hardware_is_on_screen_in_print_and_in_the_title(tmp_path: Pat
     """A bar that stays in sight, a mark on every printed page, every check's detail; nothing of it in a real run."""
     simulated, real = (_page(tmp_path / str(is_so), Shape(simulated=is_so)) for is_so in (True, False))
 
-    assert '<div class="simulated" role="note">SIMULATED HARDWARE</div>' in simulated
+    assert '<aside class="simulated" aria-label="Hardware">SIMULATED HARDWARE</aside>' in simulated
     assert '@top-center { content: "SIMULATED HARDWARE"' in simulated
     assert "<title>SIMULATED HARDWARE" in simulated
     details = _packed(simulated, "chunk-0")
@@ -367,6 +376,127 @@ def test_the_page_can_be_made_again_by_command(tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "elsewhere.html").is_file()
     assert main(["page", str(tmp_path / "none")]) == 64
     assert "there is no run" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_does_not_hide_a_clouds_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout has a folder lab/, and a cloud is called lab."""
+    (tmp_path / "lab").mkdir()
+    made = write(tmp_path / ".runs" / "lab" / "reports" / "lab-1")
+    (tmp_path / ".runs" / "lab" / "latest").symlink_to("reports/lab-1")
+    monkeypatch.chdir(tmp_path)
+
+    assert run_names.find("lab", tmp_path / ".runs").resolve() == made
+    assert run_names.find("./lab", tmp_path / ".runs") == Path("lab")
+    with pytest.raises(InputError, match="is no run"):
+        read(run_names.find("./lab", tmp_path / ".runs"))
+
+
+def _since(directory: Path, *broken_hosts: int) -> str:
+    """The page of the last of some nights, each with so many broken hosts."""
+    database = open_file(directory / "history.db")
+    for night, broken in enumerate(broken_hosts):
+        name, day = f"made-{night}", f"2026-03-0{night + 1}"
+        made = [
+            replace(line, started=line.started.replace("2026-03-01", day)) if isinstance(line, RunHeader) else line
+            for line in lines(Shape(hosts=3, broken_hosts=broken, slow_cards=night), name)
+        ]
+        folder = directory / "reports" / name
+        folder.mkdir(parents=True)
+        (folder / "records.jsonl").write_text("".join(map(json_line, made)), encoding="utf-8")
+        page.write(folder, past_of=partial(past_of, database), coming=["junit.xml"])
+        load(database, read(folder))
+    return (folder / "acceptance.html").read_text(encoding="utf-8")
+
+
+def test_what_is_new_since_the_run_before_is_said(tmp_path: Path) -> None:
+    """What failed tonight and passed before, what passes again, and a link to the run before."""
+    worse, better = _text(_since(tmp_path / "one", 0, 1)), _text(_since(tmp_path / "two", 0, 2, 1))
+
+    assert "Since the run before" in worse
+    assert "failed host.iommu.cmdline compute-0 was passed" in worse
+    assert re.search(r"\d passed now", better)
+    assert "passed host.iommu.cmdline compute-1 was failed" in better
+    assert "host.iommu.cmdline compute-0 was" not in better
+    assert '<a href="../made-0/acceptance.html">made-0</a>' in (
+        tmp_path / "one" / "reports" / "made-1" / "acceptance.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_first_run_has_no_run_before(tmp_path: Path) -> None:
+    """And no course of its figures."""
+    html = _since(tmp_path, 0)
+
+    assert "Since the run before" not in html
+    assert 'class="spark"' not in html
+
+
+def test_figures_show_their_course_over_the_last_runs(tmp_path: Path) -> None:
+    """Of all devices in the overview, of each device in its table: oldest left, this run right."""
+    html = _since(tmp_path, 0, 0, 0)
+
+    labels = re.findall(r'class="spark"[^>]*aria-label="(\d+ runs, from [^"]*)"', html)
+    assert labels
+    assert all(label.startswith("3 runs, from ") for label in labels)
+
+
+def test_a_page_names_what_lies_beside_it(tmp_path: Path) -> None:
+    """Records, JUnit that is about to be written, the trend of all runs; what is not there is a command."""
+    (tmp_path / "trend.html").touch()
+    html = _since(tmp_path, 0)
+
+    links = re.findall(r'<a href="([^"#]*)">([^<]*)</a>', html[html.index("<footer>") :])
+    assert links == [
+        ("records.jsonl", "records"),
+        ("junit.xml", "JUnit XML"),
+        ("../../trend.html", "trend of all runs"),
+    ]
+    assert "python -m reports certify made-0 --key FILE" in _text(html)
+
+
+def test_sources_are_links_wherever_an_address_stands_in_them() -> None:
+    """In the midst of a sentence, without the sentence's own signs; what is no web address is none."""
+    made = source_of('measured by "x", https://a.example/b?c=1&d=2. See (http://e.example/f), javascript:alert(1)')
+
+    assert re.findall('href="([^"]*)"', made) == ["https://a.example/b?c=1&amp;d=2", "http://e.example/f"]
+    assert "javascript:alert(1)" in made
+
+
+def test_commands_are_shown_once_scripts_folded_and_helpers_last() -> None:
+    """What only finds a tool is no evidence to look at first."""
+
+    def ran(command: str, output: str) -> Evidence:
+        return Evidence("compute-0", command, 0, output, 0.1)
+
+    record = next(line for line in lines() if isinstance(line, CheckRecord))
+    evidence = (ran("command -v tool", "/bin/tool"), ran("tool", "9"), ran("tool", "9"), ran("set -e\ntool --all", "8"))
+    html = detail_of(replace(record, evidence=evidence))
+
+    assert html.count('class="evidence"') == 3
+    assert "2 times the same" in html
+    assert html.index(">9</pre>") < html.index("1 helper command<") < html.index("/bin/tool</pre>")
+    assert '<details class="script">' in html
+    only_helpers = detail_of(replace(record, evidence=evidence[:1]))
+    assert "helper command" not in only_helpers
+
+
+def test_look_alikes_stand_with_the_nearest_first_and_few(tmp_path: Path) -> None:
+    """Of many foundations that passed four are shown; the others are folded."""
+    made = list(lines(Shape(hosts=1)))
+    names = [f"host.iommu.other_{number:02}" for number in range(20)]
+    checks = [line for line in made if isinstance(line, CheckRecord)]
+    extra = [replace(checks[0], id=name, rests_on=("host.iommu.deep",) if name == names[19] else ()) for name in names]
+    deep = replace(checks[0], id="host.iommu.deep", rests_on=())
+    bad = replace(
+        checks[-1], id="cuda.bad", verdict=Verdict.FAILED, cause="slow", rests_on=tuple(names), measurements=(), fix=""
+    )
+    (cause,) = diagnose([*extra, deep, bad])
+
+    assert cause.ruled_out == (*names, "host.iommu.deep")
+    tmp_path.joinpath("records.jsonl").write_text(
+        "".join(map(json_line, [made[0], *extra, deep, bad])), encoding="utf-8"
+    )
+    html = page.render(read(tmp_path))
+    assert "host.iommu.other_03 and 17 more" in _text(html)
 
 
 def test_a_run_is_found_by_its_name_or_its_cloud(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -274,7 +275,9 @@ DMI = {
 
 def _dmi(root: Path, machine: dict[str, Any]) -> None:
     """What the firmware tells of the machine: that of machine.json's `dmi` over the usual."""
-    usual = DMI["guest" if machine["kind"] == "guest" else "host"]
+    is_guest = machine["kind"] == "guest"
+    serial = {} if is_guest else {"product_serial": f"S{zlib.crc32(str(machine.get('name', '')).encode()):010d}"}
+    usual = {**DMI["guest" if is_guest else "host"], **serial}
     for name, text in {**usual, **machine.get("dmi", {})}.items():
         _write(root / name, f"{text}\n")
 
