@@ -129,7 +129,7 @@ def open_reference(reference: SecretReference) -> Database:
     except (ArgumentError, ValueError):
         raise InputError(f"{named} holds no database's URL", remedy="postgresql://USER:PASSWORD@HOST/NAME") from None
     if url.get_backend_name() == "sqlite":
-        return open_file(Path(url.database) if url.database else _default())
+        return open_file(Path(url.database) if url.database else default_file())
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise InputError(f"{named} names {url.get_backend_name()}; SQLite and PostgreSQL are known")
     return Database(url.set(drivername="postgresql+psycopg"))
@@ -144,7 +144,7 @@ def open_for(cloud: Cloud) -> Database:
     """
     if cloud.history.url is not None:
         return open_reference(cloud.history.url)
-    return open_file(cloud.runs_directory / FILE if cloud.runs_directory else _default())
+    return open_file(cloud.runs_directory / FILE if cloud.runs_directory else default_file())
 
 
 def open_named(name: str | None) -> Database:
@@ -155,7 +155,7 @@ def open_named(name: str | None) -> Database:
         HistoryUnavailable: it cannot be opened.
     """
     if name is None:
-        return open_file(_default())
+        return open_file(default_file())
     if "://" in name:
         raise InputError(
             "a database's URL may hold a password and never stands on a command line",
@@ -166,5 +166,6 @@ def open_named(name: str | None) -> Database:
     return open_file(Path(name))
 
 
-def _default() -> Path:
+def default_file() -> Path:
+    """The history of whoever names none."""
     return runs_folder() / FILE
