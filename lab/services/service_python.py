@@ -18,7 +18,7 @@ def service_python(arguments: list[str]) -> int:
     files = [state.paths.etc / "nova-conductor.conf", *own]
     options = [word for file in files for word in ("--config-file", str(file))]
     python = state.paths.openstack_env / "bin" / "python"
-    words = [python, *_without_files(arguments), *options]
+    words = [str(python), *_without_files(arguments), *options]
     return subprocess.run(words, env=environment(state), check=False).returncode
 
 
