@@ -18,4 +18,12 @@ def service_python(arguments: list[str]) -> int:
     files = [state.paths.etc / "nova-conductor.conf", *own]
     options = [word for file in files for word in ("--config-file", str(file))]
     python = state.paths.openstack_env / "bin" / "python"
-    return subprocess.run([python, *arguments, *options], env=environment(state), check=False).returncode
+    words = [str(python), *_without_files(arguments), *options]
+    return subprocess.run(words, env=environment(state), check=False).returncode
+
+
+def _without_files(arguments: list[str]) -> list[str]:
+    """Without the files of a command line: their names are those of the container, whose files are given anyway."""
+    named = ("--config-file", "--config-dir")
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [word for before, word in pairs if before not in named and word.partition("=")[0] not in named]
