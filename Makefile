@@ -6,15 +6,20 @@ KILLS ?= 20
 WITHIN ?= 60
 SEED ?= 0
 EXAMPLES ?= 20000
+PYTHONS ?= $(shell .venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+LAB ?=
 unexport PYTHONDONTWRITEBYTECODE  # compiling all of OpenStack anew doubles every start
 
-.PHONY: help setup accept faults lifecycle test lint types unit system nightly torture bench lock clean
+.PHONY: help setup suite site sbom bundle accept faults lifecycle test lint types unit system nightly torture bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 setup:  ## install everything that is pinned (first use: about a minute)
 	@scripts/setup.sh
+
+suite:  ## install the suite alone, without the lab and what tests it: also on RHEL and Rocky 9
+	@scripts/setup.sh suite
 
 accept: setup  ## run the whole acceptance on the embedded lab (CLOUD=name for another cloud)
 	$(PYTEST) suites/ --cloud $(CLOUD)
@@ -31,7 +36,7 @@ lint:
 	shellcheck scripts/*.sh .ci/run
 
 types:
-	.venv/bin/mypy conftest.py fixtures/*.py access cloud_file faults judging lab preflight probes provisioning reports suites \
+	.venv/bin/mypy conftest.py gpu_acceptance fixtures/*.py access cloud_file faults judging lab preflight probes provisioning reports suites \
 	  tests/suites/{deployment,model_api,model_cloud,model_hosts,proving,suite_checks}.py tests/suites/test_*can_fail.py
 
 unit:
@@ -54,10 +59,26 @@ bench: setup  ## measure times and memory of the main job and of a large report
 	.venv/bin/python scripts/bench.py
 	.venv/bin/python scripts/bench_reports.py
 
+site:  ## the documentation as pages with a search: .tools/html/index.html
+	.venv/bin/uv venv --quiet --allow-existing .tools/site
+	.venv/bin/uv pip install --quiet --python .tools/site/bin/python -r requirements/site.txt
+	.venv/bin/python scripts/make_site.py .tools/pages
+	NO_MKDOCS_2_WARNING=1 .tools/site/bin/mkdocs build --quiet
+
+sbom:  ## every package of the suite with its hashes, CycloneDX: .tools/sbom.cdx.json
+	.venv/bin/uv venv --quiet --allow-existing .tools/bundle
+	.venv/bin/uv pip install --quiet --python .tools/bundle/bin/python -r requirements/bundle.txt
+	.tools/bundle/bin/cyclonedx-py requirements requirements/suite.txt --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --validate --of JSON -o .tools/sbom.cdx.json
+
+bundle: site sbom  ## all that a machine without internet needs: dist/ (PYTHONS="3.11 3.12" LAB=1)
+	.venv/bin/python scripts/make_bundle.py $(PYTHONS:%=--python %) $(if $(LAB),--lab) \
+	  --site .tools/html --sbom .tools/sbom.cdx.json
+
 lock:  ## resolve requirements/*.in again
-	for name in suite dev lab; do \
+	for name in suite dev lab site bundle; do \
 	  .venv/bin/uv pip compile --quiet --no-header --universal --no-emit-index-url --no-emit-find-links \
-	    --python-version 3.11 --upgrade requirements/$$name.in -o requirements/$$name.txt; \
+	    --generate-hashes --python-version 3.11 --upgrade requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean:  ## stop and remove every lab and environment of this checkout

@@ -21,9 +21,8 @@ from cloud_file.sections.reaching import GuestAccess, HostAccess, OpenStackAcces
 from cloud_file.sections.tenant import DeclaredGuest, Flavor, Tenant
 from cloud_file.sections.values import Line, Name
 from cloud_file.thresholds import Threshold, Thresholds, threshold_of
+from cloud_file.work_folder import runs_folder
 from probes import references
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class Cloud(Section):
@@ -80,7 +79,7 @@ class Cloud(Section):
     @property
     def runs(self) -> Path:
         """Ledger, keys and credentials of this cloud."""
-        return self.runs_directory or REPOSITORY / ".runs" / self.name
+        return self.runs_directory or runs_folder() / self.name
 
     @property
     def has_tripleo(self) -> bool:

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from access.errors import CloudFileError, InputError
 from cloud_file import kind_host
-from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.cloud import Cloud
 from cloud_file.mistakes import Mistake, contradictions
 from cloud_file.reading import Document, Location, read_document
+from cloud_file.work_folder import REPOSITORY, cloud_folders
 
 CLOUDS_DIRECTORY = REPOSITORY / "clouds"
 MISTAKES_SHOWN = 50
@@ -34,19 +35,19 @@ SHAPES = {
 """pydantic's kinds of errors in words of YAML."""
 
 
-def known_clouds(directory: Path = CLOUDS_DIRECTORY) -> list[str]:
+def known_clouds(*directories: Path) -> list[str]:
     """Names that `--cloud` takes."""
-    return sorted(path.stem for path in directory.glob("*.yaml"))
+    return sorted({path.stem for directory in directories or cloud_folders() for path in directory.glob("*.yaml")})
 
 
-def load(name_or_path: str | Path, *, directory: Path = CLOUDS_DIRECTORY) -> Cloud:
+def load(name_or_path: str | Path, *, directory: Path | None = None) -> Cloud:
     """Read a cloud file by name (`lab`) or by path (`./somewhere/mine.yaml`).
 
     Raises:
         InputError: there is no such cloud; the message lists the known ones.
         CloudFileError: the file cannot be used; the message lists every mistake with its line.
     """
-    path = _path_of(str(name_or_path), directory)
+    path = file_of(str(name_or_path), *([directory] if directory else ()))
     document = read_document(path)
     plain = {"name": path.stem, **document.content}
     mistakes = list(document.mistakes)
@@ -72,16 +73,24 @@ def _all(path: Path, document: Document, mistakes: list[Mistake]) -> str:
     return "\n".join([f"{path}: {len(lines)} mistake{'s' if len(lines) > 1 else ''} in the cloud file", *shown])
 
 
-def _path_of(name: str, directory: Path) -> Path:
-    path = Path(name) if "/" in name or name.endswith((".yaml", ".yml")) else directory / f"{name}.yaml"
-    if os.path.isfile(path):  # pathlib raises an error for a name that is too long
-        return path
-    known = known_clouds(directory)
+def file_of(name: str, *directories: Path) -> Path:
+    """The cloud file that `--cloud` means by a name or a path.
+
+    Raises:
+        InputError: there is none; the message lists the known ones.
+    """
+    folders = directories or cloud_folders()
+    is_path = "/" in name or name.endswith((".yaml", ".yml"))
+    paths = [Path(name)] if is_path else [folder / f"{name}.yaml" for folder in folders]
+    for path in paths:
+        if os.path.isfile(path):  # pathlib raises an error for a name that is too long
+            return path
+    known = known_clouds(*folders)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise InputError(
         f"unknown cloud {_quoted(name)}; known clouds: {', '.join(known) or 'none'}",
-        remedy=f"{hint}write {path} (the commented examples in {directory} show how)",
+        remedy=f"{hint}write {paths[0]} (the commented examples in {folders[-1]} show how)",
     )
 
 

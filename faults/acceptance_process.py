@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.paths import REPOSITORY
 
 RUN_LIMIT_S = 420
-SUITE_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
+SUITE_PYTHON = Path(os.environ.get("GPU_SUITE_PYTHON") or REPOSITORY / ".venv" / "bin" / "python")
 
 
 class Acceptances:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from faults.acceptance_process import SUITE_PYTHON
 from faults.fault import Fault
 from faults.score import Answer
 from lab.paths import REPOSITORY
@@ -31,7 +32,7 @@ def preflight(fault: Fault, directory: Path) -> Answer:
             path.write_text(text, encoding="utf-8")
     command = ["-m", "preflight", str(folder), "--release", release, "--format", "json"]
     done = subprocess.run(
-        [str(REPOSITORY / ".venv" / "bin" / "python"), *command],
+        [str(SUITE_PYTHON), *command],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from cloud_file.cloud import REPOSITORY
+from cloud_file.work_folder import REPOSITORY
 from judging.causes import causes
 from judging.layers import layer_of, layers
 

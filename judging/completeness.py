@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.cloud import Cloud
+from cloud_file.work_folder import REPOSITORY
 from judging.coverage import ExcusedCards, coverage_of
 from judging.records import CheckRecord, Verdict
 

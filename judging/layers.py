@@ -60,8 +60,8 @@ class _Part:
         return check == self.prefix or check.startswith((f"{self.prefix}.", f"{self.prefix}_"))
 
 
-UNKNOWN = Layer("", 1000, "Other", Place.GUEST, Needs.OPENSTACK, "Run")
-"""The layer of a check that no layer names, for example of an older run."""
+UNKNOWN = Layer("", 1000, "Other", Place.GUEST, Needs.MACHINE, "Run")
+"""The layer of a check that no layer names, for example of an older run, or one that users wrote themselves."""
 
 
 def layers() -> tuple[Layer, ...]:

@@ -20,8 +20,8 @@ class LabPaths:
 
     @classmethod
     def of(cls, name: str = "default") -> LabPaths:
-        """The lab called `name`, below $GPU_LAB_HOME or the repository's .lab directory."""
-        home = Path(os.environ.get("GPU_LAB_HOME") or REPOSITORY / ".lab")
+        """The lab called `name`, below $GPU_LAB_HOME, the checkout's .lab or, without one, the user's data."""
+        home = Path(os.environ.get("GPU_LAB_HOME") or _home())
         return cls(home.absolute(), name)
 
     @property
@@ -96,3 +96,10 @@ class LabPaths:
         # host calls run in a machine's user namespace, where everybody's uid is another
         uid = os.environ.get("LAB_UID") or os.getuid()
         return base / f"gpulab-{uid}-{digest}"
+
+
+def _home() -> Path:
+    """What is installed may belong to root: labs are kept where the XDG base directory specification says."""
+    if (REPOSITORY / "pyproject.toml").is_file():
+        return REPOSITORY / ".lab"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "gpu-acceptance" / "lab"

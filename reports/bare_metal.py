@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from access.errors import InputError
-from cloud_file.cloud import REPOSITORY
+from cloud_file.work_folder import runs_folder
 from judging.bare_metal import BareMetal
 from probes.references import model_named
 from reports.run import Run, read
-
-RUNS = REPOSITORY / ".runs"
 
 
 def load(named: str | None) -> BareMetal:
@@ -41,8 +39,8 @@ def of_run(run: Run) -> BareMetal:
 
 
 def _path(named: str) -> Path:
-    given = Path(named).expanduser()
-    candidates = [given, RUNS / named / "latest", *RUNS.glob(f"*/reports/{named}")] if named else []
+    given, runs = Path(named).expanduser(), runs_folder()
+    candidates = [given, runs / named / "latest", *runs.glob(f"*/reports/{named}")] if named else []
     for path in candidates:
         if (path / "records.jsonl").is_file() or path.is_file():
             return path

@@ -73,6 +73,7 @@ def _properties(run: Run) -> ET.Element:
         "run": run.header.id,
         "cloud": run.header.cloud,
         "suite_version": run.header.suite_version,
+        "suite_commit": run.header.suite_commit,
         "hardware": "SIMULATED HARDWARE" if run.header.simulated else "real",
         "outcome": str(run.outcome),
         "page": PAGE,
@@ -90,7 +91,7 @@ def _case(run: Run, check: CheckRecord) -> ET.Element:
     case = _test_case(run, layer, f"{check.id}{place}", check.duration_s)
     if check.verdict is not Verdict.PASSED:
         message = " ".join(f"{check.verdict}: {check.message or check.cause}".split())
-        text = "\n".join(_lines(check))
+        text = "\n".join(lines_of(check))
         ET.SubElement(
             case,
             _ELEMENTS[check.verdict],
@@ -107,7 +108,8 @@ def _test_case(run: Run, layer: str, name: str, duration_s: float) -> ET.Element
     )
 
 
-def _lines(check: CheckRecord) -> Iterable[str]:
+def lines_of(check: CheckRecord) -> Iterable[str]:
+    """What is known of a check that is not passed: fact, message, place, fix, evidence."""
     yield check.fact
     yield check.message
     if check.file:

@@ -59,6 +59,8 @@ class RunHeader:
     """ISO 8601, UTC."""
     id: str = ""
     suite_version: str = SUITE_VERSION
+    suite_commit: str = ""
+    """The suite's commit, 40 hexadecimal digits, with `+changes` where its files differed from it; "" if not known."""
     schema_version: int = SCHEMA_VERSION
     environment: dict[str, Any] = field(default_factory=dict)
     """Release of the cloud, CUDA, Python and packages of the suite."""

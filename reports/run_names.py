@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from access.errors import InputError
+from cloud_file.work_folder import runs_folder
 from reports.records import RECORDS
-
-RUNS = Path(__file__).resolve().parent.parent / ".runs"
 
 
 def is_run(path: Path) -> bool:
@@ -15,20 +14,20 @@ def is_run(path: Path) -> bool:
     return path.is_file() or (path / RECORDS).is_file() or any(path.glob("records.*.jsonl"))
 
 
-def find(name: str, runs: Path = RUNS) -> Path:
+def find(name: str, runs: Path | None = None) -> Path:
     """The run's directory, or its records file where that was given, e.g. lab-20261125T130239Z-753b or lab.
 
     Raises:
         InputError: there is no such run.
     """
-    given = Path(name)
+    given, runs = Path(name), runs or runs_folder()
     if name and is_run(given):
         return given
     is_plain = name not in ("", ".", "..") and given.name == name
     found = [*runs.glob(f"*/reports/{name}"), runs / name / "latest"] if is_plain and not set(name) & set("*?[") else []
     run = next((path for path in found if (path / RECORDS).is_file()), None)
     if run is None and name and given.exists():
-        return given  # whoever reads it says what it lacks
+        return given  # reading it says that it holds no records
     if run is None:
         raise InputError(
             f"there is no run {name!r}: no such path, and none of that name below {runs}",

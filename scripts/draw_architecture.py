@@ -13,8 +13,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "index.md"
 BEGIN, END = "<!-- architecture: scripts/draw_architecture.py -->\n", "<!-- /architecture -->"
 COLUMN_CHARS = 52
-BESIDE = {"faults": "imports any room, is imported by none", "lab": "imports none"}
-"""Rooms outside the floors; the contracts `lab` and `faults` keep them there."""
+BESIDE = {
+    "gpu_acceptance": "imports any room where it is needed, is imported by none",
+    "faults": "imports any room, is imported by none",
+    "lab": "imports none",
+}
+"""Rooms outside the floors; the contracts `entry`, `lab` and `faults` keep them there."""
 
 
 def floors() -> list[list[str]]:
@@ -47,7 +51,7 @@ def picture() -> str:
 
 
 def _shown(room: str) -> str:
-    return f"{room + '/':<14} {question(room)}"
+    return f"{room + '/':<15} {question(room)}"
 
 
 def page() -> str:

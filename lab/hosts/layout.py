@@ -15,6 +15,14 @@ OWN_DIRECTORIES = ("boot", "etc", "home", "opt", "root", "srv", "var")
 
 DEBIAN_FAMILY = ("debian", "ubuntu")
 LAYER_OWNERS = ("hosts", "guests", "undercloud")
+LAYER_LINKS = {
+    "guests/common/usr/bin/dnf": "yum",
+    "guests/guest/usr/libexec/cloud-init/write-ssh-key-fingerprints": "../../lib/cloud-init/write-ssh-key-fingerprints",
+    "hosts/common/usr/bin/awk": "gawk",
+    "hosts/common/usr/bin/sh": "bash",
+    "hosts/common/usr/bin/which": "which.debianutils",
+}
+"""Links of the layers by their place, which a wheel cannot carry."""
 USR_LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 
 
@@ -115,7 +123,11 @@ def copy_layers(paths: LabPaths) -> None:
     """
     shutil.rmtree(paths.layers, ignore_errors=True)
     for owner in LAYER_OWNERS:
-        shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner, symlinks=True)
+        shutil.copytree(REPOSITORY / "lab" / owner / "tools", paths.layers / owner)
+    for place, target in LAYER_LINKS.items():
+        link = paths.layers / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
 
 
 def _exists(path: Path) -> bool:

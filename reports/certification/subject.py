@@ -119,6 +119,7 @@ def software(run: Run) -> dict[str, Any]:
     names = ("driver", "kernel", "system")
     return {
         "suite": run.header.suite_version,
+        "suite_commit": run.header.suite_commit,
         **{name: environment[name] for name in ("release", "cuda", "cuda_packages") if environment.get(name)},
         **{f"{name}s": sorted({host.facts[name] for host in run.hosts if host.facts.get(name)}) for name in names},
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from access.terminal import say
 from reports import run_names
-from reports.history.database import DEFAULT, HistoryUnavailable, open_named
+from reports.history.database import HistoryUnavailable, default_file, open_named
 from reports.history.past import NONE, Past, past_of
 from reports.run import Run
 
@@ -39,7 +39,7 @@ def past(run: Run, database: str | None = None) -> Past:
         InputError: the name cannot be used.
         HistoryUnavailable: a history that was named cannot be read.
     """
-    if database is None and not DEFAULT.is_file():
+    if database is None and not default_file().is_file():
         return NONE
     try:
         return past_of(open_named(database), run)

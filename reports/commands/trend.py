@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from access.terminal import say
+from cloud_file.work_folder import runs_folder
 from reports.history.database import Database
 from reports.history.nights import runs_of
 from reports.history.options import add_database, cloud_name_of, database_of
@@ -15,7 +16,6 @@ from reports.history.trend import as_text, trend_of
 from reports.history.trend_page import LinkOf, page
 from reports.page_names import PAGE
 from reports.run import write_atomically
-from reports.run_names import RUNS
 
 HELP = "what changed in the figures of all nights, by card and metric"
 
@@ -48,10 +48,10 @@ def _links(page_path: Path, database: Database) -> LinkOf:
     """Addresses of runs whose pages lie on this machine, as seen from the trend's own folder."""
     folder = page_path.absolute().parent
     file = database.engine.url.database if database.engine.url.get_backend_name() == "sqlite" else None
-    beside = Path(file).absolute().parent if file else RUNS
+    beside = Path(file).absolute().parent if file else runs_folder()
     found: dict[str, str] = {}
     for run in runs_of(database):
-        places = (folder, beside, beside / run.cloud, RUNS / run.cloud)
+        places = (folder, beside, beside / run.cloud, runs_folder() / run.cloud)
         pages = (place / "reports" / run.id / PAGE for place in places)
         path = next((path for path in pages if path.is_file()), None)
         if path is not None:

@@ -13,11 +13,12 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from access.errors import InputError, MeasurementError
 from access.redaction import without_secrets
-from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.cloud import Cloud
 from cloud_file.sections.values import SecretReference
+from cloud_file.work_folder import runs_folder
 from reports.history import migrations
 
-DEFAULT = REPOSITORY / ".runs" / "history.db"
+FILE = "history.db"
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 60
 LOCK_KEY = 0x67707561  # "gpua": PostgreSQL's advisory locks are numbers
@@ -128,7 +129,7 @@ def open_reference(reference: SecretReference) -> Database:
     except (ArgumentError, ValueError):
         raise InputError(f"{named} holds no database's URL", remedy="postgresql://USER:PASSWORD@HOST/NAME") from None
     if url.get_backend_name() == "sqlite":
-        return open_file(Path(url.database or DEFAULT))
+        return open_file(Path(url.database) if url.database else default_file())
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise InputError(f"{named} names {url.get_backend_name()}; SQLite and PostgreSQL are known")
     return Database(url.set(drivername="postgresql+psycopg"))
@@ -143,7 +144,7 @@ def open_for(cloud: Cloud) -> Database:
     """
     if cloud.history.url is not None:
         return open_reference(cloud.history.url)
-    return open_file(cloud.runs_directory / DEFAULT.name if cloud.runs_directory else DEFAULT)
+    return open_file(cloud.runs_directory / FILE if cloud.runs_directory else default_file())
 
 
 def open_named(name: str | None) -> Database:
@@ -154,7 +155,7 @@ def open_named(name: str | None) -> Database:
         HistoryUnavailable: it cannot be opened.
     """
     if name is None:
-        return open_file(DEFAULT)
+        return open_file(default_file())
     if "://" in name:
         raise InputError(
             "a database's URL may hold a password and never stands on a command line",
@@ -163,3 +164,8 @@ def open_named(name: str | None) -> Database:
     if name.startswith("env:"):
         return open_reference(SecretReference(env=name.removeprefix("env:")))
     return open_file(Path(name))
+
+
+def default_file() -> Path:
+    """Where the history lies when nobody named another place."""
+    return runs_folder() / FILE

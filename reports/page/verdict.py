@@ -118,7 +118,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("Started", moment(header.started)),
         ("Took", _duration(header.started, run.end.ended) if run.end else "cut off"),
         *_coverage(run),
-        ("Suite", f"{header.suite_version}, records version {header.schema_version}"),
+        (
+            "Suite",
+            f"{header.suite_version}, commit {header.suite_commit or 'not known'}, "
+            f"records version {header.schema_version}",
+        ),
     ]
 
 

@@ -70,13 +70,36 @@ def test_a_python_that_cannot_start_is_no_rejection(words, tmp_path):
     pytest_program.write_text("#!/bin/sh\nexit 1\n")
     pytest_program.chmod(0o755)
     (tmp_path / "records.jsonl").write_text(words + "\n")
-    variables = {"PATH": "/usr/bin:/bin", "LIMIT": "1m", "CLOUD": "lab", "RUN_DIR": ".", "OPTIONS": ""}
+    variables = {
+        "PATH": "/usr/bin:/bin",
+        "LIMIT": "1",
+        "LAST_RESORT": "1m",
+        "CLOUD": "lab",
+        "RUN_DIR": ".",
+        "OPTIONS": "",
+    }
 
     done = subprocess.run(
         ["sh", "-xe", "-c", script], cwd=tmp_path, env=variables, capture_output=True, check=False, timeout=60
     )
 
     assert done.returncode == (1 if "rejected" in words else 71), done.stderr
+
+
+@pytest.mark.parametrize(
+    "file", [REPOSITORY / "Jenkinsfile", *sorted(EXAMPLES.glob("*.yml"))], ids=lambda file: file.name
+)
+def test_the_suite_keeps_the_limit_itself(file):
+    """An interruption loses what is not looked at yet; the limit's own end names it, and cleans up."""
+    text = " ".join(file.read_text(encoding="utf-8").split())
+    command = text.split("timeout --foreground")[1].split("||")[0].split("# runs after")[0]
+
+    assert "--time-limit" in command
+    assert "--signal=INT" in command
+    last, limit = re.search(r"kill-after=5m (\d+)m", command), re.search(r"--time-limit (\d+)", command)
+    assert (
+        last and limit and int(last.group(1)) >= int(limit.group(1)) + 30
+    ) or "LIMIT_MINUTES.toInteger() + 60" in text
 
 
 def test_gitlab_lets_only_a_rejection_fail():
