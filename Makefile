@@ -36,7 +36,8 @@ lint:
 	shellcheck scripts/*.sh .ci/run
 
 types:
-	.venv/bin/mypy conftest.py gpu_acceptance fixtures/*.py access cloud_file faults judging lab preflight probes provisioning reports suites \
+	.venv/bin/mypy conftest.py gpu_acceptance fixtures/*.py access cloud_file discovery faults judging lab preflight probes \
+	  provisioning reports suites \
 	  tests/suites/{deployment,model_api,model_cloud,model_hosts,proving,suite_checks}.py tests/suites/test_*can_fail.py
 
 unit:

@@ -12,6 +12,10 @@ PLUGIN = "gpu_acceptance.plugin"
 if (ROOT := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, ROOT)
 
+from access import interruption  # noqa: E402  # the path is known from here on
+
+interruption.told_shortly()
+
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Load it by its name, that of its entry point: an installed one is there already."""

@@ -114,7 +114,7 @@ def login_of(endpoint: SshEndpoint, config: SshConfig | None, *, default_user: s
     words = {"h": one["hostname"], "n": endpoint.address, "p": one["port"], "r": one["user"]}
     words |= {"u": getpass.getuser(), "d": str(Path.home()), "%": "%"}
     files = tuple(_path(text, words) for text in asked.get("identityfile", ()) if text not in NONE)
-    through = endpoint.bastions or _jumps(one.get("proxyjump", ""))
+    through = endpoint.bastions or jumps(one.get("proxyjump", ""))
     command = one.get("proxycommand", "")
     agent = one.get("identityagent", "SSH_AUTH_SOCK")
     return Login(
@@ -135,7 +135,7 @@ def _known_hosts(one: Mapping[str, str], words: Mapping[str, str]) -> tuple[Path
     return tuple(_path(text, words) for text in texts if text not in NONE)
 
 
-def _jumps(text: str) -> tuple[Bastion, ...]:
+def jumps(text: str) -> tuple[Bastion, ...]:
     """The hosts of ProxyJump: [user@]host[:port], …, or ssh://… each."""
     return tuple(_jump(each.strip()) for each in text.split(",")) if text not in NONE else ()
 

@@ -12,6 +12,7 @@ from access.endpoint import ExpandedPath, Section, SshEndpoint
 from access.errors import InputError
 from cloud_file.sections.coverage import ExcusedCards
 from cloud_file.sections.cuda import Cuda
+from cloud_file.sections.defaults import Defaults
 from cloud_file.sections.deployment import Deploy, NovaPlaces
 from cloud_file.sections.history import History
 from cloud_file.sections.hosts import DeclaredHost, ExpectedGpus, GpuModel, PciAlias
@@ -46,6 +47,8 @@ class Cloud(Section):
     ssh_config: ExpandedPath | None = None
     """Read instead of ~/.ssh/config and /etc/ssh/ssh_config; `none`: no file is read. A lab reads none."""
     openstack: OpenStackAccess = Field(default_factory=OpenStackAccess)
+    defaults: Defaults = Field(default_factory=Defaults, exclude=True)
+    """What entries of hosts, guests and flavors share; they have it when the file is read."""
     hosts: Annotated[tuple[DeclaredHost, ...], Field(min_length=1)]
     gpus: tuple[GpuModel, ...] = ()
     """Kind host may leave out models of probes/references."""

@@ -18,6 +18,7 @@ from access.errors import CloudFileError, InputError
 from cloud_file import kind_host
 from cloud_file.cloud import Cloud
 from cloud_file.mistakes import Mistake, contradictions
+from cloud_file.ranges import expanded
 from cloud_file.reading import Document, Location, read_document
 from cloud_file.work_folder import REPOSITORY, cloud_folders
 
@@ -49,16 +50,19 @@ def load(name_or_path: str | Path, *, directory: Path | None = None) -> Cloud:
     """
     path = file_of(str(name_or_path), *([directory] if directory else ()))
     document = read_document(path)
-    plain = {"name": path.stem, **document.content}
-    mistakes = list(document.mistakes)
+    whole = expanded({"name": path.stem, **document.content})
+    plain = whole.content
+    mistakes = [*document.mistakes, *whole.mistakes]
     cloud = None
     try:
         cloud = Cloud.model_validate(kind_host.completed(plain))
     except ValidationError as error:
         unread = {location for location, _ in mistakes}
-        mistakes += [(each["loc"], _words(each)) for each in error.errors() if each["loc"] not in unread]
+        found = [(whole.origin(each["loc"]), _words(each)) for each in error.errors() if not _is_echo(each)]
+        mistakes += [mistake for mistake in found if mistake[0] not in unread]
     named = {location for location, _ in mistakes}
-    mistakes += [(loc, text) for loc, text in contradictions(plain) if loc not in named]
+    found = [(whole.origin(location), text) for location, text in contradictions(plain)]
+    mistakes += [mistake for mistake in found if mistake[0] not in named]
     if mistakes or cloud is None:
         raise CloudFileError(_all(path, document, mistakes), remedy="see the commented examples in clouds/")
     return cloud
@@ -116,6 +120,12 @@ def _words(error: Any) -> str:
     if kind in ("int_type", "float_type", "bool_type", "literal_error", "bool_parsing") and _is_scalar(given):
         return f"{message}, not {_quoted(given)}"
     return message
+
+
+def _is_echo(error: Any) -> bool:
+    """Whether a list is called too short only because its entries are wrong, which is told for each of them."""
+    given = error["input"]
+    return error["type"] == "too_short" and isinstance(given, list) and len(given) >= error["ctx"]["min_length"]
 
 
 def _kind_of(value: Any) -> str:

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from access.endpoint import Section
 from cloud_file.reading import Location
 from cloud_file.shapes import entries, mapping, text
 from probes.references import gpu_models
@@ -16,13 +17,13 @@ from probes.references.bands import METRICS, ceiling_of
 Figure = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
-class Threshold(BaseModel):
+class Threshold(Section):
     """One figure; GB/s, or us for a latency."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     minimum: Figure | None = None
+    """The least that is good, for bandwidths."""
     maximum: Figure | None = None
+    """The most that is good, for latencies."""
     model: str | None = None
     """A GPU model of the file; without it all models."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 HOME = PACKAGE / "home" if (PACKAGE / "home").is_dir() else PACKAGE.parent
 SUITES = HOME / "suites"
-ROOMS = ("access", "probes", "cloud_file", "judging", "preflight", "provisioning", "reports", "suites")
+ROOMS = ("access", "probes", "cloud_file", "judging", "preflight", "provisioning", "reports", "discovery", "suites")
 PATHS = (str(HOME / "fixtures"), str(HOME))
 
 

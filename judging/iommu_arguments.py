@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from probes.references.iommu import IOMMU_ARGUMENTS
+from probes.references.iommu import IOMMU_ARGUMENTS, argument_of
 
 LIKENESS = 0.7
 OFF = ("iommu=off", "intel_iommu=off", "amd_iommu=off")
@@ -13,7 +13,7 @@ OFF = ("iommu=off", "intel_iommu=off", "amd_iommu=off")
 
 def why_off(arguments: Sequence[str], vendor: str) -> tuple[str, str]:
     """Cause and finding for arguments that leave the IOMMU of a vendor's processor off."""
-    wanted = IOMMU_ARGUMENTS[vendor]
+    wanted = argument_of(vendor)
     off = [word for word in arguments if word in OFF and word != _other(vendor, "off")]
     if off:
         beside = f" although {wanted} is there" if wanted in arguments else ""

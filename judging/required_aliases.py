@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from cloud_file.cloud import Cloud
-from cloud_file.deployer import NOVA_CONF
 from judging.configuration import Configuration
 from judging.nova_aliases import name_of
 from judging.verdicts import require
@@ -19,11 +19,11 @@ REQUIRED = {"product_id": "", "vendor_id": "", "device_type": "type-PCI"}
 
 
 def require_aliases(
-    configuration: Configuration, cloud: Cloud, versions: Versions, change: str, elsewhere: list[str]
+    configuration: Configuration, cloud: Cloud, versions: Versions, change: str, elsewhere: Mapping[str, str]
 ) -> None:
     """Reject the cloud unless every alias of the cloud file is there and asks for the declared cards.
 
-    `elsewhere` has the names in a file of the host that the service does not read, `change` what sets an alias.
+    `elsewhere` has the file of the host, which the service does not read, by name; `change` says what sets an alias.
 
     Raises:
         Rejected: one is missing, near misses are named; or it asks for another device.
@@ -56,7 +56,7 @@ def _differences(entry: dict[str, Any], expected: dict[str, str], by_class: bool
     return {key: actual[key] for key in ID_FIELDS if actual[key].lower() != expected[key].lower()}
 
 
-def _require_name(name: str, names: list[str], path: str, change: str, elsewhere: list[str]) -> None:
+def _require_name(name: str, names: list[str], path: str, change: str, elsewhere: Mapping[str, str]) -> None:
     spaced = next((known for known in names if known != name and known.strip() == name), None)
     require(
         spaced is None or name in names,
@@ -68,9 +68,9 @@ def _require_name(name: str, names: list[str], path: str, change: str, elsewhere
     require(
         name in names or name not in elsewhere,
         "alias-in-a-file-that-nobody-reads",
-        f"alias {name!r} stands in {NOVA_CONF} of the host; the service runs in a container and reads {path}",
+        f"alias {name!r} stands in {elsewhere.get(name)} of the host; the service runs in a container and reads {path}",
         change=change,
-        file=NOVA_CONF,
+        file=elsewhere.get(name, path),
     )
     near = difflib.get_close_matches(name, [known for known in names if known != name], n=1)
     hint = f"; {near[0]!r} looks like it" if near else ""

@@ -71,7 +71,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--release", choices=RELEASES, help="OpenStack release; else what the files, or a directory's name, say"
     )
-    parser.add_argument("--cpu-vendor", action="append", choices=("intel", "amd"), default=[], help="of the GPU hosts")
+    parser.add_argument(
+        "--cpu-vendor", action="append", choices=("intel", "amd", "arm"), default=[], help="of the GPU hosts"
+    )
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave out, e.g. 'docs/*'")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
     parser.add_argument("--strict", action="store_true", help="warnings fail, too")

@@ -1,4 +1,4 @@
-"""What the firmware tells the kernel about the IOMMU: ACPI table DMAR (Intel) or IVRS (AMD)."""
+"""What the firmware tells the kernel about the IOMMU: ACPI table DMAR (Intel), IVRS (AMD) or IORT (Arm)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Firmware:
 
     @property
     def iommu_table(self) -> str | None:
-        """DMAR or IVRS; None if VT-d or AMD-Vi is switched off in the firmware."""
-        return next((name for name in ("DMAR", "IVRS") if name in self.acpi_tables), None)
+        """DMAR, IVRS or IORT; None if VT-d, AMD-Vi or the SMMU is switched off in the firmware."""
+        return next((name for name in ("DMAR", "IVRS", "IORT") if name in self.acpi_tables), None)
 
 
 def parse(text: str) -> Firmware:

@@ -42,10 +42,13 @@ def values(arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
 def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str, *, on_by_default: bool = False) -> bool:
     """Whether kernel arguments leave the IOMMU of a vendor's processor on; the last of two wins.
 
-    AMD's is on unless refused; Intel's is off unless asked for, or `on_by_default` by the kernel's configuration.
+    AMD's is on unless refused; Intel's is off unless asked for, or `on_by_default` by the kernel's configuration. Arm's
+    has no argument.
 
     https://docs.kernel.org/admin-guide/kernel-parameters.html
     """
+    if cpu_vendor == "arm":
+        return True
     if "off" in values(arguments, "iommu"):
         return False
     if cpu_vendor == "amd":

@@ -27,7 +27,7 @@ def find(name: str, runs: Path | None = None) -> Path:
     found = [*runs.glob(f"*/reports/{name}"), runs / name / "latest"] if is_plain and not set(name) & set("*?[") else []
     run = next((path for path in found if (path / RECORDS).is_file()), None)
     if run is None and name and given.exists():
-        return given  # reading it says that it holds no records
+        return given  # whoever reads it says what it lacks
     if run is None:
         raise InputError(
             f"there is no run {name!r}: no such path, and none of that name below {runs}",

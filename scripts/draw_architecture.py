@@ -44,7 +44,7 @@ def picture() -> str:
     lines = []
     for floor in floors():
         lines.append("".join(_shown(room).ljust(COLUMN_CHARS) for room in floor).rstrip())
-        if floor == ["suites"]:
+        if "suites" in floor:
             lines.append(f"  through {_shown('fixtures')}")
     lines += ["", *(f"{_shown(room).ljust(COLUMN_CHARS)}{rule}" for room, rule in BESIDE.items())]
     return "```text\n" + "\n".join(lines) + "\n```\n"

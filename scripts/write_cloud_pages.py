@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -15,12 +16,20 @@ from access.data_files import read_data  # noqa: E402  found by the line above
 from cloud_file.deployer import GENERIC, Deployer, known_deployers, known_releases, load_deployer  # noqa: E402
 
 FOLDER = REPOSITORY / "docs" / "clouds"
-LINES = """    git clone {repository} gpu-acceptance && cd gpu-acceptance
-    make setup
+BY_HAND = """    git clone {repository} gpu-acceptance && cd gpu-acceptance
+    make setup && . .venv/bin/activate
     cp clouds/examples/{example}.yaml clouds/mine.yaml
     $EDITOR clouds/mine.yaml                                    # {edit}
     {reach}
-    . .venv/bin/activate
+    python -m cloud_file check mine                             # every mistake with its line
+{run}"""
+DISCOVERED = """    git clone {repository} gpu-acceptance && cd gpu-acceptance
+    make setup && . .venv/bin/activate
+    {reach}
+    python -m cloud_file discover mine {discover}
+    $EDITOR clouds/mine.yaml                                    # answer its questions: {edit}
+{run}"""
+RUN = """\
     pytest suites/hosts suites/control_plane --cloud mine       # minutes: firmware, kernel, Nova's configuration
     pytest suites/ --cloud mine                                 # the verdict, with instances and CUDA
     xdg-open .runs/mine/latest/acceptance.html
@@ -47,7 +56,7 @@ def page(name: str) -> str:
     """The page of one deployer."""
     release = (known_releases(name) or [""])[-1]
     deployer, note = load_deployer(name, release), read_data(FOLDER / "notes.yaml")[name]
-    lines = LINES.format(repository=REPOSITORY_URL, example=note["example"], edit=note["edit"], reach=note["reach"])
+    lines = first_lines(note)
     parts = [
         f"# {note['title']}",
         note["about"].strip(),
@@ -64,6 +73,12 @@ def page(name: str) -> str:
         "\n".join(f"- {each}" for each in note["often"]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def first_lines(note: Mapping[str, str]) -> str:
+    """What people type first; `discover` where the cloud is there already."""
+    template = DISCOVERED if "discover" in note else BY_HAND
+    return template.format(repository=REPOSITORY_URL, run=RUN, **{key: str(value) for key, value in note.items()})
 
 
 def _table(deployer: Deployer) -> str:

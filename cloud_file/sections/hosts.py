@@ -50,7 +50,7 @@ class DeclaredHost(Section):
     """Known address; otherwise asked from the undercloud. For kind host also `localhost`: commands are run here."""
     gpus: tuple[ExpectedGpus, ...] = ()
     firmware: Literal["bios", "uefi"] | None = None
-    cpu_vendor: Literal["intel", "amd"] | None = None
+    cpu_vendor: Literal["intel", "amd", "arm"] | None = None
     runs_instances: bool | None = Field(default=None, alias="is_compute")
     """Whether instances run here; without it the role's name and the cards tell."""
     runs_apis: bool | None = Field(default=None, alias="is_controller")

@@ -86,3 +86,14 @@ def supports(connection: Any, feature: str) -> bool:
 def documentation(feature: str) -> str:
     """Where a feature is described."""
     return str(_DATA["features"][feature]["source"])
+
+
+def names_of(versions: Versions) -> str:
+    """What OpenStack calls these releases, e.g. `2025.1 or 2025.2`; "" if they are not known one by one."""
+    if versions.highest == ANY_VERSION.highest:
+        return f"later than {_called(versions.lowest - 1)}" if versions.lowest else ""
+    return " or ".join(filter(None, (_called(number) for number in range(versions.lowest, versions.highest + 1))))
+
+
+def _called(version: int) -> str:
+    return next((str(name) for name, number in reversed(_DATA["names"].items()) if number == version), "")

@@ -48,10 +48,11 @@ def _links(page_path: Path, database: Database) -> LinkOf:
     """Addresses of runs whose pages lie on this machine, as seen from the trend's own folder."""
     folder = page_path.absolute().parent
     file = database.engine.url.database if database.engine.url.get_backend_name() == "sqlite" else None
-    beside = Path(file).absolute().parent if file else runs_folder()
+    runs = runs_folder()
+    beside = Path(file).absolute().parent if file else runs
     found: dict[str, str] = {}
     for run in runs_of(database):
-        places = (folder, beside, beside / run.cloud, runs_folder() / run.cloud)
+        places = (folder, beside, beside / run.cloud, runs / run.cloud)
         pages = (place / "reports" / run.id / PAGE for place in places)
         path = next((path for path in pages if path.is_file()), None)
         if path is not None:

@@ -167,5 +167,5 @@ def open_named(name: str | None) -> Database:
 
 
 def default_file() -> Path:
-    """Where the history lies when nobody named another place."""
+    """The history of whoever names none."""
     return runs_folder() / FILE

@@ -10,7 +10,7 @@ from cloud_file.sections.hosts import DeclaredHost
 from judging.iommu_arguments import why_off
 from judging.verdicts import require
 from probes import cpu_vendor, firmware, grub, kernel_cmdline, kernel_config, pci_devices
-from probes.references.iommu import IOMMU_ARGUMENTS
+from probes.references.iommu import argument_of
 
 IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
@@ -34,13 +34,13 @@ def _turns_iommu_on(host: Host, declared: DeclaredHost, arguments: tuple[str, ..
 
 @pytest.mark.check("host.iommu.firmware", source=IOMMU_DOC)
 def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
-    """ACPI has the table DMAR (Intel) or IVRS (AMD): without it no kernel argument helps."""
+    """ACPI has the table DMAR (Intel), IVRS (AMD) or IORT (Arm): without it no kernel argument helps."""
     found = firmware.read(gpu_host)
 
     require(
         found.iommu_table,
         "iommu-off-in-firmware",
-        "no DMAR or IVRS among the ACPI tables, so the kernel knows of no IOMMU whatever its arguments are",
+        "no DMAR, IVRS or IORT among the ACPI tables, so the kernel knows of no IOMMU whatever its arguments are",
     )
 
 
@@ -75,7 +75,7 @@ def test_the_boot_loader_will_turn_the_iommu_on(gpu_host: Host, declared_gpu_hos
     require(
         is_on,
         cause,
-        f"{entry.source} lacks {IOMMU_ARGUMENTS[vendor]}, which /etc/default/grub has{found_in}",
+        f"{entry.source} lacks {argument_of(vendor)}, which /etc/default/grub has{found_in}",
         command=_generate(entry.source),
         file=entry.source,
     )
@@ -99,7 +99,7 @@ def test_the_running_kernel_was_told_to_use_the_iommu(gpu_host: Host, declared_g
     require(
         _turns_iommu_on(gpu_host, declared_gpu_host, kernel_cmdline.read(gpu_host).arguments),
         "not-rebooted",
-        f"/proc/cmdline lacks {IOMMU_ARGUMENTS[_vendor(gpu_host, declared_gpu_host)]}: "
+        f"/proc/cmdline lacks {argument_of(_vendor(gpu_host, declared_gpu_host))}: "
         "the host runs since before its boot configuration was changed",
         file="/proc/cmdline",
     )

@@ -37,7 +37,7 @@ def login(folder: Path, text: str, endpoint: SshEndpoint, default_user: str = "h
 )
 def test_proxy_jump_names_hosts(text: str, bastions: tuple[tuple[str, int | None, str | None], ...]) -> None:
     """As ssh prints them: with or without user and port, several, addresses of IPv6."""
-    found = ssh_config._jumps(text)
+    found = ssh_config.jumps(text)
 
     assert tuple((each.address, each.port, each.user) for each in found) == bastions
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from access.errors import CloudFileError
-from cloud_file.cloud import REPOSITORY, Cloud
+from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
+from cloud_file.work_folder import REPOSITORY
 
 EXAMPLE = CLOUDS_DIRECTORY / "examples" / "existing.yaml"
 PIECES = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "access.md").read_text(encoding="utf-8"), re.S)

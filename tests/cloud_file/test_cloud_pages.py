@@ -22,6 +22,9 @@ def test_a_page_is_that_of_its_deployer(name: str) -> None:
     assert f"clouds/{name}.md" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 
 
-def test_a_verdict_takes_ten_lines() -> None:
+@pytest.mark.parametrize("name", write_cloud_pages.names())
+def test_a_verdict_takes_ten_lines(name: str) -> None:
     """More, and nobody begins."""
-    assert len(write_cloud_pages.LINES.splitlines()) == 10
+    note = write_cloud_pages.read_data(write_cloud_pages.FOLDER / "notes.yaml")[name]
+
+    assert len(write_cloud_pages.first_lines(note).splitlines()) <= 10

@@ -18,6 +18,7 @@ import jinja2
 import pytest
 import yaml
 
+from access.errors import ParseError
 from cloud_file.deployer import load_deployer, recognised
 from probes import nova_conf
 from probes.nova_conf import NovaConf
@@ -215,6 +216,16 @@ def test_templates_of_edpm_ansible(kind: type[Plain], tmp_path: Path) -> None:
     option = found.option("pci", "report_in_placement")
     assert option is not None
     assert option.file.endswith("03-gpu-nova.conf")
+
+
+def test_an_alias_as_a_mapping_is_refused_as_nova_refuses_it() -> None:
+    """os_nova writes it as Python does, in single quotes; a device spec it writes as JSON."""
+    path = _path("openstack-ansible-os_nova", "templates", "nova.conf.j2")
+    services = {name: {"group": name} for name in (*GROUPS, *CONSOLES)}
+    variables = {"nova_services": services, "group_names": [], "nova_pci_alias": [ALIAS], "nova_device_spec": []}
+    servers = {f"nova_oslomsg_{kind}_servers": "192.0.2.1" for kind in ("rpc", "notify")}
+    with pytest.raises(ParseError, match=r"\[pci\] alias is no JSON"):
+        nova_conf.parse(_rendered(path, Plain, {**variables, **servers}))
 
 
 def _defaults(*parts: str) -> dict[str, Any]:

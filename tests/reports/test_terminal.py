@@ -13,7 +13,7 @@ from run_maker import Shape, write
 from suite_runner import run_suite
 from test_schema import SUITE
 
-from access import progress
+from access import interruption, progress
 from judging.outcome import Outcome
 from reports.diagnosis import diagnose
 from reports.history.nights import KeptRun
@@ -107,3 +107,18 @@ def test_progress_begins_a_line_of_its_own() -> None:
         "nodes",
         "deploy",
     ]
+
+
+def test_an_interruption_that_nobody_catches_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any other error is shown as ever."""
+    others: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: others.append(kind))
+    interruption.told_shortly()
+
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    sys.excepthook(ValueError, ValueError(), None)
+
+    assert capsys.readouterr().err == "\ninterrupted before anything was run\n"
+    assert others == [ValueError]

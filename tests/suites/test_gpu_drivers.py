@@ -37,7 +37,9 @@ def _devices(*drivers: str, product: str = "20f1", kind: str = "030200", physica
         )
         for number, driver in enumerate(drivers)
     ]
-    return AnsweringHost(sriov_totalvfs="\n".join((*rows, "end\n")))
+    return AnsweringHost(
+        **{"sriov_totalvfs": "\n".join((*rows, "end\n")), "update-initramfs": "update-initramfs\nend\n"}
+    )
 
 
 @pytest.fixture
@@ -53,16 +55,20 @@ def test_drivers_of_vfio_hold_no_card_back(driver: str, cloud: Cloud) -> None:
     """Vendors build on vfio-pci's core for devices that it alone does not know."""
     host = _devices("vfio-pci", driver)
 
-    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(host, HOST, cloud)
+    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(host, HOST, cloud, load_deployer("rhoso"))
     test_gpus.test_every_gpus_group_is_viable(host, HOST, cloud)
     assert all(device.is_on_vfio == (device.driver is not None) for device in pci_devices.read(host))
 
 
 @pytest.mark.parametrize("driver", ["nouveau", "nvidia", "snd_hda_intel", "notvfio", "vfiox"])
 def test_other_drivers_hold_it_back(driver: str, cloud: Cloud) -> None:
-    """Whatever else has the card would have to give it up first."""
-    with pytest.raises(Rejected, match=driver):
-        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices(driver), HOST, cloud)
+    """Whatever else has the card would have to give it up first; the fix is the deployer's and the host's own."""
+    with pytest.raises(Rejected, match=driver) as error:
+        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(
+            _devices(driver), HOST, cloud, load_deployer("sunbeam")
+        )
+    assert "machine's tag in MAAS" in str(error.value.remedy)
+    assert "update-initramfs -u -k all" in str(error.value.remedy)
 
 
 def test_a_card_that_is_shared_out_keeps_its_driver(cloud: Cloud) -> None:
@@ -70,10 +76,12 @@ def test_a_card_that_is_shared_out_keeps_its_driver(cloud: Cloud) -> None:
     shared = cloud.gpus[0].model_copy(update={"device_type": "type-VF"})
     vgpu = cloud.model_copy(update={"gpus": (shared,)})
 
-    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices("nvidia"), HOST, vgpu)
+    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices("nvidia"), HOST, vgpu, load_deployer("rhoso"))
     test_gpus.test_every_gpus_group_is_viable(_devices("nvidia"), HOST, vgpu)
     with pytest.raises(Rejected):
-        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(_devices("nvidia"), HOST, cloud)
+        test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(
+            _devices("nvidia"), HOST, cloud, load_deployer("rhoso")
+        )
 
 
 def test_hosts_that_boot_images_have_no_defaults_of_grub(cloud: Cloud) -> None:
@@ -93,3 +101,42 @@ def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
         test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kayobe"))
     assert "the group `iommu` of the inventory" in str(error.value.remedy)
     assert "pci-passthrough.yml" in str(error.value.remedy)
+
+
+ARM = {"cpuinfo": "CPU implementer\t: 0x41\n", "acpi": "APIC\nIORT\nUEFI\n", "cat /proc/cmdline": "quiet\n"}
+FILES = {
+    "ostree-booted": "no\n",
+    "cat /etc/default/grub": "GRUB_CMDLINE_LINUX=quiet\n",
+    "grub.d": "",
+    "config": "# none\n",
+}
+
+
+def test_hosts_with_arm_processors_need_no_argument() -> None:
+    """GH200, GB200: the firmware's table is IORT, and the SMMU is on without being asked for."""
+    host = AnsweringHost(**ARM, **FILES)
+
+    test_iommu.test_the_firmware_offers_an_iommu(host, HOST)
+    test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("rhoso"))
+    test_iommu.test_the_running_kernel_was_told_to_use_the_iommu(host, HOST)
+    declared = HOST.model_copy(update={"cpu_vendor": "arm"})
+    test_iommu.test_the_running_kernel_was_told_to_use_the_iommu(AnsweringHost(**{"cat /proc": "quiet\n"}), declared)
+
+
+def test_an_smmu_that_is_switched_off_is_found() -> None:
+    """Without the table no card is in a group, whoever made the processor."""
+    host = AnsweringHost(acpi="APIC\nUEFI\n")
+
+    with pytest.raises(Rejected) as error:
+        test_iommu.test_the_firmware_offers_an_iommu(host, HOST)
+    assert error.value.cause == "iommu-off-in-firmware"
+
+
+def test_switches_between_cards_keep_the_driver_of_the_host(cloud: Cloud) -> None:
+    """Shared NVSwitch mode: the host's nvidia has the switches (10de:22a3), which are no GPUs; cards are given away."""
+    cards = _devices("vfio-pci", "vfio-pci").answers["sriov_totalvfs"].removesuffix("end\n")
+    row = ROW.format(address="0000:07:00.0", product="22a3", kind="068000", driver="nvidia", group=9, physical="-")
+    host = AnsweringHost(sriov_totalvfs=f"{cards}{row}\nend\n")
+
+    test_gpus.test_no_graphics_driver_of_the_host_holds_a_gpu(host, HOST, cloud, load_deployer("rhoso"))
+    test_gpus.test_every_gpus_group_is_viable(host, HOST, cloud)

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-ROOMS = ("access", "cloud_file", "fixtures", "judging", "preflight", "probes", "provisioning", "reports", "suites")
+ROOMS = (
+    "access",
+    "cloud_file",
+    "discovery",
+    "fixtures",
+    "judging",
+    "preflight",
+    "probes",
+    "provisioning",
+    "reports",
+    "suites",
+)
 
 
 @pytest.mark.parametrize(
