@@ -20,7 +20,7 @@ for d in /sys/devices/system/node/node[0-9]*; do
   echo "${d##*node} ${memory:--} $(cat "$d/cpulist")"
 done; echo end
 """
-ROW = re.compile(r"([0-9]{1,5}) ([0-9]{1,15}|-) ?((?:[0-9]{1,6}(?:-[0-9]{1,6})?,?){0,2000})")
+ROW = re.compile(r"([0-9]{1,5}) ([0-9]{1,15}|-) ?((?:[0-9]{1,6}(?:-[0-9]{1,6})?(?:,|\Z)){0,2000})")
 
 
 @dataclass(frozen=True)
