@@ -19,12 +19,15 @@ ROOTS = (
     "/usr/lib/nvidia-cuda-toolkit/",
     "/opt",
 )
-"""Where the programs were in every version: 1_Utilities, since CUDA 12.9 5_Domain_Specific, or bin beside them."""
+"""Where the programs were in every version: 1_Utilities, since CUDA 12.9 5_Domain_Specific, or bin beside them.
+
+Hidden folders, where caches are, are left out.
+"""
 FIND = (
     "command -v {names} || for root in "
     + " ".join(ROOTS)
-    + '; do test -d "$root" && find "$root" -xdev \\( -name {either} \\) '
-    "-type f -perm -u+x 2>/dev/null | head -n 1; done | head -n 1"
+    + '; do test -d "$root" && find "$root" -xdev -mindepth 1 -name ".*" -prune -o \\( -name {either} \\) '
+    "-type f -perm -u+x -print 2>/dev/null | head -n 1; done | head -n 1"
 )
 IN_BUS_ORDER = "CUDA_DEVICE_ORDER=PCI_BUS_ID"
 """Else CUDA counts the fastest card first, and device 0 of a program is not GPU 0 of nvidia-smi.

@@ -143,7 +143,7 @@ def test_a_mistake_of_a_default_is_told_where_the_default_stands(tmp_path: Path)
 
     assert "defaults.hosts.chassis: no such key" in told
     assert told.count("chassis") == 1
-    assert "defaults.hosts.cpu_vendor: should be 'intel' or 'amd', not 'amdd'" in told
+    assert "defaults.hosts.cpu_vendor: should be 'intel', 'amd' or 'arm', not 'amdd'" in told
 
 
 def test_ranges_that_meet_are_names_given_twice(tmp_path: Path) -> None:

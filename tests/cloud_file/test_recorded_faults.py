@@ -123,7 +123,7 @@ def test_a_fabric_that_is_not_ready_explains_what_cuda_says(judge: Judge, say: S
     assert code == 1, output
     assert causes(run)["instance.gpu.health"] == "fabric-not-ready"
     assert causes(run)["cuda.device_query"] == "cuda-802"
-    assert output.count("REJECTED") == 1, output
+    assert output.count("REJECTED  ") == 2, output  # the cause, and the last line
 
 
 @pytest.mark.parametrize(

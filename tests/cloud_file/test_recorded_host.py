@@ -107,7 +107,7 @@ def test_another_card_than_declared_is_named_before_its_driver_is_blamed(judge: 
     assert code == 1, output
     assert causes(run)["instance.gpu.exact"] == "other-cards-than-requested"
     assert "lspci shows 1x H200-SXM-141GB [10de:2335], declared are 1x P100-PCIE-16GB [10de:15f8]" in output
-    assert output.count("REJECTED") == 1, output
+    assert output.count("REJECTED  ") == 2, output  # the cause, and the last line
 
 
 def test_a_missing_card_is_named(judge: Judge) -> None:
@@ -128,7 +128,7 @@ def test_cards_that_are_hidden_from_cuda_are_a_finding(judge: Judge) -> None:
     assert code == 1, output
     assert causes(run)["cuda.device_query"] == "cuda-100"
     assert {*causes(run).values()} == {"cuda-100"}
-    assert output.count("REJECTED") == 1, output
+    assert output.count("REJECTED  ") == 2, output  # the cause, and the last line
     assert "CUDA_VISIBLE_DEVICES hides cards" in output
 
 

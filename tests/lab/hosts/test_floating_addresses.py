@@ -17,6 +17,7 @@ def database(tmp_path: Path) -> Path:
     with sqlite3.connect(file) as connection:
         connection.executescript(
             "create table floatingips (floating_ip_address, fixed_port_id);"
+            "create table ipallocations (ip_address, port_id);"
             "create table securitygroupportbindings (port_id, security_group_id);"
             "create table securitygrouprules (security_group_id, direction, protocol, port_range_min, port_range_max);"
             "insert into floatingips values ('127.9.200.10', 'port-1'), ('127.9.200.11', 'port-2');"
