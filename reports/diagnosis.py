@@ -101,7 +101,8 @@ def _order(cause: Cause) -> tuple[int, str, str, int, tuple[str, ...]]:
 
 
 def _cause(group: list[CheckRecord], foundations: _Foundations, origins: dict[Key, frozenset[Key]]) -> Cause:
-    first = min(group, key=lambda record: record.place)
+    group = sorted(group, key=lambda record: (record.place, record.message))  # whatever order the workers wrote them in
+    first = group[0]
     mine = {_key(record) for record in group}
     return Cause(
         layer=layer_of(first.id).name,
@@ -123,10 +124,9 @@ def _told(group: Sequence[CheckRecord]) -> str:
     said = {record.message for record in group}
     if len(said) == 1:
         return said.pop()
-    records = sorted(group, key=lambda record: (record.place, record.message))
-    limit = max(LEAST_SHOWN_CHARS, MESSAGE_LIMIT_CHARS // min(len(records), SHOWN_PLACES) - 20)
-    told = [f"{record.place}: {_one_line(record.message)[:limit]}" for record in records[:SHOWN_PLACES]]
-    more = [f"and {len(records) - SHOWN_PLACES} more places"] if len(records) > SHOWN_PLACES else []
+    limit = max(LEAST_SHOWN_CHARS, MESSAGE_LIMIT_CHARS // min(len(group), SHOWN_PLACES) - 20)
+    told = [f"{record.place}: {_one_line(record.message)[:limit]}" for record in group[:SHOWN_PLACES]]
+    more = [f"and {len(group) - SHOWN_PLACES} more places"] if len(group) > SHOWN_PLACES else []
     return "; ".join(told + more)
 
 

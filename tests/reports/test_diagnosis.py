@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 
 from judging.records import CheckRecord, Verdict
+from probes.card_identity import CardIdentity
 from reports.diagnosis import diagnose
 
 
@@ -112,6 +113,18 @@ def test_the_same_records_in_any_order_give_the_same_words():
     told = {tuple(map(repr, diagnose(list(order)))) for order in itertools.permutations(records)}
 
     assert len(told) == 1
+
+
+def test_the_cards_of_a_cause_stand_in_the_order_of_their_places():
+    """Two workers write their records in any order."""
+    records = [
+        replace(_said(place, "throttled"), cards=(CardIdentity(host, "0000:84:00.0", instance=place, device="1"),))
+        for place, host in (("every-1", "compute-1"), ("every-2", "compute-0"))
+    ]
+
+    for order in (records, records[::-1]):
+        (cause,) = diagnose(order)
+        assert [card.instance for card in cause.cards] == ["every-1", "every-2"]
 
 
 def test_nothing_failed_means_no_cause():
