@@ -43,8 +43,8 @@ types:
 unit:
 	$(PYTEST) tests --ignore tests/system -n 2
 
-system: setup  ## run whole acceptances: bad input, interruptions, faults (about five minutes)
-	$(PYTEST) tests/system -x
+system: setup  ## run whole acceptances: bad input, interruptions, faults, access, discovery (about twelve minutes)
+	$(PYTEST) tests/system -x -n 2 --dist loadfile
 
 faults: setup  ## put every fault of the catalogue into labs and print what was found (about 15 minutes)
 	.venv/bin/python -m faults --name faults run --jobs 3 --json .lab/faults-score.json
