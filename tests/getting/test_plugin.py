@@ -82,7 +82,7 @@ def test_what_an_own_check_rejects_is_told_with_its_fix(installed: Installed, ho
     assert "REJECTED  site.guest.kernel [this-machine]: site-kernel-unsupported" in done.stdout
     assert "to do: boot a kernel of 0." in done.stdout
     assert "site.guest.module" in done.stdout.split("REJECTED")[1]
-    assert done.stdout.count("REJECTED  ") == 2  # the cause, and the last line
+    assert done.stdout.count("REJECTED ") == 2  # the cause, and the last line
 
 
 @pytest.mark.parametrize("fixture", ["gpu_host", "compute", "guest"])
