@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,13 +70,13 @@ class Keys:
     def _note(self, where: str, key: paramiko.PKey) -> None:
         blob = key.public_blob
         if blob is not None:
-            self.certificates.append((where, blob.key_type.encode() + b" " + _base64(blob.key_blob)))
+            self.certificates.append((where, blob.key_type.encode() + b" " + b64encode(blob.key_blob)))
 
     def _keys(self) -> Iterator[tuple[str, paramiko.PKey]]:
         endpoint = self.login.endpoint
         agent = self._agent_keys()
+        certificates = (endpoint.certificate_file,) if endpoint.certificate_file else self.login.certificate_files
         if endpoint.key_file is not None:
-            certificates = (endpoint.certificate_file,) if endpoint.certificate_file else self.login.certificate_files
             yield from _named(endpoint.key_file, certificates, agent)
             return
         files = [file for file in self.login.identity_files if file.exists()]
@@ -83,7 +84,6 @@ class Keys:
             files = [file for name in DEFAULT_NAMES if (file := Path.home() / ".ssh" / name).exists()]
         if self.login.uses_agent:
             yield from ((f"the agent's {key.get_name()} {key.comment}".strip(), key) for key in agent)
-        certificates = (endpoint.certificate_file,) if endpoint.certificate_file else self.login.certificate_files
         for file in files:
             with contextlib.suppress(AuthenticationError):  # as ssh: a key that cannot be used is passed over
                 yield from _named(file, certificates, agent)
@@ -135,7 +135,7 @@ def _held_by(agent: Sequence[AgentKey], file: Path) -> list[AgentKey]:
     """The agent's keys whose public half lies in FILE or FILE.pub: a key with a passphrase, or on a token."""
     texts = [_text(file), _text(Path(f"{file}.pub"))]
     words = {text.split()[1] for text in texts if text.startswith(("ssh-", "ecdsa-", "sk-")) and len(text.split()) > 1}
-    return [key for key in agent if _base64(key.blob).decode() in words]
+    return [key for key in agent if b64encode(key.blob).decode() in words]
 
 
 def _text(file: Path) -> str:
@@ -143,12 +143,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _base64(data: bytes) -> bytes:
-    import base64
-
-    return base64.b64encode(data)
 
 
 def private_key(file: Path) -> paramiko.PKey:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from access.redaction import without_secrets
-from cloud_file.cloud import Cloud
 from cloud_file.deployer import deployer_of
 from cloud_file.ranges import expanded
 from discovery import cuda
 from discovery.cloud_facts import CloudFacts, ImageSummary, free_range
-from discovery.host_facts import TRIPLEO_SIGN
+from discovery.host_facts import CLOUD, TRIPLEO_SIGN
 from discovery.machines import Access, listed, shown_path, usual_access
 from discovery.matching import Found, of_another_cloud
 from discovery.shortening import shortened
@@ -153,8 +152,7 @@ class _Drafting:
     def deployer(self) -> None:
         """The deployer that the hosts show, and the engine of Nova's containers where it is not the usual one."""
         signs = [host.facts.signs for host in self.seen.hosts if host.facts and host.facts.signs]
-        blank = Cloud.model_construct(name="discovery", kind="existing")
-        shown = shown_by(blank, signs)
+        shown = shown_by(CLOUD, signs)
         if shown.deployer:
             self.draft.content["deployer"] = shown.deployer
             if shown.nova.container_engine:

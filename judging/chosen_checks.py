@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from access.errors import InputError
-from judging.layers import Place, layer_of
+from judging.layers import is_of_one_place, layer_of
+from judging.records import check_name
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Made:
     @property
     def name(self) -> str:
         """As page, JUnit and `--check` name it."""
-        return f"{self.id}[{self.place}]" if self.place else self.id
+        return check_name(self.id, self.place)
 
 
 def chosen(names: Sequence[str], made: Sequence[Made]) -> list[bool]:
@@ -68,9 +69,8 @@ def _bears(check: Made, other: Made) -> bool:
     names_it = any(
         other.id == name or (name.endswith("*") and other.id.startswith(name[:-1])) for name in check.rests_on
     )
-    kinds = (layer_of(check.id).place, layer_of(other.id).place)
-    is_of_one_place = kinds[0] is kinds[1] and kinds[0] is not Place.SCENARIO
-    return names_it and (not is_of_one_place or check.place == other.place or not other.place)
+    is_near = check.place == other.place or not other.place or not is_of_one_place(check.id, other.id)
+    return names_it and is_near
 
 
 def listed(checks: Iterable[tuple[str, str]], names: Sequence[str] = ()) -> Mapping[str, list[tuple[str, str]]]:

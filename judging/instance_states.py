@@ -37,10 +37,13 @@ NO_HOST = re.compile(r"No valid host|NoValidHost|MaxRetriesExceeded|Exceeded max
 FILE = Path(__file__).with_name("refusals.yaml")
 
 
-def cause_of(status: str, fault: str) -> str:
-    """The cause of an instance that is not ACTIVE; `fault` is what Nova says of it, "" if nothing."""
+def cause_of(status: str, fault: str, *, tried: str = "") -> str:
+    """The cause of an instance that is not ACTIVE.
+
+    `fault` is what Nova says of it, `tried` what the hosts say that failed it; "" if nothing.
+    """
     if NO_HOST.search(fault):
-        return "no-valid-host"
+        return "instance-in-error" if tried else "no-valid-host"
     return CAUSES.get(status.upper(), "instance-not-active")
 
 

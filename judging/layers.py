@@ -76,6 +76,12 @@ def layer_of(check: str) -> Layer:
     return max(fitting, key=lambda part: len(part.prefix)).layer if fitting else UNKNOWN
 
 
+def is_of_one_place(one: str, other: str) -> bool:
+    """Whether two checks are made at places of one kind: then one place's fault does not explain another's."""
+    kind = layer_of(one).place
+    return kind is layer_of(other).place and kind is not Place.SCENARIO
+
+
 @cache
 def _parts() -> tuple[_Part, ...]:
     """Each layer, and each part of one that differs from it.

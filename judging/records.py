@@ -29,6 +29,11 @@ class Verdict(StrEnum):
     """No positive evidence either way: never counts as passed."""
 
 
+def check_name(check: str, place: str) -> str:
+    """As `--check`, page, JUnit, terminal and certificate name a check, e.g. host.iommu.cmdline[compute-0]."""
+    return f"{check}[{place}]" if place else check
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One command that was run for a check."""

@@ -7,7 +7,7 @@ two deployments; what lies outside both is of both.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -83,16 +83,13 @@ def _rivals(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Pa
         folder = waiting.pop()
         children = [child for child in below.get(folder, ()) if child != folder]
         overlays = [child for child in children if child.name in OVERLAYS and len(below.get(child, ())) > 1]
-        rivals = [child for child in children if _has_rival(child, children, of_folder)]
+        names = Counter(name for child in children for name in of_folder[child])
+        rivals = [child for child in children if any(names[name] > 1 for name in of_folder[child])]
         if overlays or not rivals:
             waiting += overlays or children
         else:
             found += rivals
     return found
-
-
-def _has_rival(child: Path, children: Iterable[Path], of_folder: Mapping[Path, set[str]]) -> bool:
-    return any(other != child and of_folder[other] & of_folder[child] for other in children)
 
 
 def _part(files: FileSet, others: Iterable[Path]) -> FileSet:

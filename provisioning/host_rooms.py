@@ -16,6 +16,7 @@ from judging.nova_device_specs import class_of, taken_by
 from judging.offers import Offers, device_type_of
 from judging.room import CardFacts, HostFacts, Request
 from probes import instance_log, numa_nodes, pci_devices
+from probes.nova_log import LastWords
 from probes.openstack import held_cards, images, nova, placement
 from probes.openstack.placement import DeviceProvider, HostProviders
 from probes.pci_devices import PciDevice
@@ -48,19 +49,20 @@ class HostRooms:
         for holder in _seen(lambda: held_cards.read(self.admin)) or ():
             taken[holder.host] += holder.cards
         return tuple(
-            self._host(host, services.get(host.name), aggregates, taken[host.name])
-            for host in self.cloud.computes
-            if host.gpus
+            self._host(host, services.get(host.name), aggregates, taken[host.name]) for host in self._gpu_hosts
         )
 
     def errors_about(self, instance_id: str) -> str:
         """A line for each GPU host whose nova-compute wrote an error about an instance; "" where none is seen."""
-        said = []
-        for host in (host for host in self.cloud.computes if host.gpus):
-            words = _seen(lambda host=host: instance_log.read(self.hosts.node(host), instance_id))  # type: ignore[misc]
-            if words is not None:
-                said.append(f"{host.name}: {words.text} ({words.source} of {words.date})")
-        return "\n".join(said)
+        said = ((host.name, self._error_about(host, instance_id)) for host in self._gpu_hosts)
+        return "\n".join(f"{name}: {words.text} ({words.source} of {words.date})" for name, words in said if words)
+
+    def _error_about(self, host: DeclaredHost, instance_id: str) -> LastWords | None:
+        return _seen(lambda: instance_log.read(self.hosts.node(host), instance_id))
+
+    @property
+    def _gpu_hosts(self) -> tuple[DeclaredHost, ...]:
+        return tuple(host for host in self.cloud.computes if host.gpus)
 
     def _host(
         self,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from access.errors import LedgerError
 
@@ -46,6 +47,13 @@ class Ledger:
     def made(self, kind: str, name: str, *, id: str | None = None, owner: str = "admin") -> None:  # noqa: A002
         """Write down that it was made, and its id."""
         self._append(Entry("made", kind, name, owner, id))
+
+    def making(self, kind: str, name: str, create: Callable[[], Any], *, owner: str = "admin") -> Any:
+        """Make a resource that has an id: it is written down before it is made, and after it with its id."""
+        self.intend(kind, name, owner=owner)
+        found = create()
+        self.made(kind, name, id=found.id, owner=owner)
+        return found
 
     def gone(self, entry: Entry) -> None:
         """Write down that the cloud, asked again, no longer has it."""

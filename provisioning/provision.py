@@ -125,7 +125,7 @@ class Provisioning:
         reason = why_not_heat(self.cloud, self.admin)
         if reason:
             self.progress.detail(f"{reason}: the resources are made through the services' own APIs")
-            direct = DirectTenant(self.cloud, self.admin, self.admin_variables, self.ledger, self.progress)
+            direct = DirectTenant(self.cloud, self.admin, self.admin_variables, self.ledger)
             self.admin_outputs = direct.make()
         else:
             self.admin_outputs = tenant_steps.make_admin_stack(self.cloud, self.admin, self.ledger, self.progress)

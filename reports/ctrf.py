@@ -12,10 +12,9 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from judging.layers import layer_of
 from judging.outcome import Outcome
 from judging.records import CheckRecord, Verdict
-from reports.junit import MESSAGE_LIMIT_CHARS, clean, lines_of
+from reports.junit import MESSAGE_LIMIT_CHARS, clean, layer_name_of, lines_of, title_of
 from reports.run import Run
 
 VERSION = "1.0.0"
@@ -68,14 +67,12 @@ def _environment(run: Run) -> dict[str, Any]:
 
 
 def _test(check: CheckRecord) -> dict[str, Any]:
-    place = f" [{check.place}]" if check.place else ""
-    layer = layer_of(check.id).name or check.id.split(".")[0]
     found: dict[str, Any] = {
-        "name": clean(f"{check.id}{place}", MESSAGE_LIMIT_CHARS),
+        "name": clean(title_of(check), MESSAGE_LIMIT_CHARS),
         "status": _STATUS.get(check.verdict, "other"),
         "rawStatus": str(check.verdict),
         "duration": round(max(0.0, check.duration_s) * 1000),
-        "suite": [clean(layer, MESSAGE_LIMIT_CHARS)],
+        "suite": [clean(layer_name_of(check), MESSAGE_LIMIT_CHARS)],
         "extra": {"check": clean(check.id), "place": clean(check.place)},
     }
     if check.verdict is not Verdict.PASSED:

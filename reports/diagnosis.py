@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from judging.driver_words import urgency
-from judging.layers import Place, layer_of
+from judging.layers import is_of_one_place, layer_of
 from judging.records import CheckRecord, Verdict
 from probes.card_identity import CardIdentity
 
@@ -141,12 +141,6 @@ def _named(rests_on: Iterable[str], known: Iterable[str]) -> list[str]:
     return [check for check in known if check in names or (prefixes and check.startswith(prefixes))]
 
 
-def _is_of_one_place(one: str, other: str) -> bool:
-    """Whether two checks are made at places of one kind: then one place's fault does not explain another's."""
-    kind = layer_of(one).place
-    return kind is layer_of(other).place and kind is not Place.SCENARIO
-
-
 class _ByCheck:
     """Records by check and place, so that a thousand hosts take a thousand steps."""
 
@@ -166,7 +160,7 @@ class _ByCheck:
     def concerning(self, record: CheckRecord, check: str) -> list[CheckRecord]:
         """Records of a check that bear on another record's place."""
         places = self.at.get(check, {})
-        if not record.place or not _is_of_one_place(record.id, check):
+        if not record.place or not is_of_one_place(record.id, check):
             return [other for found in places.values() for other in found if other is not record]
         here = [*places.get(record.place, ()), *places.get("", ())]
         return [other for other in here if other is not record]

@@ -14,7 +14,6 @@ from xml.etree import ElementTree as ET
 from judging.layers import layer_of
 from judging.outcome import Outcome
 from judging.records import CheckRecord, Verdict
-from reports.diagnosis import diagnose
 from reports.page_names import PAGE
 from reports.records import RECORDS
 from reports.run import Run
@@ -86,9 +85,7 @@ def _properties(run: Run) -> ET.Element:
 
 
 def _case(run: Run, check: CheckRecord) -> ET.Element:
-    place = f" [{check.place}]" if check.place else ""
-    layer = layer_of(check.id).name or check.id.split(".")[0]
-    case = _test_case(run, layer, f"{check.id}{place}", check.duration_s)
+    case = _test_case(run, layer_name_of(check), title_of(check), check.duration_s)
     if check.verdict is not Verdict.PASSED:
         message = " ".join(f"{check.verdict}: {check.message or check.cause}".split())
         text = "\n".join(lines_of(check))
@@ -106,6 +103,16 @@ def _test_case(run: Run, layer: str, name: str, duration_s: float) -> ET.Element
     return ET.Element(
         "testcase", classname=classname, name=clean(name, MESSAGE_LIMIT_CHARS), time=f"{max(0.0, duration_s):.3f}"
     )
+
+
+def title_of(check: CheckRecord) -> str:
+    """A check with its place, as dashboards show it."""
+    return f"{check.id} [{check.place}]" if check.place else check.id
+
+
+def layer_name_of(check: CheckRecord) -> str:
+    """What dashboards group a check by: its layer, or the first word of a check that no layer names."""
+    return layer_of(check.id).name or check.id.split(".")[0]
 
 
 def lines_of(check: CheckRecord) -> Iterable[str]:
@@ -128,7 +135,7 @@ def _outcome(run: Run) -> ET.Element:
         return case
     rejected = run.outcome is Outcome.REJECTED
     told = f"exit code {code}" if run.end else "cut off: no end is recorded"
-    causes = [line for cause in diagnose(run.checks) for line in cause.lines()]
+    causes = [line for cause in run.causes for line in cause.lines()]
     ET.SubElement(
         case,
         "failure" if rejected else "error",

@@ -12,7 +12,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from reports import look
-from reports.diagnosis import diagnose
 from reports.page.verdict import WORDS, head_of
 from reports.page_names import PAGE
 from reports.run import Run, write_atomically
@@ -39,7 +38,7 @@ _CHANGES = (
 
 def verdict_of(run: Run) -> Markup:
     """The verdict as HTML; what hosts said is escaped."""
-    causes = diagnose(run.checks)
+    causes = run.causes
     head = head_of(run, len(causes))
     template = look.environment(look.TEMPLATES).get_template("pytest_verdict.html")
     return Markup(  # noqa: S704  # the template escapes

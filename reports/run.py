@@ -23,6 +23,7 @@ from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
 from probes.card_identity import CardIdentity
 from reports.chain import SHOWN, Chain, chained
+from reports.diagnosis import Cause, diagnose
 from reports.records import ADAPTERS, KINDS, READABLE_VERSIONS, RECORDS, HostFacts, Line, RunEnd, RunHeader, body_of
 
 LINE_LIMIT_BYTES = 256 * 1024 * 1024
@@ -107,6 +108,11 @@ class Run:
     def coverage(self) -> Coverage:
         """Declared cards against measured ones; asked for by verdict, page and certificate, over all figures."""
         return coverage_of(self.checks, self.header.declared_hosts, self.header.excused_cards)
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """Root causes, the deepest layer first; asked for by terminal, page, JUnit and pytest's report."""
+        return tuple(diagnose(self.checks))
 
     def card_of(self, host: str, device: str) -> str:
         """UUID of a device of a host or guest; "" where it is not known."""

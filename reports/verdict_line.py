@@ -6,8 +6,6 @@ import textwrap
 from collections import Counter
 
 from judging.outcome import WORST_FIRST, Outcome
-from judging.records import Verdict
-from reports.diagnosis import diagnose
 from reports.run import Run
 
 WORDS = {
@@ -38,7 +36,7 @@ def verdict_line(run: Run | None) -> str:
         return f"{WORDS[Outcome.COULD_NOT_JUDGE]}  the records could not be written"
     counts = Counter(check.verdict for check in run.checks)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in WORST_FIRST if counts[verdict]) or "no check"
-    causes = len(diagnose(run.checks)) if counts[Verdict.FAILED] else 0
+    causes = len(run.causes)
     why = f"{causes} root cause{'' if causes == 1 else 's'}; " if causes else ""
     part = "" if run.header.whole else " (a part of the suites)"
     simulated = ", SIMULATED HARDWARE" if run.simulated else ""

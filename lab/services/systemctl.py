@@ -42,17 +42,27 @@ def _unit(state: LabState, command: str, unit: str) -> int:
         print(f"Unit {unit}.service could not be found.", file=sys.stderr)
         return 5 if command == "restart" else 4
     if command == "restart" and service:
-        try:
-            control.restart(state, [service.process])
-        except LabError as error:
-            print(f"Job for {unit}.service failed: {error}", file=sys.stderr)
-            return 1
-        return 0
-    running = service is None or service.process in processes.running(state)
+        return restart(state, service)
     if command in ("is-active", "status"):
-        print("active" if running else "inactive")
-        return 0 if running else 3
+        return is_active(state, service)
     return 0
+
+
+def restart(state: LabState, service: Deployed) -> int:
+    """`systemctl restart` of a unit of Nova: its exit code, and on standard error why it failed."""
+    try:
+        control.restart(state, [service.process])
+    except LabError as error:
+        print(f"Job for {service.unit}.service failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def is_active(state: LabState, service: Deployed | None) -> int:
+    """`systemctl is-active` of a unit; one that is none of Nova's is as healthy as its host."""
+    runs = service is None or service.process in processes.running(state)
+    print("active" if runs else "inactive")
+    return 0 if runs else 3
 
 
 def _show(state: LabState, arguments: list[str], units: list[str]) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from lab.errors import LabError
 from lab.paths import LabPaths
-from lab.services import control, processes
+from lab.services import systemctl
 from lab.services.deployed import Deployed, all_on
 from lab.state import LabState, load
 from lab.undercloud.containers import run_inside
@@ -52,13 +51,4 @@ def _systemctl(state: LabState, own: list[Deployed], words: list[str]) -> int:
     if service is None or command not in ("restart", "is-active"):
         print(f"Unit {unit}.service not found.", file=sys.stderr)
         return 5
-    if command == "is-active":
-        is_active = service.process in processes.running(state)
-        print("active" if is_active else "inactive")
-        return 0 if is_active else 3
-    try:
-        control.restart(state, [service.process])
-    except LabError as error:
-        print(f"Job for {unit}.service failed: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return systemctl.is_active(state, service) if command == "is-active" else systemctl.restart(state, service)

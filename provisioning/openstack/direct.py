@@ -6,11 +6,11 @@ without a floating IP, in an availability zone, or on a volume. Each step looks 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from access.errors import AuthenticationError, ProvisioningError
 from access.openstack_api import connect, translated
-from access.progress import Progress
 from cloud_file.cloud import Cloud
 from cloud_file.sections.networks import ExternalNetwork
 from provisioning.ledger import Ledger
@@ -21,17 +21,14 @@ from provisioning.openstack.tenant import tenant_credentials, tenant_password
 NETWORKS_SHOWN = 20
 
 
+@dataclass(frozen=True)
 class DirectTenant:
     """Project, user, quota and networks of one cloud file."""
 
-    def __init__(
-        self, cloud: Cloud, admin: Any, admin_variables: dict[str, str], ledger: Ledger, progress: Progress
-    ) -> None:
-        self.cloud = cloud
-        self.admin = admin
-        self.admin_variables = admin_variables
-        self.ledger = ledger
-        self.progress = progress
+    cloud: Cloud
+    admin: Any
+    admin_variables: dict[str, str]
+    ledger: Ledger
 
     def make(self) -> dict[str, Any]:
         """All of it; ids by the names of the outputs of Heat's template, "" for what is not made.
@@ -102,9 +99,13 @@ class DirectTenant:
         with translated(f"make the project {name}"):
             found = self.admin.identity.find_project(name, domain_id=domain.id, ignore_missing=True)
             if found is None:
-                self.ledger.intend("tenant-project", in_domain(name, domain.id))
-                found = self.admin.identity.create_project(name=name, domain_id=domain.id, description="GPU acceptance")
-                self.ledger.made("tenant-project", in_domain(name, domain.id), id=found.id)
+                found = self.ledger.making(
+                    "tenant-project",
+                    in_domain(name, domain.id),
+                    lambda: self.admin.identity.create_project(
+                        name=name, domain_id=domain.id, description="GPU acceptance"
+                    ),
+                )
         return str(found.id)
 
     @property
@@ -118,11 +119,13 @@ class DirectTenant:
         with translated(f"make the user {name}"):
             found = self.admin.identity.find_user(name, domain_id=domain.id, ignore_missing=True)
             if found is None:
-                self.ledger.intend("tenant-user", in_domain(name, domain.id))
-                found = self.admin.identity.create_user(
-                    name=name, domain_id=domain.id, password=password, default_project_id=project_id
+                found = self.ledger.making(
+                    "tenant-user",
+                    in_domain(name, domain.id),
+                    lambda: self.admin.identity.create_user(
+                        name=name, domain_id=domain.id, password=password, default_project_id=project_id
+                    ),
                 )
-                self.ledger.made("tenant-user", in_domain(name, domain.id), id=found.id)
             else:
                 self.admin.identity.update_user(found, password=password)
             for wanted in roles:
@@ -150,16 +153,18 @@ class DirectTenant:
         with translated(f"make the network {name}"):
             found = self.admin.network.find_network(name, ignore_missing=True)
             if found is None:
-                self.ledger.intend("network", name)
                 vlan = {"provider_segmentation_id": external.segmentation_id} if external.segmentation_id else {}
-                found = self.admin.network.create_network(
-                    name=name,
-                    is_router_external=True,
-                    provider_network_type=external.network_type,
-                    provider_physical_network=external.physical_network,
-                    **vlan,
+                found = self.ledger.making(
+                    "network",
+                    name,
+                    lambda: self.admin.network.create_network(
+                        name=name,
+                        is_router_external=True,
+                        provider_network_type=external.network_type,
+                        provider_physical_network=external.physical_network,
+                        **vlan,
+                    ),
                 )
-                self.ledger.made("network", name, id=found.id)
             if not found.subnet_ids:
                 pool = [{"start": external.pool[0], "end": external.pool[1]}] if external.pool else []
                 self.admin.network.create_subnet(
@@ -185,9 +190,9 @@ class DirectTenant:
         with translated(f"make the network {name}"):
             found = connection.network.find_network(name, ignore_missing=True)
             if found is None:
-                self.ledger.intend("network", name, owner=owner)
-                found = connection.network.create_network(name=name, **mine)
-                self.ledger.made("network", name, id=found.id, owner=owner)
+                found = self.ledger.making(
+                    "network", name, lambda: connection.network.create_network(name=name, **mine), owner=owner
+                )
             subnet_ids = list(found.subnet_ids or ())
             if not subnet_ids:
                 dns = {"dns_nameservers": list(declared.dns)} if declared.dns else {}
@@ -203,11 +208,13 @@ class DirectTenant:
         with translated(f"make the router {name}"):
             found = connection.network.find_router(name, ignore_missing=True)
             if found is None:
-                self.ledger.intend("router", name, owner=owner)
-                found = connection.network.create_router(
-                    name=name, external_gateway_info={"network_id": external_id}, **mine
+                gateway = {"network_id": external_id}
+                found = self.ledger.making(
+                    "router",
+                    name,
+                    lambda: connection.network.create_router(name=name, external_gateway_info=gateway, **mine),
+                    owner=owner,
                 )
-                self.ledger.made("router", name, id=found.id, owner=owner)
             ports = connection.network.ports(device_id=found.id)
             if not any(fixed["subnet_id"] == subnet_id for port in ports for fixed in port.fixed_ips):
                 connection.network.add_interface_to_router(found, subnet_id=subnet_id)

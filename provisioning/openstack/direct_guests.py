@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from access.errors import ProvisioningError
@@ -26,25 +27,21 @@ KINDS = ("guest", "floating-ip", "guest-port", "security-group")
 """All that one instance has, in the order of removal; each by the instance's name."""
 
 
+@dataclass(frozen=True)
 class DirectGuest:
     """Makes one instance as the tenant's user."""
 
-    def __init__(
-        self,
-        cloud: Cloud,
-        guest: DeclaredGuest,
-        tenant: Any,
-        parameters: dict[str, str],
-        ledger: Ledger,
-        progress: Progress,
-    ) -> None:
-        self.cloud = cloud
-        self.guest = guest
-        self.tenant = tenant
-        self.parameters = parameters
-        self.ledger = ledger
-        self.progress = progress
-        self.name = cloud.prefixed(guest.name)
+    cloud: Cloud
+    guest: DeclaredGuest
+    tenant: Any
+    parameters: dict[str, str]
+    ledger: Ledger
+    progress: Progress
+
+    @property
+    def name(self) -> str:
+        """Its name in the cloud."""
+        return self.cloud.prefixed(self.guest.name)
 
     def make(self, script: str, timeout_s: float) -> None:
         """The instance with its port, its floating IP where it gets one, and CUDA on it.
@@ -79,11 +76,8 @@ class DirectGuest:
             )
 
     def _recorded(self, kind: str, create: Callable[[], Any]) -> Any:
-        self.ledger.intend(kind, self.name, owner="tenant")
         with translated(f"make the {kind} {self.name}"):
-            made = create()
-        self.ledger.made(kind, self.name, id=made.id, owner="tenant")
-        return made
+            return self.ledger.making(kind, self.name, create, owner="tenant")
 
     def _port(self) -> str:
         network_id, subnet_id = self.parameters["internal_network"], self.parameters["internal_subnet"]

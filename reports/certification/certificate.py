@@ -20,7 +20,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from access.errors import InputError
 from judging.outcome import Outcome
-from judging.records import Verdict
+from judging.records import Verdict, check_name
 from reports.certification.attestation import Forged, opened, signed, statement
 from reports.certification.deviations import Deviation
 from reports.certification.document import REHEARSAL, Content, html, pdf
@@ -188,7 +188,7 @@ def _tests(content: Content) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     waived = {check for each in content.judged if each.is_open and not each.fails for check in each.checks}
     for check in content.run.checks:
-        name = f"{check.id}[{check.place}]" if check.place else check.id
+        name = check_name(check.id, check.place)
         bad = "warnedTests" if check.id in waived else "failedTests"
         field = "passedTests" if check.verdict is Verdict.PASSED else bad
         fields[field].append(f"{name} ({REHEARSAL})" if content.rehearsal else name)

@@ -16,7 +16,6 @@ from markupsafe import Markup
 from judging.outcome import WORST_FIRST
 from reports import look, tables
 from reports.again import command_of_cause
-from reports.diagnosis import diagnose
 from reports.history.past import NONE as NO_PAST
 from reports.history.past import Past
 from reports.page import text
@@ -63,7 +62,7 @@ def write(
 def render(run: Run, past: Past = NO_PAST, files: Files = NO_FILES) -> str:
     """The page's HTML."""
     templates = environment()
-    causes = diagnose(run.checks)
+    causes = run.causes
     devices = tables.device_figures(run.checks)
     matrices, hidden_matrices = matrices_of(devices)
     style = templates.get_template("page.css").render(simulated=run.simulated)

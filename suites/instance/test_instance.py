@@ -11,7 +11,7 @@ from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
 from judging.configuration import Configuration
-from judging.instance_states import cause_of, remedy_of
+from judging.instance_states import NO_HOST, cause_of, remedy_of
 from judging.notes import Notes
 from judging.room import lines
 from judging.verdicts import require
@@ -92,17 +92,15 @@ def test_the_instance_is_active_on_a_gpu_host(
     gpu_hosts = [host.name for host in cloud.computes if host.gpus]
 
     fault = found.fault or ""
-    cause = cause_of(found.status, fault)
+    tried = host_rooms.errors_about(str(made_guest.server_id)) if found.status == "ERROR" else ""
     speaks = ""
-    if cause == "no-valid-host":
+    if NO_HOST.search(fault):
         request = request_of(cloud, admin, environment, declared_guest.flavor, scheduler_view)
         speaks = lines(host_rooms.read(), request)
-    tried = host_rooms.errors_about(str(made_guest.server_id)) if found.status == "ERROR" else ""
-    cause = "instance-in-error" if tried and cause == "no-valid-host" else cause  # it had hosts, and each failed it
     state = f"{found.name} is {found.status}" + (f", {found.task}" if found.task else "") + f": {fault}"
     require(
         found.status == "ACTIVE",
-        cause,
+        cause_of(found.status, fault, tried=tried),
         "\n".join(part for part in (state, tried, speaks) if part),
         instance=found.name,
         remedy=remedy_of(tried)
