@@ -44,7 +44,7 @@ class Policy(paramiko.MissingHostKeyPolicy):
     def __init__(self, files: Sequence[Path], address: str, port: int) -> None:
         self.address = address
         self.known = keys_of(files, address, port)
-        marked = [line for line in marked_lines(files) if line.fits((address, f"[{address}]:{port}"))]
+        marked = marked_lines(files, (address, f"[{address}]:{port}"))
         self.authorities = [line.key for line in marked if line.marker == AUTHORITY]
         self.revoked = {line.key for line in marked if line.marker == REVOKED}
 
