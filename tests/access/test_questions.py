@@ -22,7 +22,7 @@ COMMANDS = (
     "exit 7",
     "no-such-program-here",
     "cat",
-    "read -r line; echo \"got:$line\"",
+    'read -r line; echo "got:$line"',
     "echo 'quotes \"of\" '\"'both'\"' kinds' $((1 + 1)) `echo backticks` \\\\",
     "cd / && pwd",
     "pwd",
