@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.history.robust import resolution_of, scale_of, t_tail
+from reports.history.robust import median_of, resolution_of, scale_of, t_tail
 
 Values = NDArray[np.float64]
 Lengths = NDArray[np.int64]
@@ -121,15 +121,16 @@ def is_still(y: Values, resolution: float) -> bool:
     another length has the most of it (circular binary segmentation: Olshen and others, Biostatistics 5, 2004).
     """
     n = len(y)
-    deviations = y - np.median(y)
+    deviations = y - median_of(y)
     scale = scale_of(deviations, resolution)
     if not scale:  # most nights are alike
         return not deviations.any()
     begin, end = _farthest_stretch(np.clip(deviations / scale, -BOUND, BOUND))
     inside = np.zeros(n, dtype=bool)
     inside[begin:end] = True
-    change = float(np.median(deviations[inside]) - np.median(deviations[~inside]))
-    noise = deviations - np.where(inside, change, 0.0) - np.median(deviations[~inside])
+    others = median_of(deviations[~inside])
+    change = median_of(deviations[inside]) - others
+    noise = deviations - np.where(inside, change, 0.0) - others
     share = math.pi / 2 * (1 / (end - begin) + 1 / (n - end + begin))
     error = scale_of(noise, resolution) * math.sqrt(share)
     return abs(change) < min(STILL * math.sqrt(_memory(noise)), LOUD) * error
@@ -193,7 +194,7 @@ def _coarse_lengths(longest: int) -> Lengths:
 
 def _fit(y: Values, index: int, lengths: Lengths) -> tuple[_Fit, _Fit]:
     """The best step and the best ramp that begin at `index`."""
-    before = float(np.median(y[:index]))
+    before = median_of(y[:index])
     after = y[index:] - before
     weights = np.minimum(np.arange(1, len(after) + 1)[None, :] / lengths[:, None], 1.0)
     changes = _weighted_medians(after[None, :] / weights, weights)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, case, literal, select
 
 from reports.history.database import Database
 from reports.history.surroundings import Surroundings
@@ -134,69 +136,64 @@ def series_of(
     table = _Table()
     with database.reading() as connection:
         for place, run in enumerate(runs):
-            table.add(place, run.id, connection.execute(_FIGURES_OF, {"run": run.id}).all(), without)
+            left_out = sorted(host for run_id, host in without if run_id == run.id) if without else []
+            query = _FIGURES_OF.where(FIGURES.c.host.not_in(left_out)) if left_out else _FIGURES_OF
+            table.add(place, connection.execute(query, {"run": run.id}).all())
         parts = table.parts()
-        last_runs = sorted({runs[int(places[-1])].id for places, _ in parts})
-        last = {run: _last(connection.execute(_LAST_OF, {"run": run}).all()) for run in last_runs}
+        last = {place: _last(connection, runs[place].id) for place in {int(places[-1]) for places, _ in parts}}
     dates = {date: number for number, date in enumerate(dict.fromkeys(run.started[:10] for run in runs))}
     of_run = np.array([dates[run.started[:10]] for run in runs], dtype=np.int64)
     found = []
-    for key, (places, figures) in zip(table.keys, parts, strict=True):
-        facts = last[runs[int(places[-1])].id][key]
+    for name, (places, figures) in zip(table.names, parts, strict=True):
+        facts = last[int(places[-1])][name]
+        key = key_of(facts.metric, facts.card, facts.host, facts.device)
         nights = Nights(runs, *_by_night(of_run[places], places, figures))
         found.append(Series(key, facts.unit, facts.direction, facts.host, facts.device, nights))
     return sorted(found, key=lambda each: (each.key.metric, each.key.card, each.key.host, each.key.device))
 
 
+_BETWEEN = literal("\x1f")
+_PLACE = case((FIGURES.c.card == "", FIGURES.c.host + _BETWEEN + FIGURES.c.device), else_="")
+_NAME = (FIGURES.c.metric + _BETWEEN + FIGURES.c.card + _BETWEEN + _PLACE).label("name")
+"""What `key_of` tells apart, as one word: of ten million figures each word less is a second."""
 _OF_RUN = FIGURES.c.run_id == bindparam("run")
-_KEY = (FIGURES.c.metric, FIGURES.c.card, FIGURES.c.host, FIGURES.c.device)
-_FIGURES_OF = select(*_KEY, FIGURES.c.median).where(_OF_RUN)
-_LAST_OF = select(*_KEY, FIGURES.c.unit, FIGURES.c.direction).where(_OF_RUN)
+_FIGURES_OF = select(_NAME, FIGURES.c.median).where(_OF_RUN)
+_LAST_OF = select(_NAME, *(FIGURES.c[name] for name in ("metric", "card", "host", "device", "unit", "direction")))
+
+
+def _last(connection: Connection, run_id: str) -> dict[str, Any]:
+    return {row.name: row for row in connection.execute(_LAST_OF.where(_OF_RUN), {"run": run_id})}
 
 
 class _Table:
     """Figures of all runs in columns: which series, which run, how much."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, str, str, str], int] = {}
-        self._of_key: dict[SeriesKey, int] = {}
+        self._numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._columns: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]] = []
 
     @property
-    def keys(self) -> list[SeriesKey]:
+    def names(self) -> list[str]:
         """Of each series, in the order in which it was met first."""
-        return list(self._of_key)
+        return list(self._numbers)
 
-    def add(self, place: int, run_id: str, rows: Sequence[Any], without: Collection[tuple[str, str]]) -> None:
-        """The figures of one run; `place` is its place among the runs."""
-        left_out = {host for run, host in without if run == run_id} if without else ()
-        if left_out:
-            rows = [row for row in rows if row.host not in left_out]
-        numbers = np.fromiter((self._number(row[:4]) for row in rows), dtype=np.int32, count=len(rows))
-        figures = np.fromiter((row[4] for row in rows), dtype=np.float64, count=len(rows))
-        self._columns.append((numbers, np.full(len(rows), place, dtype=np.int32), figures))
-
-    def _number(self, row: tuple[str, str, str, str]) -> int:
-        known = self._numbers.get(row)
-        if known is None:
-            metric, card, host, device = row
-            key = key_of(metric, card, host, device)
-            known = self._numbers[row] = self._of_key.setdefault(key, len(self._of_key))
-        return known
+    def add(self, place: int, rows: Sequence[Any]) -> None:
+        """The figures of one run: name and figure each; `place` is its place among the runs."""
+        if not rows:
+            return
+        names, figures = zip(*rows, strict=True)
+        numbers = np.fromiter(map(self._numbers.__getitem__, names), dtype=np.int32, count=len(rows))
+        self._columns.append((numbers, np.full(len(rows), place, dtype=np.int32), np.array(figures, dtype=np.float64)))
 
     def parts(self) -> list[tuple[NDArray[np.int32], NDArray[np.float64]]]:
         """Of each series: places of its runs and its figures, in order of time."""
-        if not self._of_key:
+        if not self._columns:
             return []
         numbers, places, figures = (np.concatenate(columns) for columns in zip(*self._columns, strict=True))
         self._columns.clear()
         order = np.argsort(numbers, kind="stable")
-        ends = np.cumsum(np.bincount(numbers, minlength=len(self._of_key)))[:-1]
+        ends = np.cumsum(np.bincount(numbers))[:-1]
         return list(zip(np.split(places[order], ends), np.split(figures[order], ends), strict=True))
-
-
-def _last(rows: Iterable[Any]) -> dict[SeriesKey, Any]:
-    return {key_of(row.metric, row.card, row.host, row.device): row for row in rows}
 
 
 def _by_night(
