@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import shlex
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,15 +17,20 @@ MARK = f"--question-{secrets.token_hex(8)}-"
 """Of this process: no host can print it by chance."""
 TOGETHER_S = 60.0
 """As long as one command: what hangs is asked again alone, with the time that its probe gives it."""
+LIMIT_BYTES = 32 * 1024 * 1024
+"""As of one command: a host is not trusted to be brief."""
 LONGEST_SCRIPT_CHARS = 90_000
 """Linux takes 128 KiB as one word of a command line (MAX_ARG_STRLEN)."""
 _ASK = rf"""q() {{
-  read -r t rest </proc/uptime; printf '%s\n' "{MARK}$1-begin" >&2; printf '%s\n' "{MARK}$1-begin"
-  (eval "$2") </dev/null; c=$?
-  read -r u rest </proc/uptime; printf '\n%s\n' "{MARK}$1-end $c $t $u" >&2; printf '\n%s\n' "{MARK}$1-end $c $t $u"
+  read -r t rest </proc/uptime; printf '%s\n' "{MARK}$1-begin"
+  e=$({{ (eval "$2") </dev/null >&3; printf 'x%s' $?; }} 2>&1)
+  read -r u rest </proc/uptime; printf '\n%s\n%s\n%s\n' "{MARK}$1-said" "$e" "{MARK}$1-end $t $u"
 }}"""
-_BEGIN = re.compile(rf"(?:\A|\n){MARK}(\d{{1,6}})-begin\n")
-_END = re.compile(rf"\n{MARK}(\d{{1,6}})-end (\d{{1,3}}) (\d{{1,12}}\.\d{{1,2}}) (\d{{1,12}}\.\d{{1,2}})\n")
+_PIECE = re.compile(
+    rf"(?:\A|\n){MARK}(?P<number>\d{{1,6}})-begin\n(?P<stdout>(?s:.*?))\n{MARK}(?P=number)-said\n"
+    rf"(?P<stderr>(?s:.*?))x(?P<code>\d{{1,3}})\n{MARK}(?P=number)-end (?P<begun>\d{{1,12}}\.\d{{1,2}}) "
+    rf"(?P<ended>\d{{1,12}}\.\d{{1,2}})(?=\n)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,37 +42,36 @@ class Question:
 
 
 def script_of(questions: Sequence[Question]) -> str:
-    """One shell script that answers all: marks on both streams, each command in a subshell without input.
+    """One shell script that answers all, packed: marks, and each command in a subshell without input.
 
-    The seconds since the boot stand in the marks: what a command took is known without a clock of ours.
+    The seconds since the boot stand in the marks: what a command took is known without a clock of ours. Packed, since a
+    hundred small answers are as many packets, which cost either side more than the answers.
     """
     calls = (f"q {number} {shlex.quote(question.command)}" for number, question in enumerate(questions))
-    return "\n".join((_ASK, *calls))
+    return "\n".join((_ASK, "{", *calls, "} 3>&1 | gzip -1 -c | base64"))
 
 
-def answers_of(host: str, questions: Sequence[Question], stdout: str, stderr: str) -> dict[Question, CommandOutput]:
-    """The answers that came whole on both streams; a cut one is none."""
+def answers_of(host: str, questions: Sequence[Question], packed: str) -> dict[Question, CommandOutput]:
+    """The answers that came whole; a cut one is none."""
     found: dict[Question, CommandOutput] = {}
-    complaints = _pieces(stderr)
-    for number, (text, ended) in _pieces(stdout).items():
-        complaint = complaints.get(number)
-        if number < len(questions) and complaint is not None and complaint[1] == ended:
-            code, begun_s, end_s = ended
+    for piece in _PIECE.finditer(_unpacked(packed)):
+        number = int(piece["number"])
+        if number < len(questions):
             question = questions[number]
-            duration_s = round(end_s - begun_s, 2)
-            found[question] = CommandOutput(host, question.command, code, text, complaint[0], duration_s)
+            took_s = round(float(piece["ended"]) - float(piece["begun"]), 2)
+            code, stdout, stderr = int(piece["code"]), piece["stdout"], piece["stderr"]
+            found[question] = CommandOutput(host, question.command, code, stdout, stderr, took_s)
     return found
 
 
-def _pieces(text: str) -> dict[int, tuple[str, tuple[int, float, float]]]:
-    """What stands between two marks of one number, with exit code, begin and end."""
-    found: dict[int, tuple[str, tuple[int, float, float]]] = {}
-    place = 0
-    while (begin := _BEGIN.search(text, place)) and (end := _END.search(text, begin.end())):
-        if begin[1] == end[1]:
-            found[int(begin[1])] = (text[begin.end() : end.start()], (int(end[2]), float(end[3]), float(end[4])))
-        place = end.end() - 1
-    return found
+def _unpacked(packed: str) -> str:
+    """As much of it as is there, and no more than a host may say."""
+    whole = "".join(packed.split())
+    try:
+        data = base64.b64decode(whole[: len(whole) // 4 * 4])
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, LIMIT_BYTES).decode("utf-8", "replace")
+    except (ValueError, zlib.error):
+        return ""
 
 
 def ask_together(host: Host, questions: Sequence[Question]) -> dict[Question, CommandOutput]:
@@ -106,7 +112,7 @@ def _asked(host: Host, questions: Sequence[Question], *, as_root: bool) -> dict[
     except ConnectError:
         raise
     except CommandError as error:  # one of them did not end, or printed too much: those before it did
-        return answers_of(host.name, questions, error.stdout, error.stderr)
+        return answers_of(host.name, questions, error.stdout)
     except MeasurementError:
         return {}
-    return answers_of(host.name, questions, output.stdout, output.stderr)
+    return answers_of(host.name, questions, output.stdout)

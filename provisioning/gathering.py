@@ -34,8 +34,6 @@ def gather(hosts: Hosts, plans: Mapping[str, Plan], declared: Iterable[DeclaredH
     A host that cannot be reached is told by the first check that asks it, as if that had tried itself.
     """
     wanted = [host for host in declared if host.name in plans and not _is_absent(hosts, host.name)]
-    if hosts.cloud.overcloud_access.via_undercloud and hosts.cloud.undercloud is not None:
-        hosts.undercloud()  # one connection, which all others go through
     side_by_side.each(lambda host: _ask(hosts, host, plans[host.name]), wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ class Hosts:
         """What `ReadOnce` knows, by host, command and whether root asked."""
         self.absences: dict[str, Absence] = {}
         """Hosts that were asked in vain, by name."""
+        self._lock = threading.Lock()
 
     def undercloud(self) -> RemoteHost:
         """The undercloud."""
@@ -178,8 +180,13 @@ class Hosts:
         self, name: str, endpoint: SshEndpoint, via: RemoteHost | None = None, default_user: str = ""
     ) -> RemoteHost:
         known = self.open.get(name)
-        if not isinstance(known, RemoteHost):
-            known = self.open[name] = self.ways.open(name, endpoint, via=via, default_user=default_user)
+        if isinstance(known, RemoteHost):
+            return known
+        made = self.ways.open(name, endpoint, via=via, default_user=default_user)
+        with self._lock:  # several may have made one side by side, and none of them is connected yet
+            known = self.open.get(name)
+            if not isinstance(known, RemoteHost):
+                known = self.open[name] = made
         return known
 
     def looked_at(self, declared: DeclaredHost) -> Machine:

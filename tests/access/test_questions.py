@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import string
 
 import pytest
@@ -60,12 +62,6 @@ def test_a_command_that_no_shell_can_read_spoils_no_other():
     assert found[questions[1]].stdout == "2\n"
 
 
-def test_a_command_that_ends_the_shell_of_all_leaves_the_rest_to_be_asked_alone():
-    questions = [Question("echo 1"), Question("kill -9 $$"), Question("echo 3")]
-
-    assert list(ask_together(LocalHost("gpu-1"), questions)) == questions[:1]
-
-
 @given(st.lists(st.text(alphabet=string.printable.replace("\r", ""), max_size=40), min_size=1, max_size=5, unique=True))
 def test_whatever_is_printed_is_found_again(texts: list[str]):
     questions = [Question(f"printf %s {_quoted(text)}") for text in texts]
@@ -119,24 +115,47 @@ def test_without_root_the_other_answers_stand():
     assert list(found) == [Question("echo 1")]
 
 
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+def _whole(questions: list[Question]) -> str:
+    """What the script prints before it is packed."""
+    output = LocalHost("gpu-1").run(script_of(questions)).stdout
+    return gzip.decompress(base64.b64decode(output)).decode()
+
+
 def test_of_a_batch_that_did_not_end_the_whole_answers_are_kept():
     questions = [Question("echo 1", True), Question("cat /dev/zero", True), Question("echo 3", True)]
-    whole = LocalHost("gpu-1").run(script_of(questions[:1]))
-    cut = f"{whole.stdout}\n--cut"
-    error = CommandTimeout("still running", command="x", host="gpu-1", stdout=cut, stderr=whole.stderr)
+    cut = _packed(f"{_whole(questions[:1])}\n--cut")
+    error = CommandTimeout("still running", command="x", host="gpu-1", stdout=cut)
 
     assert list(ask_together(Recorded(error), questions)) == questions[:1]
 
 
-def test_an_answer_that_is_cut_on_one_stream_is_none():
+def test_an_answer_that_is_cut_is_none():
     questions = [Question("echo 1"), Question("echo 2")]
-    output = LocalHost("gpu-1").run(script_of(questions))
+    whole = _whole(questions)
 
-    assert set(answers_of("gpu-1", questions, output.stdout, output.stderr)) == set(questions)
+    assert set(answers_of("gpu-1", questions, _packed(whole))) == set(questions)
     for cut in range(1, 30):
-        assert questions[1] not in answers_of("gpu-1", questions, output.stdout, output.stderr[:-cut])
-        assert questions[1] not in answers_of("gpu-1", questions, output.stdout[:-cut], output.stderr)
-    assert answers_of("gpu-1", questions, "banner\n", "") == {}
+        assert questions[1] not in answers_of("gpu-1", questions, _packed(whole[:-cut]))
+    for cut in range(4, 400, 7):
+        assert questions[1] not in answers_of("gpu-1", questions, _packed(whole)[:-cut])
+
+
+@pytest.mark.parametrize(
+    "said", ["", "banner\n", "gzip: command not found\n", "////", "H4sIAAAAAAAA", "\ud800", "é" * 7]
+)
+def test_what_is_no_packed_answer_is_none(said: str):
+    """A host without gzip is asked one by one."""
+    assert answers_of("gpu-1", [Question("echo 1")], said) == {}
+
+
+def test_a_host_that_packs_more_than_it_may_say_fills_no_memory():
+    bomb = base64.b64encode(gzip.compress(bytes(200 * 1024 * 1024))).decode()
+
+    assert answers_of("gpu-1", [Question("echo 1")], bomb) == {}
 
 
 def test_an_unreachable_host_is_an_error_and_no_empty_answer():
