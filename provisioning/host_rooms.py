@@ -67,7 +67,8 @@ class HostRooms:
         )
 
     def _error_about(self, host: DeclaredHost, instance_id: str) -> LastWords | None:
-        return _seen(lambda: instance_log.read(self.hosts.node(host), instance_id))
+        service = self.deployer.service("nova-compute")
+        return _seen(lambda: instance_log.read(self.hosts.node(host), service, instance_id))
 
     @property
     def _gpu_hosts(self) -> tuple[DeclaredHost, ...]:

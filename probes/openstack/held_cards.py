@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from access.errors import ParseError
 from access.openstack_api import translated
-from probes.reading import WHOLE, bounded
-
-ALIAS = "pci_passthrough:alias"
+from probes import alias_request
 
 
 @dataclass(frozen=True)
@@ -22,18 +19,6 @@ class Holder:
     host: str
     """Short name; "" if it is on none."""
     cards: int
-
-
-def parse(spec: str) -> int:
-    """Cards of an extra spec: 3 of "a1:2,a2".
-
-    Raises:
-        ParseError: a count is no number.
-    """
-    counts = [word.partition(":")[2].strip() or "1" for word in bounded(ALIAS, spec).split(",") if word.strip()]
-    if not all(WHOLE.fullmatch(count) for count in counts):
-        raise ParseError(ALIAS, "a count is no number", line=spec)
-    return sum(int(count) for count in counts)
 
 
 def read(connection: Any) -> tuple[Holder, ...]:
@@ -58,4 +43,4 @@ def _cards_of(server: Any, specs_of: Callable[[str], Mapping[str, str]]) -> int:
     specs = server.flavor.extra_specs
     if not specs and server.flavor.id:  # before microversion 2.47 an instance shows its flavor's id only
         specs = specs_of(server.flavor.id)
-    return parse(str((specs or {}).get(ALIAS, "")))
+    return sum(alias_request.of_flavor(specs or {}).values())

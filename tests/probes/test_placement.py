@@ -11,6 +11,7 @@ import pytest
 from openstack.compute.v2 import server
 
 from access.errors import ParseError
+from probes import alias_request
 from probes.openstack import held_cards, placement
 
 CARD = "CUSTOM_PCI_10DE_2330"
@@ -167,7 +168,7 @@ class OldNova:
 
     def find_flavor(self, flavor_id: str, *, get_extra_specs: bool, ignore_missing: bool) -> Any:
         self.asked["flavor"] += 1
-        return SimpleNamespace(extra_specs={held_cards.ALIAS: "a1:2"} if flavor_id == "0" else None)
+        return SimpleNamespace(extra_specs={alias_request.ALIAS: "a1:2"} if flavor_id == "0" else None)
 
 
 @pytest.mark.filterwarnings("ignore:The _compute_attributes")
