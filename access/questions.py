@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from access.answer import PREAMBLE
 from access.errors import CommandError, ConnectError, LoginError, MeasurementError
 from access.host import CommandOutput, Host
 
@@ -42,13 +43,16 @@ class Question:
 
 
 def script_of(questions: Sequence[Question]) -> str:
-    """One shell script that answers all, packed: marks, and each command in a subshell without input.
+    """One script that answers all, packed: marks, and each command in a subshell without input; root's in one sudo.
 
     The seconds since the boot stand in the marks: what a command took is known without a clock of ours. Packed, since a
     hundred small answers are as many packets, which cost either side more than the answers.
     """
-    calls = (f"q {number} {shlex.quote(question.command)}" for number, question in enumerate(questions))
-    return "\n".join((_ASK, "{", *calls, "} 3>&1 | gzip -1 -c | base64"))
+    calls = [(question.as_root, f"q {n} {shlex.quote(question.command)}") for n, question in enumerate(questions)]
+    own, roots = ([call for as_root, call in calls if as_root == wanted] for wanted in (False, True))
+    by_root = shlex.quote("\n".join((PREAMBLE, _ASK, "{", *roots, "} 3>&1")))
+    become = f'r={by_root}\n[ "$(id -u)" = 0 ] && s= || s="sudo -n --"; $s /bin/sh -c "$r" </dev/null'
+    return "\n".join((_ASK, "{", *own, *([become] if roots else ()), "} 3>&1 | gzip -1 -c | base64"))
 
 
 def answers_of(host: str, questions: Sequence[Question], packed: str) -> dict[Question, CommandOutput]:
@@ -75,16 +79,14 @@ def _unpacked(packed: str) -> str:
 
 
 def ask_together(host: Host, questions: Sequence[Question]) -> dict[Question, CommandOutput]:
-    """Ask at most twice, once as the login and once as root; what has no whole answer is left out, to be asked alone.
+    """Ask all at once; what has no whole answer is left out, to be asked alone.
 
     Raises:
         ConnectError: the host cannot be reached. A login without a shell or without root is no such error here.
     """
     found: dict[Question, CommandOutput] = {}
-    for as_root in (False, True):
-        mine = [question for question in dict.fromkeys(questions) if question.as_root == as_root]
-        for part in _parts(mine):
-            found |= _asked(host, part, as_root=as_root)
+    for part in _parts(list(dict.fromkeys(questions))):
+        found |= _asked(host, part)
     return found
 
 
@@ -93,7 +95,7 @@ def _parts(questions: Sequence[Question]) -> list[list[Question]]:
     parts: list[list[Question]] = []
     room = 0
     for question in questions:
-        length = len(shlex.quote(shlex.quote(question.command)))
+        length = len(shlex.quote(shlex.quote(shlex.quote(question.command))))
         if length > LONGEST_SCRIPT_CHARS:
             continue
         if length > room:
@@ -104,9 +106,9 @@ def _parts(questions: Sequence[Question]) -> list[list[Question]]:
     return parts
 
 
-def _asked(host: Host, questions: Sequence[Question], *, as_root: bool) -> dict[Question, CommandOutput]:
+def _asked(host: Host, questions: Sequence[Question]) -> dict[Question, CommandOutput]:
     try:
-        output = host.run(script_of(questions), timeout_s=TOGETHER_S, as_root=as_root)
+        output = host.run(script_of(questions), timeout_s=TOGETHER_S)
     except LoginError:
         return {}
     except ConnectError:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import string
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from access.errors import CommandError, CommandTimeout, ConnectError, LoginError
@@ -62,6 +64,7 @@ def test_a_command_that_no_shell_can_read_spoils_no_other():
     assert found[questions[1]].stdout == "2\n"
 
 
+@settings(deadline=None, max_examples=30)  # each starts a shell
 @given(st.lists(st.text(alphabet=string.printable.replace("\r", ""), max_size=40), min_size=1, max_size=5, unique=True))
 def test_whatever_is_printed_is_found_again(texts: list[str]):
     questions = [Question(f"printf %s {_quoted(text)}") for text in texts]
@@ -93,26 +96,52 @@ class Recorded:
 
     def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
         self.asked.append(as_root)
-        if as_root and self.error is not None:
+        if self.error is not None:
             raise self.error
         return LocalHost(self.name).run(command)
 
 
-def test_a_host_is_asked_once_as_its_login_and_once_as_root():
+def test_a_host_is_asked_once_for_its_login_and_for_root():
     host = Recorded()
     questions = [Question("echo 1"), Question("echo 2", as_root=True), Question("echo 3"), Question("echo 4", True)]
 
     found = ask_together(host, [*questions, *questions])
 
-    assert host.asked == [False, True]
+    assert host.asked == [False]
     assert [found[question].stdout for question in questions] == ["1\n", "2\n", "3\n", "4\n"]
 
 
-def test_without_root_the_other_answers_stand():
-    """Who asks as root is then told so, by the check that does."""
-    found = ask_together(Recorded(LoginError("no root")), [Question("echo 1"), Question("echo 2", as_root=True)])
+def _as_user(script: str, sudo: str, folder: Path) -> str:
+    """What a login prints that is not root, with another `sudo` in front of the real one."""
+    for name, text in {"id": "#!/bin/sh\necho 1000\n", "sudo": sudo}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return LocalHost("gpu-1").run(f"PATH={folder}:$PATH\n{script}").stdout
 
-    assert list(found) == [Question("echo 1")]
+
+def test_root_is_become_by_sudo_once(tmp_path: Path):
+    """Without its file descriptors and its environment, as sudo gives them."""
+    questions = [Question("echo 1"), Question("echo 2", True), Question("echo $LC_ALL; id -u", True)]
+    sudo = f'#!/bin/sh\necho x >>{tmp_path}/times; shift 2; exec env -i PATH=/usr/bin:/bin "$@" 3>&-\n'
+
+    found = answers_of("gpu-1", questions, _as_user(script_of(questions), sudo, tmp_path))
+
+    assert [found[question].stdout for question in questions] == ["1\n", "2\n", f"C\n{os.getuid()}\n"]
+    assert (tmp_path / "times").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("sudo", ["#!/bin/sh\necho a password is required >&2; exit 1\n", "#!/nowhere\n"])
+def test_without_root_the_other_answers_stand(sudo: str, tmp_path: Path):
+    """Who asks as root is then told so, by the check that does."""
+    questions = [Question("echo 1"), Question("echo 2", as_root=True)]
+
+    found = answers_of("gpu-1", questions, _as_user(script_of(questions), sudo, tmp_path))
+
+    assert list(found) == questions[:1]
+
+
+def test_a_login_without_a_shell_is_told_by_who_asks():
+    assert ask_together(Recorded(LoginError("no shell")), [Question("echo 1")]) == {}
 
 
 def _packed(text: str) -> str:
