@@ -16,8 +16,8 @@ from access.host import CommandOutput, Host
 
 MARK = f"--question-{secrets.token_hex(8)}-"
 """Of this process: no host can print it by chance."""
-TOGETHER_S = 60.0
-"""As long as one command: what hangs is asked again alone, with the time that its probe gives it."""
+TOGETHER_S = 120.0
+"""As long as the slowest command alone: what hangs is asked again alone, with the time that its probe gives it."""
 LIMIT_BYTES = 32 * 1024 * 1024
 """As of one command: a host is not trusted to be brief."""
 LONGEST_SCRIPT_CHARS = 90_000
