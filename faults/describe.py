@@ -30,7 +30,7 @@ FIRST_TRY = Path(__file__).with_name("first_try.yaml")
 FIRST_TRY_HEAD = """\
 A catalogue is a measure of what is known. These are kinds that were tried before anything was made for them; what was \
 missed
-has been mended since (`faults/first_try.yaml`).
+has been corrected since (`faults/first_try.yaml`).
 """
 HEAD = """# Symptoms
 
