@@ -19,6 +19,8 @@ from lab.state import LabState
 
 SAVED = "/var/tmp/before-fault"
 STEP_LIMIT_S = 300
+SAID_CHARS = 250
+"""Of what a step printed: its end has the reason."""
 ACT = """
 . /home/stack/overcloudrc
 id=$(openstack server list --all-projects --name '^{name}$' -f value -c ID) && [ -n "$id" ] || exit 3
@@ -151,7 +153,9 @@ class Injector:
     def _shell(self, machine: str, command: str) -> None:
         done = self.client.run(machine, ["/bin/bash", "-c", command], timeout_s=STEP_LIMIT_S)
         if done.returncode:
-            raise LabError(f"{machine}: {command}: exit code {done.returncode}: {done.stdout}{done.stderr}")
+            said = f"{done.stdout}{done.stderr}".strip()[-SAID_CHARS:]
+            first = command.strip().splitlines()[0]
+            raise LabError(f"{machine}: exit code {done.returncode}: {said} (of: {first})")
 
     def _hardware(self, machine: str, changes: dict[str, Any]) -> None:
         """Change what machine.json says, then start the machine with it."""
