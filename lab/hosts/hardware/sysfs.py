@@ -85,7 +85,7 @@ def unprivileged_config(functions: list[Function], target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for function in functions:
-        (target / function.address).write_bytes(pci_config.unprivileged(_config_space(function)))
+        (target / function.address).write_bytes(pci_config.unprivileged(config_space(function)))
 
 
 def cpu_count(cpu: dict[str, Any]) -> int:
@@ -143,7 +143,7 @@ def _function(root: Path, function: Function) -> None:
         attributes |= {"sriov_totalvfs": str(function.total_vfs), "sriov_numvfs": str(function.vfs)}
     for name, value in attributes.items():
         _write(directory / name, value + "\n")
-    _write(directory / "config", _config_space(function))
+    _write(directory / "config", config_space(function))
     _write(directory / "resource", _resources(function))
     _link(root / "bus/pci/devices" / function.address, f"../../../devices/{function.parent}/{function.address}")
     if function.physical is not None:
@@ -234,7 +234,8 @@ def bus_of(address: str) -> int:
     return int(address.split(":")[-2], 16)
 
 
-def _config_space(function: Function) -> bytes:
+def config_space(function: Function) -> bytes:
+    """What lspci and drivers read of it."""
     primary = bus_of(function.address)
     return pci_config.encode(
         pci_config.Header(
@@ -406,6 +407,11 @@ def _virtual_functions(card: Function, group: Any) -> list[Function]:
         )
         for number in range(FIRST_VF, FIRST_VF + card.vfs)
     ]
+
+
+def card_function(gpu: dict[str, Any]) -> Function:
+    """A card by itself, bound to nothing: what a virtual machine is given (lab/metal)."""
+    return _gpu(gpu, GUEST_BUS + "/0000:00:02.0", None, {})
 
 
 def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str, str | None]) -> Function:
