@@ -55,6 +55,6 @@ def _environment(paths: LabPaths) -> None:
 
 
 def uv_program() -> str:
-    """uv beside this Python, or the one on PATH."""
-    beside = Path(sys.executable).parent / "uv"
-    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
+    """The program uv: beside this Python, in the checkout's environment, or the one on PATH."""
+    places = (Path(sys.executable).parent / "uv", REPOSITORY / ".venv" / "bin" / "uv")
+    return next((str(place) for place in places if place.exists()), shutil.which("uv") or "uv")
