@@ -2,11 +2,12 @@
 
 import os
 
-from lab.paths import LabPaths
-from lab.state import load
 from neutron_lib import constants
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
+
+from lab.paths import LabPaths
+from lab.state import load
 
 
 class LabMechanismDriver(api.MechanismDriver):

@@ -183,6 +183,7 @@ def test_a_client_learns_what_the_device_is(client: socket.socket):
         sizes[region] = struct.unpack("<IIIIQQ", told)[4]
     assert sizes[0] == 16 << 20
     assert sizes[1] == 16 << 30
+    assert sizes[3] == 32 << 20
     assert sizes[7] == 4096
 
 
