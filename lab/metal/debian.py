@@ -20,6 +20,14 @@ from lab.paths import REPOSITORY, LabPaths
 
 PACKAGES_FILE = Path(__file__).with_name("packages.yaml")
 FILES = Path(__file__).with_name("files")
+PLUGINS = REPOSITORY / "lab" / "plugins"
+PLUGIN = (
+    "labcloud/__init__.py",
+    "labcloud/bus.py",
+    "labcloud-0.1.dist-info/METADATA",
+    "labcloud-0.1.dist-info/entry_points.txt",
+)
+"""The message bus's side of nova-compute."""
 PYTHON = "3.13"
 MODULES = f"usr/local/lib/python{PYTHON}/dist-packages"
 UNITS = ("lab-seed", "lab-relay", "lab-prepare", "nova-compute", "systemd-networkd", "ssh")
@@ -44,8 +52,8 @@ def key() -> str:
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + PACKAGES_FILE.read_bytes())
     for file in sorted(path for path in FILES.rglob("*") if path.is_file()):
         digest.update(str(file.relative_to(FILES)).encode() + file.read_bytes())
-    for file in sorted((REPOSITORY / "lab" / "plugins").rglob("*.py")):
-        digest.update(file.read_bytes())
+    for name in PLUGIN:
+        digest.update((PLUGINS / name).read_bytes())
     digest.update(repr((USERS, SYSTEM, FSTAB, BLACKLIST)).encode())
     return digest.hexdigest()[:16]
 
@@ -111,9 +119,9 @@ def _install_nova(target: Path) -> None:
     command += ["--python-platform", "linux", "--target", str(modules), "--requirement", str(REQUIREMENTS)]
     subprocess.run(command, check=True)
     shutil.rmtree(modules / "bin", ignore_errors=True)
-    plugins = REPOSITORY / "lab" / "plugins"
-    for source in plugins.iterdir():
-        shutil.copytree(source, modules / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in PLUGIN:
+        (modules / name).parent.mkdir(exist_ok=True)
+        shutil.copy2(PLUGINS / name, modules / name)
     run_inside(target, f"python3 -m compileall -q -j 2 /{MODULES} || true")
 
 

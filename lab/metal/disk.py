@@ -1,6 +1,6 @@
 """The disk that all virtual machines begin with: one partition with Debian, and GRUB as Debian's installer puts it.
 
-GRUB and the initramfs are made by Debian's own tools in a machine that runs: only there is the disk that they look at.
+GRUB is put there by Debian's own tools in a machine that runs: only there is the disk that they look at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECTOR_BYTES = 512
 FIRST_SECTOR = 2048
 SIZE_MIB = 6144
 PREPARED = "lab: the disk is ready"
-PREPARE_TIMEOUT_S = 900
+PREPARE_TIMEOUT_S = 1800
 ARGUMENTS = "root=/dev/vda1 ro console=ttyS0 net.ifnames=0 lab.prepare"
 
 
