@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
@@ -13,6 +15,7 @@ from lab.metal import debian, disk, network
 from lab.metal.layout import MetalDir
 from lab.state import LabState
 
+HARDWARE = re.compile(r"^flags\s*:.*\b(?:vmx|svm)\b", re.M)
 KVM_CREATE_VM = 0xAE01
 """<linux/kvm.h>"""
 FIRST_BUS, BUS_STEP = 0x40, 0x40
@@ -28,7 +31,6 @@ def command(state: LabState, name: str) -> list[str]:
     host, directory, root = state.declared(name), MetalDir(state.paths, name), debian.tree(state.paths)
     nodes = int(host["cpu"]["sockets"])
     options = ["-nodefaults", "-no-user-config", "-display", "none", "-name", name, *disk.firmware(root)]
-    options += ["-machine", "q35,kernel-irqchip=off"]
     options += [*_accelerator(), *_processors(host), *_memory(int(host["memory_mb"]), nodes), *_iommu(host)]
     options += ["-drive", f"file={directory.disk},if=none,id=disk,format=qcow2,cache=unsafe"]
     options += ["-device", "virtio-blk-pci,drive=disk,bootindex=0"]
@@ -41,13 +43,22 @@ def command(state: LabState, name: str) -> list[str]:
 
 
 def _accelerator() -> list[str]:
-    """KVM where it works; a /dev/kvm that cannot be used is found out by asking it."""
+    if not _has_kvm():
+        return ["-machine", "q35,kernel-irqchip=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
+    # interrupts are remapped only where the I/O APIC is QEMU's own
+    return ["-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host"]
+
+
+def _has_kvm() -> bool:
+    """Whether KVM can be used: with one of software (kvm_pvm) a machine can be made, and its firmware never ends."""
+    if not HARDWARE.search(Path("/proc/cpuinfo").read_text()):
+        return False
     try:
         with open("/dev/kvm", "rb+", buffering=0) as device:
             os.close(fcntl.ioctl(device, KVM_CREATE_VM, 0))
     except OSError:
-        return ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
-    return ["-accel", "kvm", "-cpu", "host"]
+        return False
+    return True
 
 
 def _processors(host: dict[str, Any]) -> list[str]:
