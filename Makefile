@@ -49,7 +49,7 @@ system: setup  ## run whole acceptances: bad input, interruptions, faults, acces
 faults: setup  ## put every fault of the catalogue into labs and print what was found (about 15 minutes)
 	.venv/bin/python -m faults --name faults run --jobs 3 --json .lab/faults-score.json
 
-metal: setup  ## accept a GPU host that is a virtual machine with its own kernel and libvirt (first use: ten minutes more)
+metal: setup  ## draft, not run yet: accept a GPU host that is a virtual machine (docs/metal.md)
 	.venv/bin/python -m lab --name metal up --tier metal
 	$(PYTEST) suites/hosts suites/control_plane --cloud lab-metal
 	.venv/bin/python -m lab --name metal destroy

@@ -1,7 +1,7 @@
 """Faults on a host of the metal tier, judged as on the emulated ones: `python -m faults.metal [--name LAB] [FAULT…]`.
 
 Every fault is one of the catalogue, with what must be said of it; how it is put into a real machine stands in
-metal.yaml. So the two tiers can be compared: docs/truth.md has the table.
+metal.yaml. So the two tiers can be compared. It has not been run yet (docs/metal.md).
 """
 
 from __future__ import annotations

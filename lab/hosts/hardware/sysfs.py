@@ -330,10 +330,11 @@ AMD_ROOT_PORT = (AMD, 0x1483)
 
 def _intel_board(group: Any) -> list[Function]:
     bus = "pci0000:00"
+    host, chipset = group(), group()  # functions of one device without ACS share a group
     return [
-        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, bus, 1, (INTEL, 0), 0, group=group()),
-        Function("0000:00:1f.0", INTEL, 0x8D44, 0x060100, bus, 5, (INTEL, 0x7270), 0, "lpc_ich", group()),
-        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, bus, 5, (INTEL, 0x7270), 0, "ahci", group()),
+        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, bus, 1, (INTEL, 0), 0, group=host),
+        Function("0000:00:1f.0", INTEL, 0x8D44, 0x060100, bus, 5, (INTEL, 0x7270), 0, "lpc_ich", chipset),
+        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, bus, 5, (INTEL, 0x7270), 0, "ahci", chipset),
     ]
 
 
