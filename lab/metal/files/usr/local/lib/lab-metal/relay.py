@@ -8,9 +8,13 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def copy(reader, writer):
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Pass on one direction until it ends."""
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
@@ -20,10 +24,10 @@ async def copy(reader, writer):
         writer.close()
 
 
-def relay(gateway, port):
+def relay(gateway: str, port: int) -> Serve:
     """What serves a connection: one that goes on to `port` of `gateway`."""
 
-    async def serve(reader, writer):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection(gateway, port)
         except OSError:
@@ -34,10 +38,10 @@ def relay(gateway, port):
     return serve
 
 
-async def main(settings):
+async def main(settings: dict[str, Any]) -> None:
     """Listen until the end."""
     gateway, bus = settings["gateway"], settings["bus"]
-    servers = [
+    servers: list[asyncio.Server] = [
         await asyncio.start_server(relay(gateway, port), settings["address"], port, limit=1 << 20)
         for port in settings["ports"]
     ]
