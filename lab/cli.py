@@ -18,13 +18,16 @@ from lab import state as lab_state
 from lab.errors import LabError
 from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware.declaration import check_declaration
+from lab.metal import tier
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import control
 from lab.services.status import status
-from lab.state import SSH_PORT, LabState
+from lab.state import METAL, SSH_PORT, LabState
 from lab.text import pass_on, say
 
 DECLARATION = REPOSITORY / "lab" / "lab.yaml"
+EMULATED = "emulated"
+TIERS = {EMULATED: DECLARATION, METAL: REPOSITORY / "lab" / "declarations" / "metal.yaml"}
 FAILED = 1
 
 
@@ -55,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = add("up", _up, "make and start the lab, also after a run that was killed")
     up.add_argument("--declaration", type=Path, help=f"hosts and GPUs (default {DECLARATION.relative_to(REPOSITORY)})")
+    up.add_argument("--tier", choices=sorted(TIERS), help="emulated hosts (default), or virtual machines with GPUs")
     up.add_argument("--release", help="TripleO release, instead of the declaration's")
     up.add_argument("--json", action="store_true", help="print how to reach the lab")
     add("down", _down, "stop every process; the state stays")
@@ -91,7 +95,7 @@ def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
                 f"destroy it first, or name another: --name {options.release}"
             )
         return state
-    declaration = yaml.safe_load((options.declaration or DECLARATION).read_text())
+    declaration = yaml.safe_load((options.declaration or TIERS[options.tier or EMULATED]).read_text())
     if options.release:
         declaration["release"] = options.release
     known = sorted(path.stem for path in lab_state.RELEASES.glob("*.yaml"))
@@ -105,7 +109,9 @@ def _load_or_create(paths: LabPaths, options: argparse.Namespace) -> LabState:
 
 
 def _down(paths: LabPaths, _: argparse.Namespace) -> int:
-    control.stop(lab_state.load(paths))
+    state = lab_state.load(paths)
+    tier.power_off(state)
+    control.stop(state)
     return 0
 
 
@@ -168,7 +174,7 @@ def _reset(paths: LabPaths, options: argparse.Namespace) -> int:
     for folder in (paths.databases, paths.state / "nova", paths.state / "images"):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-    options.declaration, options.release, options.json = None, None, False
+    options.declaration, options.release, options.tier, options.json = None, None, None, False
     return _up(paths, options)
 
 

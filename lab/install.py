@@ -46,7 +46,7 @@ def _environment(paths: LabPaths) -> None:
         return
     print("making the lab's environment (about 190 packages)", file=sys.stderr)
     shutil.rmtree(paths.openstack_env, ignore_errors=True)
-    uv = _uv()
+    uv = uv_program()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, paths.openstack_env], check=True)
     # byte code is compiled once here: every start of a service is quicker for it
     command: list[str | Path] = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--requirement", REQUIREMENTS]
@@ -54,6 +54,7 @@ def _environment(paths: LabPaths) -> None:
     stamp.write_text(wanted)
 
 
-def _uv() -> str:
-    beside = Path(sys.executable).parent / "uv"
-    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
+def uv_program() -> str:
+    """The program uv: beside this Python, in the checkout's environment, or the one on PATH."""
+    places = (Path(sys.executable).parent / "uv", REPOSITORY / ".venv" / "bin" / "uv")
+    return next((str(place) for place in places if place.exists()), shutil.which("uv") or "uv")

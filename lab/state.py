@@ -23,6 +23,7 @@ from lab.paths import REPOSITORY, LabPaths
 SSH_PORT = 2222
 FIRST_NETWORK, LAST_NETWORK = 100, 250
 KEYSTONE_PORT = 5000
+METAL = "metal"
 SECRET_NAMES = ("admin", "service", "heat_domain_admin", "undercloud")
 RELEASES = REPOSITORY / "lab" / "undercloud" / "releases"
 LAYOUTS = REPOSITORY / "lab" / "hosts" / "layouts"
@@ -64,11 +65,25 @@ class LabState:
         """Names of the declared hosts of a role: Undercloud, Controller, Compute …"""
         return [str(host["name"]) for host in self.declaration["hosts"] if host["role"] == role]
 
+    def declared(self, name: str) -> dict[str, Any]:
+        """The declaration of a host."""
+        return next(host for host in self.declaration["hosts"] if host["name"] == name)
+
     @property
     def computes(self) -> list[str]:
-        """Names of all hosts that run nova-compute."""
+        """Names of all emulated hosts that run nova-compute."""
         control = ("Undercloud", "Controller")
-        return [str(host["name"]) for host in self.declaration["hosts"] if host["role"] not in control]
+        return [str(host["name"]) for host in self.emulated if host["role"] not in control]
+
+    @property
+    def emulated(self) -> list[dict[str, Any]]:
+        """Declarations of the hosts whose kernel is simulated."""
+        return [host for host in self.declaration.get("hosts", ()) if not is_metal(host)]
+
+    @property
+    def metal(self) -> list[str]:
+        """Names of the hosts that are virtual machines with a kernel of their own (lab/metal)."""
+        return [str(host["name"]) for host in self.declaration.get("hosts", ()) if is_metal(host)]
 
     @property
     def controller(self) -> str:
@@ -114,6 +129,11 @@ class LabState:
                 "pool": [f"{self.network}.200.10", f"{self.network}.200.200"],
             },
         }
+
+
+def is_metal(host: dict[str, Any]) -> bool:
+    """Whether a declared host is a virtual machine with a kernel of its own."""
+    return host.get("tier") == METAL
 
 
 def _of_tripleo(data: dict[str, Any]) -> dict[str, Any]:

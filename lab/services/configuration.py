@@ -17,13 +17,18 @@ SQLITE_WAIT = "?timeout=60"
 
 def write(state: LabState, name: str, sections: Sections) -> None:
     """Write a configuration file that only its owner may read."""
+    write_private(state.paths.etc / name, text(sections))
+
+
+def text(sections: Sections) -> str:
+    """A configuration file's content."""
     lines = []
     for section, options in sections.items():
         lines.append(f"[{section}]")
         for key, value in options.items():
             lines.extend(f"{key} = {item}" for item in (value if isinstance(value, list) else [value]))
         lines.append("")
-    write_private(state.paths.etc / name, "\n".join(lines))
+    return "\n".join(lines)
 
 
 def bus_url(state: LabState) -> str:

@@ -14,6 +14,7 @@ from lab.errors import LabError, ServiceEnded
 from lab.files import remove_tree
 from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware import declaration
+from lab.metal import tier
 from lab.paths import REPOSITORY, LabPaths
 from lab.services import configuration, processes, readiness, schema
 from lab.services.deployed import show_all
@@ -56,6 +57,7 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
         _start_bus(state)
     if "machines" not in alive:
         start_machines(state)
+    metal = tier.start(state)
     fresh = [service for service in services() if not alive.keys() & set(service.processes(state))]
     parents = {
         service.name: processes.python(state, service.name, "lab.services.process", service.name, state.paths.name)
@@ -63,6 +65,7 @@ def start(state: LabState, say: Callable[[str], None]) -> None:
     }
     readiness.wait_for_apis(state, parents)
     readiness.wait_for_reports(state, [name for service in fresh for name in service.processes(state)], started)
+    tier.wait(state, metal, started)
     show_all(state)
     say(f"control plane ready after {time.time() - started:.1f} s")
 
@@ -79,15 +82,16 @@ def start_machines(state: LabState) -> None:
     readiness.wait_for(lambda: _pings(client), "machines", state)
     known = []
     try:
-        for host in state.declaration["hosts"]:
+        for host in state.emulated:
             name = str(host["name"])
             answer = client.define(name, declaration.host_machine(host, state.host_addresses[name]))
             known += [f"[{state.host_addresses[name]}]:{SSH_PORT} {key}" for key in answer["host_keys"]]
         contents.populate(state)
-        for host in state.declaration["hosts"]:
+        for host in state.emulated:
             client.boot(str(host["name"]))
     except MachineError as error:
         raise LabError(str(error)) from error
+    known += tier.known_hosts(state)
     write_private(state.paths.state / "known_hosts", "\n".join(known) + "\n")
     write_private(state.paths.connection_file, json.dumps(state.connection(), indent=1))
 
@@ -167,6 +171,7 @@ def remove_machines(state: LabState) -> None:
     """Delete every machine's disk. Nothing of the lab may run."""
     for directory in state.paths.machines.iterdir() if state.paths.machines.exists() else ():
         remove_tree(directory)
+    shutil.rmtree(state.paths.state / "metal", ignore_errors=True)
 
 
 def destroy(paths: LabPaths) -> None:

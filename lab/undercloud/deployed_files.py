@@ -14,7 +14,7 @@ ALIASES = ("a1", "a2")
 
 def populate(state: LabState) -> None:
     """Write the layout's files where they are not there yet, and the administrator's rc file on the deployment host."""
-    for host in state.declaration["hosts"]:
+    for host in state.emulated:
         machine = MachineDir(state.paths, str(host["name"]))
         role = "Compute" if host["name"] in state.computes else host["role"]
         for name in state.release_data.get("directories", ()):
@@ -23,12 +23,12 @@ def populate(state: LabState) -> None:
             file = machine.path(path)
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(_filled(state, text))
+                file.write_text(filled(state, text))
                 file.chmod(0o755 if text.startswith("#!") else 0o644)
     _rc_file(state)
 
 
-def _filled(state: LabState, text: str) -> str:
+def filled(state: LabState, text: str) -> str:
     """Aliases and device specs of the declared cards, a line each."""
     models = [gpu["model"] for host in state.declaration["hosts"] for gpu in host.get("gpus", ())]
     ids = [_ids(model) for model in dict.fromkeys(models)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from lab.hosts.hardware.sysfs import RESERVED_REGION, Function
 from lab.hosts.layout import MachineDir
 
 SECONDS_A_LINE = 0.0131
+TELLS_DOMAIN_SINCE = (5, 8)
 TABLES = {
     "intel": "ACPI: DMAR 000000007b7e7000 00108 (v01 A M I   OEMDMAR 00000001 INTL 00000001)",
     "amd": "ACPI: IVRS 000000007b7e7000 000D0 (v02 A M I   OEMDMAR 00000001 INTL 00000001)",
@@ -26,6 +28,7 @@ def text(machine: dict[str, Any], kernel: Kernel, build: str, functions: list[Fu
         *_firmware(machine, kernel),
         f"Kernel command line: {kernel.cmdline}",
         *(_pci(function) for function in functions),
+        *_default_domain(kernel, functions),
         *_groups(kernel, functions),
         *_gpu_drivers(machine, functions),
     ]
@@ -87,6 +90,17 @@ def _pci(function: Function) -> str:
     header = 1 if function.bridge_to is not None else 0
     ids = f"[{function.vendor:04x}:{function.device:04x}]"
     return f"pci {function.address}: {ids} type {header:02x} class 0x{function.class_code:06x}"
+
+
+def _default_domain(kernel: Kernel, functions: list[Function]) -> Iterator[str]:
+    """What DMA of the host's own devices goes through; kernels tell it since 5.8."""
+    version = tuple(int(word) for word in re.findall(r"\d+", kernel.release)[:2])
+    if version < TELLS_DOMAIN_SINCE or not any(function.group is not None for function in functions):
+        return
+    if "iommu=pt" in kernel.arguments:
+        yield "iommu: Default domain type: Passthrough (set via kernel command line)"
+    else:
+        yield "iommu: Default domain type: Translated"
 
 
 def _groups(kernel: Kernel, functions: list[Function]) -> Iterator[str]:

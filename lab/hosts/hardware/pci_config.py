@@ -19,6 +19,7 @@ BAR_64_BIT_PREFETCHABLE, RESOURCE_64_BIT = 0xC, 0x100000
 ENDPOINT, ROOT_PORT_WITH_SLOT = 0x02, 0x142
 UNCORRECTABLE_SEVERITY, UNCORRECTABLE_MASK, CORRECTABLE_MASK = 0x67030, 0x18000, 0x31C1
 ALL_ACS = 0x5F
+FUNCTION_LEVEL_RESET = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Header:
     """Whether the bus is PCI Express: then there are 4096 bytes."""
     total_vfs: int | None = None
     acs: bool = True
+    function_level_reset: bool = False
 
 
 def encode(header: Header) -> bytes:
@@ -104,6 +106,8 @@ def _express(space: bytearray, at: int, header: Header) -> None:
     is_bridge = header.buses is not None
     # 256 byte payloads, extended tags, role-based errors, 25 W from the slot
     device_capabilities = 0x8000 | (1 if is_bridge else 1 | 7 << 6 | 6 << 9 | 0x20 | 25 << 18)
+    if header.function_level_reset:
+        device_capabilities |= FUNCTION_LEVEL_RESET
     device_control = 0x0E | 0x10 | 1 << 5 | 0x100 | 5 << 12
     # ASPM L0s and L1 with their exit latencies, clock power management, ASPM optionality
     link_capabilities = max_speed | max_width << 4 | 3 << 10 | 4 << 12 | 2 << 15 | 1 << 22

@@ -24,6 +24,11 @@ FIRST_VF = 4
 RESERVED_REGION = (0x7BA59000, 0x7BA68FFF)
 """Memory that firmware keeps for itself by an RMRR."""
 MEMORY_64_PREFETCHABLE, MEMORY_32 = 0x14220C, 0x40200
+REGISTERS_BYTES, THIRD_REGION_BYTES = 16 << 20, 32 << 20
+ALL_REGIONS_WIDE = ("hopper", "blackwell")
+"""Older cards have their registers below 4 GiB."""
+RESETS_ITS_FUNCTION = ("hopper", "blackwell")
+"""Cards that lspci shows with FLReset+; a Tesla P100 has FLReset- and is reset by its bus."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Function:
     """Address of the physical function of a virtual one."""
     acs: bool = True
     """A port that separates what is below it (Access Control Services)."""
+    function_level_reset: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -85,7 +91,7 @@ def unprivileged_config(functions: list[Function], target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for function in functions:
-        (target / function.address).write_bytes(pci_config.unprivileged(_config_space(function)))
+        (target / function.address).write_bytes(pci_config.unprivileged(config_space(function)))
 
 
 def cpu_count(cpu: dict[str, Any]) -> int:
@@ -143,7 +149,7 @@ def _function(root: Path, function: Function) -> None:
         attributes |= {"sriov_totalvfs": str(function.total_vfs), "sriov_numvfs": str(function.vfs)}
     for name, value in attributes.items():
         _write(directory / name, value + "\n")
-    _write(directory / "config", _config_space(function))
+    _write(directory / "config", config_space(function))
     _write(directory / "resource", _resources(function))
     _link(root / "bus/pci/devices" / function.address, f"../../../devices/{function.parent}/{function.address}")
     if function.physical is not None:
@@ -234,7 +240,8 @@ def bus_of(address: str) -> int:
     return int(address.split(":")[-2], 16)
 
 
-def _config_space(function: Function) -> bytes:
+def config_space(function: Function) -> bytes:
+    """What lspci and drivers read of it."""
     primary = bus_of(function.address)
     return pci_config.encode(
         pci_config.Header(
@@ -251,6 +258,7 @@ def _config_space(function: Function) -> bytes:
             extended=function.parent != GUEST_BUS,
             total_vfs=function.total_vfs,
             acs=function.acs,
+            function_level_reset=function.function_level_reset,
         )
     )
 
@@ -322,10 +330,11 @@ AMD_ROOT_PORT = (AMD, 0x1483)
 
 def _intel_board(group: Any) -> list[Function]:
     bus = "pci0000:00"
+    host, chipset = group(), group()  # functions of one device without ACS share a group
     return [
-        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, bus, 1, (INTEL, 0), 0, group=group()),
-        Function("0000:00:1f.0", INTEL, 0x8D44, 0x060100, bus, 5, (INTEL, 0x7270), 0, "lpc_ich", group()),
-        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, bus, 5, (INTEL, 0x7270), 0, "ahci", group()),
+        Function("0000:00:00.0", INTEL, 0x6F00, 0x060000, bus, 1, (INTEL, 0), 0, group=host),
+        Function("0000:00:1f.0", INTEL, 0x8D44, 0x060100, bus, 5, (INTEL, 0x7270), 0, "lpc_ich", chipset),
+        Function("0000:00:1f.2", INTEL, 0x8D02, 0x010601, bus, 5, (INTEL, 0x7270), 0, "ahci", chipset),
     ]
 
 
@@ -408,9 +417,12 @@ def _virtual_functions(card: Function, group: Any) -> list[Function]:
     ]
 
 
+def card_function(gpu: dict[str, Any]) -> Function:
+    """A card by itself, bound to nothing: what a virtual machine is given (lab/metal)."""
+    return _gpu(gpu, GUEST_BUS + "/0000:00:02.0", None, {})
+
+
 def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str, str | None]) -> Function:
-    number = bus_of(gpu["address"]) or int(gpu["address"].rpartition(":")[2][:2], 16)
-    bar1 = 0x38000000000 + number * (gpu["bar1_bytes"] * 2)
     link = (gpu["link"]["generation"], gpu["link"]["width"])
     return Function(
         gpu["address"],
@@ -425,9 +437,24 @@ def _gpu(gpu: dict[str, Any], parent: str, group: int | None, drivers: dict[str,
         group,
         link,
         (gpu["max_link"]["generation"], gpu["max_link"]["width"]),
-        ((0x92000000 + number * 0x1000000, 0x1000000, MEMORY_32), (bar1, gpu["bar1_bytes"], MEMORY_64_PREFETCHABLE)),
+        _regions(gpu),
         total_vfs=16 if gpu["sriov"] and parent != GUEST_BUS else None,
         vfs=int(gpu.get("vfs", 0)) if gpu["sriov"] and parent != GUEST_BUS else 0,
+        function_level_reset=gpu["architecture"] in RESETS_ITS_FUNCTION,
+    )
+
+
+def _regions(gpu: dict[str, Any]) -> tuple[tuple[int, int, int], ...]:
+    """Registers, memory and a third region, as lspci -vv shows them of a Tesla P100 and of an H200."""
+    number = bus_of(gpu["address"]) or int(gpu["address"].rpartition(":")[2][:2], 16)
+    memory = 0x38000000000 + number * (gpu["bar1_bytes"] * 4)
+    third = memory + gpu["bar1_bytes"]
+    is_wide = gpu["architecture"] in ALL_REGIONS_WIDE
+    registers = third + THIRD_REGION_BYTES if is_wide else 0x92000000 + number * REGISTERS_BYTES
+    return (
+        (registers, REGISTERS_BYTES, MEMORY_64_PREFETCHABLE if is_wide else MEMORY_32),
+        (memory, gpu["bar1_bytes"], MEMORY_64_PREFETCHABLE),
+        (third, THIRD_REGION_BYTES, MEMORY_64_PREFETCHABLE),
     )
 
 

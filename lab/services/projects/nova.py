@@ -25,7 +25,7 @@ FILES = ("nova_api", "nova_cell0", "nova_cell1")
 
 def _configuration(state: LabState) -> dict[str, Sections]:
     processes = ("nova-api", *_other_processes(state))
-    return {f"{process}.conf": _sections(state, process) for process in processes}
+    return {f"{process}.conf": sections(state, process) for process in processes}
 
 
 def _other_processes(state: LabState) -> tuple[str, ...]:
@@ -33,11 +33,12 @@ def _other_processes(state: LabState) -> tuple[str, ...]:
     return ("nova-conductor", *computes, "nova-scheduler")
 
 
-def _sections(state: LabState, service: str) -> Sections:
+def sections(state: LabState, service: str) -> Sections:
+    """What the lab adds to the configuration of a service, beside what its host's own files say."""
     host = host_of(state, service)
     home = state.paths.state / "nova" / host
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sections: Sections = {
+    found: Sections = {
         "DEFAULT": {
             **log(state, service),
             "transport_url": bus_url(state),
@@ -74,8 +75,8 @@ def _sections(state: LabState, service: str) -> Sections:
         **common(state),
     }
     if service.startswith("nova-compute"):  # as in real clouds, computes cannot reach the database
-        del sections["database"], sections["api_database"]
-    return sections
+        del found["database"], found["api_database"]
+    return found
 
 
 def _create_databases(state: LabState, services: tuple[Service, ...]) -> None:

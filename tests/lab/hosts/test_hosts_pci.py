@@ -37,6 +37,26 @@ def test_verbose_output_has_every_line_of_a_real_p100(machines: Machines, comput
     assert [line for line in expected if line not in found] == []
 
 
+def test_a_card_has_three_regions_and_says_whether_its_function_can_be_reset(
+    machines: Machines, host: Callable[..., str]
+) -> None:
+    """Registers, memory and a third region stand where real cards have them; only newer ones reset their function."""
+    old, new = host(gpus=[P100]), host(gpus=[{**P100, "model": "H100-PCIE-80GB"}])
+
+    text = machines.sh(old, "lspci -vv -s 04:00.0")
+    assert [line.split(":")[0].strip() for line in text.splitlines() if "Region" in line] == [
+        "Region 0",
+        "Region 1",
+        "Region 3",
+    ]
+    assert "Region 3: Memory at" in text
+    assert "[size=32M]" in text
+    assert "FLReset- SlotPowerLimit" in text
+    text = machines.sh(new, "lspci -vv -s 04:00.0")
+    assert "Region 4: Memory at" in text
+    assert "FLReset+ SlotPowerLimit" in text
+
+
 def test_other_users_see_no_capabilities(machines: Machines, compute: str) -> None:
     """lspci shows capabilities to root only."""
     text = machines.sh(compute, "lspci -vv -s 04:00.0", user="heat-admin")

@@ -1,0 +1,35 @@
+"""The cards of one machine, a socket each: `python -m lab.metal.cards LAB MACHINE MARKER`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from lab.hosts.hardware import declaration
+from lab.metal import vfio_user
+from lab.metal.card import Card
+from lab.metal.layout import MetalDir
+from lab.paths import LabPaths
+from lab.state import load
+
+
+def main(arguments: list[str]) -> None:
+    """Serve every declared card of the machine until SIGTERM."""
+    lab, name = arguments[:2]
+    state = load(LabPaths.of(lab))
+    directory = MetalDir(state.paths, name)
+    machine = declaration.host_machine(state.declared(name), state.host_addresses[name])
+    servers = [
+        threading.Thread(
+            target=vfio_user.serve,
+            args=(directory.socket_of(number), Card(gpu, directory.ailment_of(number))),
+            name=str(gpu["address"]),
+        )
+        for number, gpu in enumerate(machine["gpus"])
+    ]
+    for server in servers:
+        server.start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
