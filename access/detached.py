@@ -51,7 +51,7 @@ if [ -e exit ]; then echo "ended $(cat exit)"; else echo killed; fi
 REMOVE = """
 cd "$HOME"; [ -d {folder} ] || exit 0
 if [ -d {folder}/started ] && ! flock -n {folder}/lock true; then
-kill -TERM -- "-$(cut -d " " -f 5 "/proc/$(cat {folder}/pid)/stat")"
+kill -s TERM -- "-$(cut -d " " -f 5 "/proc/$(cat {folder}/pid)/stat")"
 n=0; while [ $n -lt 100 ] && ! flock -n {folder}/lock true; do n=$((n+1)); sleep 0.1; done
 fi
 rm -rf {folder}

@@ -26,7 +26,7 @@ from provisioning.payloads import Payloads
 AT_ONCE = 32
 """Machines that are asked at the same time."""
 PATIENCE_S = 900.0
-"""So long a machine may not answer before it counts as lost: under full load it answers late, a reboot takes minutes."""
+"""So long a machine may not answer before it counts as lost: under full load it answers late, a boot takes minutes."""
 LONGEST_PAUSE_S = 60.0
 MARGIN_S = 600.0
 """Building, reading the cards and ending, beside the loads themselves."""
