@@ -26,6 +26,7 @@ FIXTURES = (
     "provisioning_fixtures",
     "card_fixtures",
     "host_fixtures",
+    "level_fixtures",
     "configuration_fixtures",
     "lifecycle_fixtures",
     "nova_fixtures",

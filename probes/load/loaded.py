@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from access.errors import ParseError
+from access.errors import ParseError, ToolFailure
 from probes import dcgm_diag, gpu_burn, kernel_log, link_errors, load
 from probes.dcgm_diag import Diagnosis
 from probes.gpu_burn import GpuBurn
@@ -68,6 +68,23 @@ class Loaded:
     def diagnosis(self) -> Diagnosis | None:
         """What DCGM found; None where it is not installed."""
         return dcgm_diag.parse(self.texts["dcgm"]) if self.texts.get("dcgm") else None
+
+    @property
+    def diagnosis_if_any(self) -> Diagnosis | None:
+        """As `diagnosis`; None also where DCGM is installed and its service does not run."""
+        try:
+            return self.diagnosis
+        except ToolFailure as failure:
+            if failure.kind != "no-service":
+                raise
+            return None
+
+    @property
+    def load_seconds(self) -> float:
+        """How long the cards worked, by the machine's clock; in simulated hardware what the programs say is longer."""
+        begun, ended = self.steps.get("copies"), self.steps.get("loaded")
+        measured = float(ended - begun) if begun is not None and ended is not None else 0.0
+        return max(measured, *(card.seconds for card in self.checks), 1.0)
 
     @cached_property
     def before(self) -> query.Query:

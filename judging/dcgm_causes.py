@@ -1,4 +1,4 @@
-"""What a number of `dcgmi diag` is about: dcgm_errors.yaml."""
+"""What a number of `dcgmi diag` means for a card: dcgm_causes.yaml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from access.data_files import read_data
 
-FILE = Path(__file__).parent / "dcgm_errors.yaml"
+FILE = Path(__file__).parent / "dcgm_causes.yaml"
 HARMLESS, OURS, UNKNOWN = "harmless", "ours", "dcgm-found"
 
 
