@@ -162,7 +162,7 @@ def _confidence(distance: float, freedom: float, comparisons: int) -> float:
 
 
 def other_results(cards: Sequence[FleetCard], machine: str) -> list[LoadFinding]:
-    """Cards of a machine whose first product has another digest than those of most equal cards under the same driver."""
+    """Cards of a machine whose first product has another digest than that of most equal cards under the same driver."""
     groups: dict[tuple[str, ...], list[FleetCard]] = {}
     for card in cards:
         if card.digest:
