@@ -175,8 +175,19 @@ def parse_checks(text: str) -> tuple[Checked, ...]:
     for number, line in enumerate(_lines(text), start=1):
         match = CHECKED.fullmatch(line)
         if match is not None:
-            whole = [int(match[group]) for group in (3, 4, 5, 6, 7)]
-            found.append(Checked(int(match[1]), float(match[2]), *whole, match[8], float(match[9])))
+            found.append(
+                Checked(
+                    device=int(match[1]),
+                    seconds=float(match[2]),
+                    memory_bytes=int(match[3]),
+                    passes=int(match[4]),
+                    wrong_words=int(match[5]),
+                    products=int(match[6]),
+                    wrong_products=int(match[7]),
+                    digest=match[8],
+                    gflop_per_s=float(match[9]),
+                )
+            )
         else:
             _refuse(line, number)
     _require_once([each.device for each in found], text)
