@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.history.change_points import DEGREES_OF_FREEDOM
 from judging.robust import resolution_of, scale_of, t_tail
+from reports.history.change_points import DEGREES_OF_FREEDOM
 
 LEAST_NIGHTS = 7
 """Fewer say too little of a series' noise."""

@@ -1,4 +1,4 @@
-"""All cards of several machines under load at once: real payloads on this machine, with stand-ins for NVIDIA's tools."""
+"""All cards of several machines under load at once: real payloads here, with stand-ins for NVIDIA's tools."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ cat >card_load <<'END'
 #!/bin/sh
 case "$1" in
 copy) echo "card_load copy device $2 seconds $3.0 h2d 12.0 d2h 13.0";;
-check) until [ -e "$HOME/go" ]; do sleep 0.05; done; echo "card_load check device $2 seconds $3.0 bytes 100 passes 1 bits 0 products 20 wrong 0 digest 0123456789abcdef gflops 1.0";;
+check) until [ -e "$HOME/go" ]; do sleep 0.05; done
+  echo "card_load check device $2 seconds $3.0 bytes 100 passes 1 bits 0" \
+    "products 20 wrong 0 digest 0123456789abcdef gflops 1.0";;
 esac
 END
 chmod +x card_load
@@ -213,7 +215,7 @@ def test_another_machine_or_level_is_loaded_from_its_beginning(machine, payloads
 
 
 def test_a_machine_without_a_compiler_is_no_machine_without_a_result(machine, payloads: Payloads) -> None:
-    each, host, place = machine("a", "s1")
+    each, _, place = machine("a", "s1")
     (place.home / "cuda/bin/nvcc").unlink()
     found = _loading(payloads, each, sleep=_once(lambda: None)).run()
 

@@ -1,7 +1,8 @@
 """What a card remembers between two guests: its memory's content and settings, until it is reset.
 
-A host's `cards.json` holds `{ADDRESS: {"memory": hexadecimal pattern, "power_limit_set_w": watts, "resets_made": N}}`. A card that is
-declared with `resets: false` ignores the reset altogether; one with `keeps_memory: true` loses its settings only.
+A host's `cards.json` holds `{ADDRESS: {"memory": hexadecimal pattern, "power_limit_set_w": watts, "resets_made": N}}`.
+A card that is declared with `resets: false` ignores the reset altogether; one with `keeps_memory: true` loses its
+settings only.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def device_to_device(card, machine, pinned=True, size=None):
 
 
 def share_of_switch(card):
-    """What a card keeps of its copies while others copy, too: one with `switch_share` stands below a switch that fails."""
+    """What a card keeps of its copies while others copy, too: with `switch_share` the switch above it fails."""
     return card.get("switch_share", 1.0) if gpu_state.copying() > 1 else 1.0
 
 
