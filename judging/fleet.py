@@ -20,6 +20,8 @@ LEAST_CARDS = 4
 """Of fewer nobody can tell which one is odd: of three, two may be."""
 LEAST_NOISE = 0.01
 """Equal cards of one batch differ by a per cent and more of their clocks; less is no scale to measure others by."""
+LEAST_DEGREES = 2.5
+"""The same of temperatures, by the places of cards in their server."""
 FREEDOM_OF_KNOWN = 8.0
 """How far that is trusted, as degrees of freedom of Student's t; more would call rare bad luck a fault."""
 EFFICIENCY = 0.37
@@ -141,7 +143,7 @@ def _odd_in(name: str, group: Sequence[FleetCard], comparisons: int) -> list[Odd
     values = [card.figures[name] for card in group]
     usual = statistics.median(values)
     noise = scale_of([value - usual for value in values], resolution_of(values))
-    known = LEAST_NOISE * abs(usual)
+    known = LEAST_DEGREES if name == "temperature" else LEAST_NOISE * abs(usual)
     measured_freedom = EFFICIENCY * (len(group) - 1)
     freedom = max(FREEDOM_OF_KNOWN, measured_freedom) if noise <= known else measured_freedom
     scale = max(noise, known)
