@@ -285,13 +285,13 @@ def measurements(loaded: Loaded) -> list[Measurement]:
     made = []
     for card in loaded.checks:
         made += [
-            _figure(loaded, "load.seconds", card.seconds, "s", card.device, "card_load"),
+            _how_long(loaded, "card_load", card.seconds, card.device),
             _figure(loaded, "compute.load", card.gflop_per_s, "GFLOP/s", card.device, "card_load"),
         ]
     burn_s = loaded.burned.duration_s if loaded.burned else None
     for gpu in loaded.burned.gpus if loaded.burned else ():
         if burn_s is not None:
-            made.append(_figure(loaded, "load.gpu_burn_seconds", burn_s, "s", gpu.index, "gpu_burn"))
+            made.append(_how_long(loaded, "gpu_burn", burn_s, gpu.index))
     for copied in loaded.together:
         made += [
             _figure(loaded, "bandwidth.h2d.together", copied.h2d_gb_per_s, "GB/s", copied.device, "all cards at once"),
@@ -310,8 +310,17 @@ def heat(loaded: Loaded) -> list[Measurement]:
     ]
 
 
-def _figure(loaded: Loaded, metric: str, value: float, unit: str, device: int, tool: str) -> Measurement:
-    return Measurement(metric, value, unit, loaded.name, str(device), 1, source=f"{tool}, level {loaded.level}")
+def _figure(
+    loaded: Loaded, metric: str, value: float, unit: str, device: int, tool: str, minimum: float | None = None
+) -> Measurement:
+    source = f"{tool}, level {loaded.level}"
+    return Measurement(metric, value, unit, loaded.name, str(device), 1, minimum, source=source)
+
+
+def _how_long(loaded: Loaded, tool: str, seconds: float, device: int) -> Measurement:
+    """With the level's time as its minimum: loads of different levels are no figures to compare."""
+    planned = loaded.planned.get(tool, 0)
+    return _figure(loaded, f"load.{tool}", seconds, "s", device, tool, float(planned) if seconds >= planned else None)
 
 
 def told(loaded: Loaded) -> str:

@@ -65,7 +65,8 @@ class Machine:
 
     def result(self, level: Level) -> Loaded:
         """What is known in the end."""
-        return Loaded(self.name, self.server, level.name, dict(self.texts), self.lost, self.missing)
+        planned = {"card_load": self.plan.own_s, "gpu_burn": self.plan.burn_s} if self.plan else {}
+        return Loaded(self.name, self.server, level.name, dict(self.texts), planned, self.lost, self.missing)
 
 
 class Loading:

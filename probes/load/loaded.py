@@ -26,6 +26,8 @@ class Loaded:
     level: str
     texts: Mapping[str, str] = field(default_factory=dict)
     """What the payload wrote, by file, and beside it: kernel_before, kernel_after, host_before, host_after."""
+    planned: Mapping[str, int] = field(default_factory=dict)
+    """Seconds that the level wants of each load, by program."""
     lost: str = ""
     """How the machine went away under its load; "" where it did not."""
     missing: str = ""
