@@ -6,16 +6,18 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import paramiko
 
 from access.errors import AuthenticationError, ConnectError, HostKeyError, shorten
 from access.ssh_config import Login
+from access.ssh_host_keys import Policy
 from access.ssh_keys import Keys, about_certificate
+from access.ssh_known_hosts import DEFAULT_PORT
 
 CONNECT_TIMEOUT_S = 15.0
-DEFAULT_PORT = 22
 ENDS_S = 5.0
 """How long a command may take to end once its streams are closed."""
 PROHIBITED, CONNECT_FAILED = 1, 2
@@ -66,20 +68,20 @@ def connected(name: str, login: Login, tunnel: Callable[[], Any]) -> Client:
         ConnectError: the host cannot be reached; AuthenticationError, HostKeyError below it.
     """
     client, keys, endpoint = Client(), Keys(login), login.endpoint
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    address, port = login.host_key_name or endpoint.address, DEFAULT_PORT if login.host_key_name else endpoint.port
+    policy = Policy(login.known_hosts, address, port)
+    client.set_missing_host_key_policy(policy)
     try:
-        for file in login.known_hosts:
-            if file.exists() or endpoint.known_hosts is not None:
-                client.load_host_keys(str(file))
         client.connect(
-            login.host_key_name or endpoint.address,  # what its key is looked up by
-            port=DEFAULT_PORT if login.host_key_name else endpoint.port,
+            address,
+            port=port,
             username=endpoint.user,
             timeout=CONNECT_TIMEOUT_S,
             banner_timeout=CONNECT_TIMEOUT_S,
             auth_timeout=CONNECT_TIMEOUT_S,
             sock=tunnel() or _own_socket(client, login),
             auth_strategy=cast(Any, keys),  # it has the one method that is used
+            transport_factory=cast(Any, policy.transport),
         )
     except Exception as error:
         said = client.close()
@@ -123,7 +125,7 @@ def refused_tunnel(error: paramiko.SSHException, bastion: str, target: str) -> C
 def _translate(error: Exception, name: str, login: Login, keys: Keys, said: str) -> NoReturn:
     endpoint = login.endpoint
     where = f"{name} ({endpoint.user}@{endpoint.address} port {endpoint.port})"
-    known_hosts = " or ".join(map(str, login.known_hosts)) or "any file of known_hosts that ssh_config names"
+    known_hosts = " or ".join(map(_shown, login.known_hosts)) or "any file of known_hosts that ssh_config names"
     if isinstance(error, ConnectError):
         raise error
     if isinstance(error, paramiko.BadHostKeyException):
@@ -154,6 +156,10 @@ def _translate(error: Exception, name: str, login: Login, keys: Keys, said: str)
             remedy="is it up, is the address right, does a firewall stand between?",
         ) from error
     raise error
+
+
+def _shown(file: Path) -> str:
+    return str(file) if file.exists() else f"{file} (no such file)"
 
 
 def _unfit(keys: Keys) -> str:

@@ -13,8 +13,9 @@ from openstack import exceptions as sdk
 
 from access.errors import AuthenticationError, InputError, MeasurementError, ProvisioningError
 from access.openstack_api import translated
+from probes.alias_request import ALIAS
 from probes.openstack import held_cards, nova, nova_release, placement
-from probes.openstack.held_cards import ALIAS, Holder
+from probes.openstack.held_cards import Holder
 from probes.openstack.nova import ComputeService, FlavorFacts
 from probes.references import NVIDIA_VENDOR_ID
 

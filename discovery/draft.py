@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from access.redaction import without_secrets
 from cloud_file.deployer import deployer_of
 from cloud_file.ranges import expanded
-from discovery import cuda
+from discovery import cuda, host_questions
 from discovery.cloud_facts import CloudFacts, ImageSummary, free_range
 from discovery.host_facts import CLOUD, TRIPLEO_SIGN
+from discovery.instances import DISK_GB, PREFIX, SMALL, UNUSUAL, Instances
 from discovery.machines import Access, listed, shown_path, usual_access
-from discovery.matching import Found, of_another_cloud
+from discovery.matching import Found
 from discovery.shortening import shortened
+from probes import alias_request
 from probes.openstack import nova_release
-from probes.openstack.held_cards import ALIAS
-from probes.openstack.nova import FlavorFacts
 from probes.references import NVIDIA_VENDOR_ID, gpu_models
 from probes.references.products import nvidia_products
 from provisioning.recognition import shown_by
 
-PREFIX = "gpuacc"
 TENANT = "gpu-acceptance"
-SMALL = {"vcpus": 8, "memory_mb": 16384}
-"""An instance with one card, where nothing tells how large a host is."""
-DISK_GB = 40
-OURS = re.compile(rf"^{PREFIX}[0-9]*-")
-UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
-"""What names of a cloud file do not have."""
 MEMBER_ROLES = ("member", "_member_", "Member")
 
 
@@ -170,11 +162,13 @@ class _Drafting:
     def host_list(self) -> None:
         """Controllers, and computes with cards; the others are named in a remark."""
         self.declared = [(host, self._cards(host)) for host in self.seen.hosts]
-        without = [host.name for host, cards in self.declared if host.is_compute and not cards and _is_seen(host)]
+        without = [
+            host.name for host, cards in self.declared if host.is_compute and not cards and host_questions.is_seen(host)
+        ]
         self.declared = [
             (host, cards)
             for host, cards in self.declared
-            if host.is_controller or (host.is_compute and (cards or not _is_seen(host)))
+            if host.is_controller or (host.is_compute and (cards or not host_questions.is_seen(host)))
         ]
         self.draft.content["hosts"] = shortened([self._entry(host, cards) for host, cards in self.declared])
         if without:
@@ -224,13 +218,15 @@ class _Drafting:
 
     def _questions_of_hosts(self) -> None:
         ask = self.draft.ask
-        unseen = [host for host, _ in self.declared if not _is_seen(host)]
+        unseen = [host for host, _ in self.declared if not host_questions.is_seen(host)]
         for is_compute, missing in ((False, "by which address is it reached"), (True, "which cards, which firmware")):
-            kinds = ((_kind_of_failure(host), host.name) for host in unseen if host.is_compute == is_compute)
-            for failure, names in _grouped(kinds):
+            kinds = (
+                (host_questions.kind_of_failure(host), host.name) for host in unseen if host.is_compute == is_compute
+            )
+            for failure, names in host_questions.grouped(kinds):
                 ask("hosts", f"{listed(names)}: not looked at: {failure}: {missing}?")
         for host in self.seen.hosts:
-            for question in _questions_of(host, self.cloud):
+            for question in host_questions.questions_of(host, self.cloud):
                 ask("hosts", question)
         if not any(host.is_controller for host in self.seen.hosts):
             ask("hosts", "no controller was found: which hosts run Nova's API and scheduler (role: Controller)?")
@@ -345,8 +341,12 @@ class _Drafting:
             ]
             self.draft.examples["guests"] = [{"name": "one-card", "flavor": "gpu.one"}]
             return
-        existing = [flavor for flavor in self.cloud.flavors or () if set(_aliases_of(flavor)) <= set(names)]
-        wanted = _Instances(self.declared, self.models, names, existing, self._free())
+        existing = [
+            flavor
+            for flavor in self.cloud.flavors or ()
+            if set(alias_request.of_flavor(flavor.extra_specs)) <= set(names)
+        ]
+        wanted = Instances(self.declared, self.models, names, existing, self._free())
         flavors, guests, excused = wanted.plan()
         self.draft.content |= {"flavors": flavors, "guests": guests}
         copied = [flavor["name"] for flavor in flavors if flavor["name"] in wanted.copied]
@@ -421,91 +421,6 @@ class _Drafting:
         self.draft.note("cuda", f"A proposal for {distribution} {version} and these cards; pin what you support.")
 
 
-@dataclass
-class _Instances:
-    """Instances that together have every card that is free but one, and the flavors that they need."""
-
-    hosts: Sequence[tuple[Found, Mapping[str, int]]]
-    models: Mapping[str, str]
-    aliases: Mapping[str, str]
-    existing: Sequence[FlavorFacts]
-    free: Mapping[str, int]
-    copied: set[str] = field(default_factory=set)
-
-    def plan(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-        """Flavors, guests, and the cards that are left out with the reason."""
-        wanted: list[tuple[str, int]] = []  # model and cards of each instance
-        excused: list[dict[str, Any]] = []
-        by_size = sorted(self._hosts(), key=lambda each: -each[2])
-        spare = _spare(by_size)
-        for name, model, count, free in by_size:
-            if free < count:
-                excused.append({"host": name, "cards": count - free, "reason": "in use by instances of others"})
-            usable = free - 1 if (name, model) == spare else free
-            wanted += [(model, count)] if usable == count else [(model, 1)] * usable
-        if spare:
-            reason = "one card stays free for the suites that make and move instances of their own"
-            excused.append({"cards": 1, "reason": reason})
-        # instances that need a whole host come first, else small ones take a card of each host
-        kinds = sorted(Counter(wanted).items(), key=lambda each: (-each[0][1], each[0][0]))
-        flavors, guests = [], []
-        for (model, count), number in kinds:
-            flavor = self._flavor(model, count)
-            flavors.append(flavor)
-            name = "one-card" if count == 1 else f"{count}-cards"
-            if len({model for (model, _), _ in kinds}) > 1:
-                name = f"{next(iter(flavor['aliases']))}-{name}"
-            digits = len(str(number))
-            name += f"-[{1:0{digits}d}:{number}]" if number > 1 else ""
-            guests.append({"name": name, "flavor": flavor["name"]})
-        return flavors, guests, excused
-
-    def _hosts(self) -> Iterator[tuple[str, str, int, int]]:
-        """Name, model, cards and free ones, for each kind of cards of a host that has an alias."""
-        known = set(self.aliases.values())
-        for host, cards in self.hosts:
-            used = sum(cards.values()) - self.free[host.name]
-            for product_id, count in cards.items():
-                taken, model = min(count, used), self.models[product_id]
-                used -= taken
-                if model in known:
-                    yield host.name, model, count, count - taken
-
-    def _flavor(self, model: str, count: int) -> dict[str, Any]:
-        alias = next(name for name, gpu in self.aliases.items() if gpu == model)
-        for flavor in self.existing:
-            asked = _aliases_of(flavor)
-            if sum(asked.values()) == count and all(self.aliases[name] == model for name in asked) and flavor.disk_gb:
-                return self._copy(flavor, asked)
-        size = {key: value * count for key, value in SMALL.items()}
-        return {"name": f"{alias}.{count}", **size, "disk_gb": DISK_GB, "aliases": {alias: count}}
-
-    def _copy(self, flavor: FlavorFacts, asked: Mapping[str, int]) -> dict[str, Any]:
-        name = UNUSUAL.sub("-", OURS.sub("", flavor.name)).lstrip("-._")[:60]
-        self.copied.add(name)
-        specs = {key: value for key, value in flavor.extra_specs.items() if key != ALIAS}
-        found = {"name": name, "vcpus": flavor.vcpus, "memory_mb": flavor.ram_mb, "disk_gb": flavor.disk_gb}
-        return {**found, "aliases": dict(asked), **({"extra_specs": specs} if specs else {})}
-
-
-def _spare(hosts: Sequence[tuple[str, str, int, int]]) -> tuple[str, str] | None:
-    """The host that keeps a card free: a small one of which nobody uses a card; None where there is but one card."""
-    whole = [(name, model) for name, model, count, free in hosts if free == count]
-    return whole[-1] if whole and sum(free for *_, free in hosts) > 1 else None
-
-
-def _aliases_of(flavor: FlavorFacts) -> dict[str, int]:
-    words = [word.strip().partition(":") for word in flavor.extra_specs.get(ALIAS, "").split(",") if word.strip()]
-    counts: Counter[str] = Counter()
-    for name, _, count in words:
-        counts[name] += int(count) if count.strip().isdigit() else 1
-    return dict(counts)
-
-
-def _is_seen(host: Found) -> bool:
-    return host.facts is not None and not host.facts.failure
-
-
 def _access(access: Access) -> dict[str, Any]:
     found = {
         "user": access.user,
@@ -522,41 +437,3 @@ def _likelihood(image: ImageSummary) -> tuple[bool, bool, bool, str]:
     words = ("gpu", "cuda", "nvidia")
     tiny = "cirros" in image.name.lower() or "amphora" in image.name.lower()
     return (tiny, not any(word in image.name.lower() for word in words), not image.distribution, image.name)
-
-
-def _kind_of_failure(host: Found) -> str:
-    if host.facts is None:
-        return "no machine is known for it"
-    # the same failure of many hosts differs in their names and addresses only
-    said = host.facts.failure
-    for part in (host.facts.machine.name, host.facts.machine.address):
-        said = said.replace(part, "HOST")
-    return said
-
-
-def _grouped(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    found: dict[str, list[str]] = {}
-    for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return list(found.items())
-
-
-def _questions_of(host: Found, cloud: CloudFacts) -> Iterator[str]:
-    """What is strange about one machine that answers."""
-    facts = host.facts
-    if facts is None or facts.failure:
-        return
-    name = facts.machine.name
-    if of_another_cloud(cloud, facts):
-        yield f"{name}: its nova-compute is known to another Nova than this one: is it a host of another cloud?"
-    elif cloud.hypervisors is not None and not host.is_compute and facts.present:
-        yield f"{name} has {len(facts.present)} NVIDIA cards, and Nova knows no compute of that name: should it be one?"
-    given = len(facts.given) if facts.given is not None else None
-    if given is not None and 0 < given < len(facts.present):
-        yield f"{name} has {len(facts.present)} cards, of which device_spec gives {given} away: is that meant?"
-    if given == 0 and facts.present and host.is_compute:
-        yield f"{name} has {len(facts.present)} cards, and device_spec there gives none away: is that meant?"
-    if facts.virtual_functions:
-        yield f"{name} shows {facts.virtual_functions} virtual functions of cards: only whole cards are declared here"
-    for unread in facts.unread:
-        yield f"{name}: not read: {unread}"

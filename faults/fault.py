@@ -92,6 +92,11 @@ class Fault:
         """Whether the cloud must be provisioned again, before and after."""
         return self.provision or any("cloud" in step for step in self.inject)
 
+    @property
+    def is_provisioned_after(self) -> bool:
+        """Whether the cloud must be provisioned again when the fault is undone: it took something away."""
+        return self.provisions or any("cloud" in step for step in self.mend)
+
 
 def load(path: Path) -> Fault:
     """Read a fault file.

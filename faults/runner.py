@@ -80,7 +80,7 @@ class Runner:
             injector.undo(fault)
         except LabError:
             return False
-        return not fault.provisions or self.accept(HEALTHY, ("suites/cuda",), "--keep").exit_code == 0
+        return not fault.is_provisioned_after or self.accept(HEALTHY, ("suites/cuda",), "--keep").exit_code == 0
 
     def finish(self) -> None:
         """Remove what was provisioned."""

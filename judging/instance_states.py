@@ -34,7 +34,9 @@ CAUSES = {
 }
 """By status (https://docs.openstack.org/api-guide/compute/server_concepts.html)."""
 NO_HOST = re.compile(r"No valid host|NoValidHost|MaxRetriesExceeded|Exceeded maximum number of retries", re.I)
-FILE = Path(__file__).with_name("refusals.yaml")
+FOLDER = Path(__file__).with_name("refusals")
+READ_IN_ORDER = ("hypervisor", "nova", "apis", "general")
+"""The most telling words first: those of QEMU stand inside those of Nova."""
 
 
 def cause_of(status: str, fault: str, *, tried: str = "") -> str:
@@ -49,7 +51,8 @@ def cause_of(status: str, fault: str, *, tried: str = "") -> str:
 
 @cache
 def _refusals() -> Sequence[tuple[re.Pattern[str], str]]:
-    entries: list[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    texts = ((FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in READ_IN_ORDER)
+    entries: list[dict[str, Any]] = [entry for text in texts for entry in yaml.safe_load(text)]
     return tuple((re.compile(entry["pattern"], re.I), " ".join(str(entry["fix"]).split())) for entry in entries)
 
 

@@ -15,11 +15,11 @@ from judging.causes import rejected
 from judging.image_and_flavor import has_numa_topology, numa_node_count, policy_of, required_traits
 from judging.nova_aliases import name_of
 from judging.nova_device_specs import normalized
+from probes import alias_request
 from probes.numa_nodes import NumaNode
 from probes.openstack.nova import Aggregate, ComputeService
 from probes.openstack.placement import Inventory
 
-ALIAS = "pci_passthrough:alias"
 AGGREGATE = "aggregate_instance_extra_specs:"
 TWO_SOCKETS = 2
 """With no more nodes than that a node is a socket."""
@@ -133,8 +133,7 @@ class Request:
     @property
     def cards(self) -> dict[str, int]:
         """Number of cards by alias."""
-        pairs = [word.partition(":") for word in self.extra_specs.get(ALIAS, "").split(",") if word.strip()]
-        return {name.strip(): int(count.strip() or 1) for name, _, count in pairs if (count.strip() or "1").isdigit()}
+        return alias_request.of_flavor(self.extra_specs)
 
 
 @dataclass(frozen=True)

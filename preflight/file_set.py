@@ -41,7 +41,7 @@ OF_INTEREST = re.compile(
 OURS = re.compile(r"^(?:parameter_defaults|resource_registry|heat_template_version)\b", re.M)
 NODE_LIST = re.compile(r'"(?:nodes|pm_addr|pm_type)"')
 NOVA_CONF = re.compile(
-    r"^\[(?:pci|filter_scheduler|libvirt)\]|^(?:pci_|scheduler_default_filters|enabled_filters)", re.M
+    r"^\[(?:pci|filter_scheduler|libvirt)\]|^(?:pci_|scheduler_default_filters|enabled_filters)", re.M | re.I
 )
 KEY = re.compile(r"^[ \t]*(?P<key>-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----)[ \t]*\r?$", re.M)
 KEY_FILE = re.compile(r"(?:Bag Attributes\b[^-]*|Key Attributes\b[^-]*|\s*)-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")

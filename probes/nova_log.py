@@ -23,7 +23,10 @@ FOLDERS = (
     "/var/snap/openstack-hypervisor/common/var/log/nova",
 )
 """Where packages, TripleO, kolla-ansible and Sunbeam let Nova write its logs."""
+POD_LOGS = "/var/log/containers/{name}*_{name}-*.log"
+"""Where a kubelet keeps what the container of that name in a pod of that name wrote."""
 LINES = 300
+PRINTED_LINES = 20000
 SOURCE = re.compile(r"=== (\S.{0,300})")
 RECORD = re.compile(
     r"(?:.{0,120}? )?(?P<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[.,]\d{1,6} \d{1,9} "
@@ -33,7 +36,7 @@ EXCEPTION = re.compile(r"(?:[A-Za-z_][\w]{0,80}\.){0,8}(?:[A-Z]|libvirtE)\w{2,80
 """The last line of a traceback, e.g. nova.exception.PciInvalidAlias: Invalid PCI alias definition …"""
 UNHANDLED = "Unhandled error: "
 BAD = ("ERROR", "CRITICAL")
-LIMIT_CHARS = 600
+LIMIT_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -96,21 +99,30 @@ def _of_plain_lines(source: str, lines: list[str]) -> LastWords | None:
     return LastWords(source, "", filled[-1][:LIMIT_CHARS]) if EXCEPTION.search(filled[-1]) else None
 
 
+def command_that_prints(service: Service, called: str, narrowed: str) -> str:
+    """Shell that prints the newest log of a service behind its source, `=== SOURCE`, through the filter `narrowed`.
+
+    `called` is Nova's own name of the service, e.g. nova-compute. Where no file of that name is found the source is
+    what its container or its unit wrote last.
+    """
+    name, unit = shlex.quote(f"{called}.log"), shlex.quote(service.name)
+    printed = (
+        f"{service.container_engine} logs --tail {PRINTED_LINES} {unit}"
+        if service.container_engine
+        else (f"journalctl --no-pager --output=cat --lines={PRINTED_LINES} --unit={unit}")
+    )
+    files = " ".join((*(f"{folder}/{name}" for folder in FOLDERS), POD_LOGS.format(name=shlex.quote(called))))
+    return (
+        f"newest=$(ls -t {files} 2>/dev/null | head -n 1); "
+        f'if [ -n "$newest" ]; then echo "=== $newest"; cat "$newest" | {narrowed}; '
+        f"else echo '=== {printed}'; {printed} 2>&1 | {narrowed}; fi"
+    )
+
+
 def read(host: Host, service: Service, called: str) -> LastWords | None:
     """What the newest log of `service` on `host` ends with; `called` is Nova's own name for it, e.g. nova-compute.
 
     None where it ends with no error, or where no log is found.
     """
-    name, unit = shlex.quote(f"{called}.log"), shlex.quote(service.name)
-    printed = (
-        f"{service.container_engine} logs --tail {LINES} {unit}"
-        if service.container_engine
-        else (f"journalctl --no-pager --output=cat --lines={LINES} --unit={unit}")
-    )
-    files = " ".join(f"{folder}/{name}" for folder in FOLDERS)
-    command = (
-        f"newest=$(ls -t {files} 2>/dev/null | head -n 1); "
-        f'if [ -n "$newest" ]; then echo "=== $newest"; tail -n {LINES} "$newest"; '
-        f"else echo '=== {printed}'; {printed} 2>&1 | tail -n {LINES}; fi"
-    )
+    command = command_that_prints(service, called, f"tail -n {LINES}")
     return parse(output_of(host, command, as_root=True).stdout)

@@ -58,7 +58,8 @@ class HostRooms:
         return "\n".join(f"{name}: {words.text} ({words.source} of {words.date})" for name, words in said if words)
 
     def _error_about(self, host: DeclaredHost, instance_id: str) -> LastWords | None:
-        return _seen(lambda: instance_log.read(self.hosts.node(host), instance_id))
+        service = self.deployer.service("nova-compute")
+        return _seen(lambda: instance_log.read(self.hosts.node(host), service, instance_id))
 
     @property
     def _gpu_hosts(self) -> tuple[DeclaredHost, ...]:

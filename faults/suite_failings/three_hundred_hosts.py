@@ -11,14 +11,14 @@ COUNT = 300
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Declare them when all tests have run: as if their results had been lost."""
-    recorder = session.config.pluginmanager.getplugin("acceptance")
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Declare them when all tests have run, before anything is said at the end: as if their results had been lost."""
+    result = yield
     from record_fixtures import RECORDER
 
     found = session.config.stash.get(RECORDER, None)
-    if recorder is not None and found is not None:
+    if found is not None:
         model = found.cloud.gpu_hosts[0]
         silent = tuple(model.model_copy(update={"name": f"silent-{number}"}) for number in range(COUNT))
         found.cloud = found.cloud.model_copy(update={"hosts": (*found.cloud.hosts, *silent)})
-    return (yield)
+    return result

@@ -19,8 +19,18 @@ FILTER_GONE = rule("GP303")
 FILTERS_NOT_A_LIST = rule("GP304")
 FILTERS_UNSET = rule("GP305")
 UNSCOPED_EXTRA_SPEC = rule("GP306")
-RULES = (NO_PCI_FILTER, FILTER_UNKNOWN, FILTER_GONE, FILTERS_NOT_A_LIST, FILTERS_UNSET, UNSCOPED_EXTRA_SPEC)
+NO_COMPUTE_FILTER = rule("GP307")
+RULES = (
+    NO_PCI_FILTER,
+    FILTER_UNKNOWN,
+    FILTER_GONE,
+    FILTERS_NOT_A_LIST,
+    FILTERS_UNSET,
+    UNSCOPED_EXTRA_SPEC,
+    NO_COMPUTE_FILTER,
+)
 PCI_FILTER = "PciPassthroughFilter"
+COMPUTE_FILTER = "ComputeFilter"
 SHORT_NAMES = re.compile(r"p(?:ci|assthr)\w*filter|pci\w*", re.I)
 """Names that can mean only that filter, further off than a slip of the finger."""
 
@@ -43,8 +53,21 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                 "only this filter keeps GPU instances from hosts without a free card",
                 f"add PciPassthroughFilter to the list: {words_of(listed.scope.dialect).filters}",
             )
+        if listed.filters and _replaces_all(listed):
+            yield NO_COMPUTE_FILTER.at(
+                listed.location,
+                listed.setting,
+                "the list takes the place of Nova's own, so that nothing keeps instances from hosts that are down",
+                f"name Nova's own filters, too: {words_of(listed.scope.dialect).filters}",
+            )
     yield from _unset(deployment)
     yield from _extra_specs(deployment)
+
+
+def _replaces_all(listed: FilterList) -> bool:
+    """Whether the scheduler would have this list and no ComputeFilter, which is in each release's own."""
+    added = listed.scope.dialect == "openstack-ansible"  # its two variables are put together
+    return "scheduler" in listed.scope.services and not added and COMPUTE_FILTER not in listed.names
 
 
 def _how_a_list_is_written(listed: FilterList) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from access.errors import ParseError
 from access.openstack_api import translated
-from probes.reading import WHOLE, bounded
-
-ALIAS = "pci_passthrough:alias"
+from probes import alias_request
 
 
 @dataclass(frozen=True)
@@ -20,18 +17,6 @@ class Holder:
     host: str
     """Short name; "" if it is on none."""
     cards: int
-
-
-def parse(spec: str) -> int:
-    """Cards of an extra spec: 3 of "a1:2,a2".
-
-    Raises:
-        ParseError: a count is no number.
-    """
-    counts = [word.partition(":")[2].strip() or "1" for word in bounded(ALIAS, spec).split(",") if word.strip()]
-    if not all(WHOLE.fullmatch(count) for count in counts):
-        raise ParseError(ALIAS, "a count is no number", line=spec)
-    return sum(int(count) for count in counts)
 
 
 def read(connection: Any) -> tuple[Holder, ...]:
@@ -51,4 +36,4 @@ def _cards_of(connection: Any, server: Any) -> int:
     if specs is None and server.flavor.id:  # before microversion 2.47 an instance shows its flavor's id only
         found = connection.compute.find_flavor(server.flavor.id, get_extra_specs=True, ignore_missing=True)
         specs = found.extra_specs if found else {}
-    return parse(str((specs or {}).get(ALIAS, "")))
+    return sum(alias_request.of_flavor(specs or {}).values())

@@ -14,6 +14,7 @@ from access.progress import Progress
 from cloud_file.cloud import Cloud
 from cloud_file.sections.networks import ExternalNetwork
 from cloud_file.sections.tenant import Flavor
+from probes.alias_request import ALIAS
 from provisioning.administrator import said_of_apis
 from provisioning.ledger import Ledger
 from provisioning.openstack.stack import make_stack
@@ -109,7 +110,7 @@ def make_flavors(cloud: Cloud, admin: Any, project_id: str, ledger: Ledger) -> d
 
 def _flavor(cloud: Cloud, admin: Any, flavor: Flavor, project_id: str, ledger: Ledger) -> str:
     name = cloud.prefixed(flavor.name)
-    specs = {"pci_passthrough:alias": flavor.pci_alias, **flavor.extra_specs}
+    specs = {ALIAS: flavor.pci_alias, **flavor.extra_specs}
     with translated(f"make the flavor {name}"):
         found = admin.compute.find_flavor(name, get_extra_specs=True, ignore_missing=True)
         if found is not None:

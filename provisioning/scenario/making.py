@@ -12,6 +12,7 @@ from access.errors import AuthenticationError, ProvisioningError
 from access.openstack_api import translated
 from access.waiting import wait_for
 from probes import guest_console
+from probes.alias_request import ALIAS
 from provisioning.openstack import instances, resources
 from provisioning.scenario.state import BOOT_TIMEOUT_S, InstanceStates
 
@@ -37,7 +38,7 @@ class Making(InstanceStates):
         aliases = {self.alias(): cards} if isinstance(cards, int) else dict(cards)
         specs = {**(extra_specs or {})}
         if any(aliases.values()):
-            specs["pci_passthrough:alias"] = ",".join(f"{name}:{count}" for name, count in aliases.items() if count)
+            specs[ALIAS] = ",".join(f"{name}:{count}" for name, count in aliases.items() if count)
         disk_gb = min(flavor.disk_gb for flavor in self.cloud.flavors)
         name = self.new_name("test-flavor")
         with translated(f"make the flavor {name}"):

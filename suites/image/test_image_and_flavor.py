@@ -13,6 +13,7 @@ from judging.configuration import Configuration
 from judging.notes import Notes
 from judging.room import CAUSES_OF_EMPTY_HOSTS, lines, require_room
 from judging.verdicts import require
+from probes.alias_request import ALIAS
 from probes.openstack import images, nova
 from provisioning.environment import Environment
 from provisioning.host_rooms import HostRooms, request_of
@@ -49,11 +50,11 @@ def test_every_flavor_asks_for_its_cards(admin: Any, cloud: Cloud, environment: 
     _need(environment, "tenant")
     for declared in cloud.flavors:
         found = nova.flavor(admin, environment.flavor_ids[declared.name])
-        spec = found.extra_specs.get("pci_passthrough:alias")
+        spec = found.extra_specs.get(ALIAS)
         require(
             spec == declared.pci_alias,
             "flavor-asks-for-no-card" if spec is None else "flavor-asks-for-other-cards",
-            f"{found.name}: pci_passthrough:alias is {spec}, declared is {declared.pci_alias}",
+            f"{found.name}: {ALIAS} is {spec}, declared is {declared.pci_alias}",
             flavor=found.name,
             alias=declared.pci_alias,
         )

@@ -56,3 +56,9 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(LabError, match="not a mapping"):
         load(file)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if "action: delete" in file.read_text()], ids=lambda f: f.stem)
+def test_what_a_fault_deletes_is_made_again_for_the_next(file: Path) -> None:
+    """All faults of a lab share its instances."""
+    assert load(file).is_provisioned_after

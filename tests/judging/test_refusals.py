@@ -67,6 +67,85 @@ def test_novas_words_are_translated(words: str, advice: str) -> None:
     assert advice in remedy_of(words)
 
 
+VFIO = "QEMU unexpectedly closed the monitor (vm='instance-00000007'): 2026-05-15T13:49:50.7Z qemu-system-x86_64: "
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("unsupported configuration: host doesn't support passthrough of host PCI devices", "VT-d or AMD-Vi"),
+        ("unsupported configuration: VFIO PCI device assignment is not supported by this version of qemu", "QEMU"),
+        (f"{VFIO}-accel kvm: failed to initialize kvm: Permission denied", "/dev/kvm"),
+        ("Domain requires KVM, but it is not available. Check that virtualization is enabled", "/dev/kvm"),
+        (f"{VFIO}vfio 0000:3b:00.0: no iommu_group found: No such file or directory", "no IOMMU group"),
+        (f"{VFIO}vfio 0000:04:00.1: Failed to set group container: Operation not permitted", "interrupt remapping"),
+        (
+            f"{VFIO}failed to setup container for group 45: Failed to set iommu for container: Operation not permitted",
+            "RMRR",
+        ),
+        (f"{VFIO}vfio 0000:01:00.0: failed to open /dev/vfio/1: Device or resource busy", "another domain"),
+        (f"{VFIO}vfio 0000:3b:00.0: failed to open /dev/vfio/45: No such file or directory", "not bound to vfio-pci"),
+        (f"{VFIO}vfio 0000:3b:00.0: failed to open /dev/vfio/45: Permission denied", "restorecon"),
+        (f"{VFIO}vfio 0000:3b:00.0: error getting device from group 45: Invalid argument", "lspci -nnk"),
+        (f"{VFIO}warning: depends on vmx. vfio 0000:07:00.0: group 0 is not viable", "IOMMU group go to vfio-pci"),
+        (f"{VFIO}VFIO_MAP_DMA failed: Cannot allocate memory; failed to setup container", "lock too little memory"),
+        (f"{VFIO}cannot set up guest memory 'pc.ram': Cannot allocate memory", "not that much memory"),
+        (f"{VFIO}Address space limit 0xffffffffff < 0x83fffffffff phys-bits too low (40)", "hw:maxphysaddr_mode"),
+        (f"{VFIO}vfio: Unable to power on device, stuck in D3", "power-cycle"),
+        ("internal error: Unknown PCI header type '127' for device '0000:84:00.0'", "power-cycle"),
+        ("Unable to reset PCI device 0000:84:00.0: no FLR, PM reset or bus reset available", "cannot be reset"),
+        (
+            "internal error: Active 0000:84:00.0 devices on bus with 0000:84:00.1, not doing bus reset",
+            "behind its bridge",
+        ),
+        (
+            "Failed to add driver 'vfio-pci' to driver_override interface of PCI device '0000:84:00.0'",
+            "modprobe vfio-pci",
+        ),
+        ("Failed to load PCI driver module vfio-pci: administratively prohibited", "modprobe vfio-pci"),
+        ("Device 0000:84:00.0 not found: could not access /sys/bus/pci/devices/0000:84:00.0/config", "lspci -D"),
+        ("Requested operation is not valid: PCI device 0000:84:00.0 is not assignable", "ACS"),
+        ("Requested operation is not valid: PCI device 0000:84:00.0 is in use by driver QEMU, domain x", "dumpxml"),
+        ("unsupported configuration: Non-endpoint PCI devices cannot be assigned to guests", "bridge"),
+        ("Unmanaged PCI device 0000:84:00.0 must be manually detached from the host", "managed=no"),
+        ("internal error: No more available PCI slots", "num_pcie_ports"),
+        (
+            "a PCIe slot is needed to connect a PCI controller model='pcie-root-port', but none is available",
+            "num_pcie_ports",
+        ),
+        ("the CPU is incompatible with host CPU: Host CPU does not provide required features: avx512f", "cpu_models"),
+        ("CPU mode 'host-model' for aarch64 kvm domain on aarch64 host is not supported by hypervisor", "cpu_mode"),
+        ("Timed out during operation: cannot acquire state change lock (held by monitor=remoteDispatch)", "hangs"),
+        ("internal error: cannot load AppArmor profile 'libvirt-12'", "apparmor"),
+        ("Unable to find 'efi' firmware that is compatible with the current configuration", "UEFI firmware"),
+        ("unsupported machine type 'pc-q35-rhel9.6.0'", "hw_machine_type"),
+        ('Failed to get "write" lock. Is another process using the image?', "another QEMU"),
+        ("Failed to connect socket to '/var/run/libvirt/virtqemud-sock': No such file or directory", "virtqemud"),
+        ("Cannot access storage file '/var/lib/nova/instances/x/disk': Permission denied", "instances_path"),
+        ("operation failed: domain 'instance-00000007' already exists with uuid 12", "virsh undefine"),
+        ("nova.exception.FailedToDropPrivileges: privsep helper command exited non-zero", "rootwrap"),
+        (
+            "Requested instance NUMA topology together with requested PCI devices cannot fit the given host",
+            "numa_policy",
+        ),
+        ("Requested instance NUMA topology cannot fit the given host NUMA topology", "lscpu"),
+        ("PCI device request [InstancePCIRequest(alias_name='a1')] failed", "pci_devices"),
+        ("PCI device 3:0000:84:00.0 is allocated instead of available", "pci_devices"),
+        ("Host 'compute-7' is not mapped to any cell", "discover_hosts"),
+        ("Unable to create allocation for 'CUSTOM_PCI_10DE_2331' on resource provider", "placement audit"),
+        ("Virtual Interface creation failed", "vif_plugging_timeout"),
+        ("No more IP addresses available on network 3f", "free address"),
+        ("keystoneauth1.exceptions.http.ServiceUnavailable: Service Unavailable (HTTP 503)", "does not answer"),
+        ("libvirt.libvirtError: internal error: QEMU unexpectedly closed the monitor (vm='x'): ", "INSTANCE.log"),
+        ("libvirt.libvirtError: words that nobody knows", "libvirt's"),
+    ],
+)
+def test_words_of_the_hypervisor_are_translated(words: str, advice: str) -> None:
+    """As libvirt and QEMU wrote them where cards could not be given; the reason counts, not who was told of it."""
+    assert advice in remedy_of(words)
+    assert remedy_of(f"Exceeded maximum number of retries. {words}") == remedy_of(words)
+
+
 def test_unknown_words_get_no_invented_advice() -> None:
     """Whoever asks has words of its own for that."""
     assert remedy_of("the moon is in the wrong phase") == ""
@@ -89,6 +168,19 @@ def test_unknown_words_get_no_invented_advice() -> None:
         ("keystoneauth1.exceptions.connection.SSLFailure: SSL: CERTIFICATE_VERIFY_FAILED", "certificate"),
         ("DBConnectionError: Can't connect to MySQL server on 'db' ([Errno -2] Name or service not known)", "resolver"),
         ("keystoneauth1 ConnectFailure: Failed to resolve 'keystone.internal' ([Errno -3] Temporary", "resolver"),
+        ("nova.exception.TooOldComputeService: Current Nova version does not support computes older than", "too_old"),
+        ("nova.exception.InternalError: Nova requires libvirt version 8.0.0 or greater.", "too_old"),
+        ("OSError: [Errno 98] Address already in use", "port"),
+        ("oslo_config.cfg.ConfigFilesPermissionDeniedError: Failed to open some config files: nova.conf", "files"),
+        ("(pymysql.err.OperationalError) (1045, \"Access denied for user 'nova'@'controller'\")", "database_login"),
+        ("sqlalchemy.exc.OperationalError: (1049, \"Unknown database 'nova_cell0'\")", "database"),
+        ("nova.exception.DBNotAllowed: nova-compute attempted direct database access", "no_database_here"),
+        ("nova.exception.InvalidCPUInfo: Unacceptable CPU info: Configured CPU model: Icelake-Server", "processor"),
+        ("RuntimeError: Unable to get host UUID: /etc/machine-id is empty", "machine_id"),
+        ("ModuleNotFoundError: No module named 'libvirt'", "packages"),
+        ("nova.exception.CellMappingNotFound: Cell 4711 has no mapping.", "cells"),
+        ("MemoryError", "memory"),
+        ("nova.exception.ProviderConfigException: An error occurred while processing a provider config", "option"),
         ("ZeroDivisionError: division by zero", ""),
     ],
 )

@@ -238,6 +238,26 @@ def test_bad_ssh_config_is_told_in_ssh_s_words(pair: Pair) -> None:
     SshWays(pair.config(everything)).open("compute-0", SshEndpoint(address="gpu-1"))
 
 
+def test_a_host_is_known_by_the_certificate_of_its_authority(pair: Pair) -> None:
+    """No line of known_hosts has its key; sshd shows a certificate where it has one."""
+    machines, name, folder = pair.machines, pair.names[0], pair.folder
+    lines = [line for line in pair.known_hosts.read_text().splitlines() if f"[{pair.target}]" not in line]
+    (folder / "host.pub").write_text(machines.sh(name, "cat /etc/ssh/ssh_host_ed25519_key.pub"))
+    Authority.keygen("-t", "ed25519", "-N", "", "-f", str(folder / "ca"))
+    Authority.keygen("-s", str(folder / "ca"), "-I", "x", "-h", "-n", pair.target, str(folder / "host.pub"))
+    signed, public = (folder / "host-cert.pub").read_text().strip(), (folder / "ca.pub").read_text()
+    pair.known_hosts.write_text("\n".join([*lines, f"@cert-authority {pair.target} {public}"]))
+
+    with pytest.raises(HostKeyError, match="is not in"):
+        SshWays(pair.config(JUMP)).open("compute-0", SshEndpoint(address="gpu-1")).run("true")
+    machines.sh(name, f"echo '{signed}' > /etc/ssh/cert.pub; cp /etc/ssh/sshd_config /etc/ssh/sshd_config.kept")
+    machines.sh(name, "sed -i '1i HostCertificate /etc/ssh/cert.pub' /etc/ssh/sshd_config")
+    try:
+        assert who(SshWays(pair.config(JUMP)).open("compute-0", SshEndpoint(address="gpu-1"))) == name
+    finally:
+        machines.sh(name, "mv /etc/ssh/sshd_config.kept /etc/ssh/sshd_config")
+
+
 @dataclass(frozen=True)
 class Authority:
     """A certificate authority for SSH users, and a key that only its certificates let in."""

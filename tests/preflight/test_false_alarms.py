@@ -261,7 +261,7 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\n    MIIE\n    -----END RSA PRIVATE KEY--
 def test_a_key_among_the_parameters_hides_nothing(tmp_path: Path) -> None:
     """An environment file that holds a key is judged as an environment, and the key is named at its line."""
     text = f"parameter_defaults:\n  SSLKey: |\n    {KEY}  NovaPciPassthrough: []\n"
-    text += "  NovaSchedulerDefaultFilters: [PciPasthroughFilter]\n"
+    text += "  NovaSchedulerDefaultFilters: [ComputeFilter, PciPasthroughFilter]\n"
 
     found = {item.code: item.location.line for item in findings_in(tmp_path, {"tls.yaml": text}, "queens")}
 

@@ -123,7 +123,7 @@ def test_a_field_is_found_at_its_column(tmp_path: Path) -> None:
 NEWTON = """
 parameter_defaults:
   NovaPCIPassthrough: [{vendor_id: "10de", product_id: "15f8"}]
-  NovaSchedulerDefaultFilters: [RetryFilter, PciPassthroughFilter]
+  NovaSchedulerDefaultFilters: [RetryFilter, ComputeFilter, PciPassthroughFilter]
   controllerExtraConfig:
     nova::api::pci_alias: [{name: a1, vendor_id: "10de", product_id: "15f8"}]
 """

@@ -80,7 +80,7 @@ def test_a_correct_deployment_has_no_finding(tmp_path: Path):
         ('vendor_id: "10de"\n', 'vendor_id: "10de"\n      devname: eth0\n', "GP213"),
         ("PciPassthroughFilter, ", "", "GP301"),
         ("PciPassthroughFilter", "PciPassthroughFilte", "GP302"),
-        ("[ComputeFilter,", "[TypeAffinityFilter,", "GP303"),
+        ("[ComputeFilter,", "[ComputeFilter, TypeAffinityFilter,", "GP303"),
         ("[ComputeFilter, PciPassthroughFilter, NUMATopologyFilter]", "ComputeFilter PciPassthroughFilter", "GP304"),
         ("intel_iommu=on iommu=pt", "quiet", "GP401"),
         ("intel_iommu=on iommu=pt", "iommu=pt", "GP406"),
@@ -167,7 +167,7 @@ parameter_defaults:
   ComputeExtraConfig: {{{alias}}}
   ComputeParameters: {{NovaPCIPassthrough: [{card}], KernelArgs: intel_iommu=on}}
   ComputeGpuParameters: {{NovaPCIPassthrough: [{card}], KernelArgs: intel_iommu=on}}
-  NovaSchedulerDefaultFilters: [PciPassthroughFilter]
+  NovaSchedulerDefaultFilters: [ComputeFilter, PciPassthroughFilter]
 """
     assert codes(tmp_path, env__yaml=text) == ["GP204"]
     assert codes(tmp_path, env__yaml=text + f"  ComputeGpuExtraConfig: {{{alias}}}\n") == []

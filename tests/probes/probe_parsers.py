@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from probes import (
+    alias_request,
     audit_log,
     bandwidth_sample,
     clock,
@@ -38,7 +39,7 @@ from probes import (
     vfio_log,
 )
 from probes.nvidia_smi import failures, query, topology
-from probes.openstack import guest_panic, held_cards, pci_claims
+from probes.openstack import guest_panic, pci_claims
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -80,7 +81,7 @@ FURTHER: dict[str, Callable[[str], Any]] = {
     "grubenv": grub.parse_environment,
     "guest_console": guest_console.parse,
     "guest_panic": guest_panic.parse,
-    "held_cards": held_cards.parse,
+    "alias_request": alias_request.parse,
     "host_inventory": host_inventory.parse,
     "kernel_config": kernel_config.parse,
     "kernel_release": kernel_release.parse,

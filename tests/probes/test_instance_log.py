@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from access.errors import ParseError
+from access.local_host import LocalHost
+from cloud_file.deployer import load_deployer
 from probes.instance_log import LINES, parse, read
 from probes.nova_log import LIMIT_CHARS
 
@@ -98,7 +103,38 @@ def test_a_long_line_is_cut() -> None:
 
 def test_it_is_read_of_a_host(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The command runs in a shell, and a host without logs answers that there is none."""
-    from access.local_host import LocalHost
+    compute = load_deployer("packages-rdo").service("nova-compute")
 
     assert LINES > 0
-    assert read(LocalHost("here"), OURS) is None
+    assert read(LocalHost("here"), compute, OURS) is None
+
+
+def test_qemus_further_lines_belong_to_the_reason() -> None:
+    """It warns first of what is harmless, and names what ended it last."""
+    said = (
+        line("libvirt.libvirtError: internal error: QEMU unexpectedly closed the monitor (vm='instance-00000007'): "),
+        line("2026-11-30T11:48:50.9Z qemu-system-x86_64: warning: host doesn't support requested feature: vmx-ept"),
+        line("2026-11-30T11:48:51.0Z qemu-system-x86_64: -device vfio-pci,host=0000:84:00.0: VFIO group is not viable"),
+        line("Please ensure all devices within the iommu_group are bound to their vfio bus driver."),
+        line("Failed to deallocate networks", request=REQUEST),
+    )
+
+    found = parse(answer(*said), OURS)
+
+    assert found is not None
+    assert "group is not viable Please ensure" in found.text
+    assert "deallocate" not in found.text
+
+
+def test_a_service_without_a_file_is_asked_where_it_prints(tmp_path: Path) -> None:
+    """A container's engine, or the journal of a unit, as OpenStack-Ansible writes it."""
+    engine = tmp_path / "podman"
+    engine.write_text(f"#!/bin/sh\necho '{line('libvirt.libvirtError: group 33 is not viable')}' >&2\n")
+    engine.chmod(0o755)
+    service = replace(load_deployer("rhoso").service("nova-compute"), container_engine=str(engine))
+
+    found = read(LocalHost("here"), service, OURS)
+
+    assert found is not None
+    assert found.text == "libvirt.libvirtError: group 33 is not viable"
+    assert found.source.startswith(f"{engine} logs")

@@ -125,7 +125,7 @@ EXAMPLES = {
     "grubenv": ["# GRUB Environment Block\nsaved_entry=abc-5.14\nkernelopts=ro quiet\n####\n"],
     "guest_console": ["GPUACC-BEGIN a-1\nGPUACC-PCI 0000:00:05.0 0x10de 0x15f8 0x030200\nGPUACC-END a-1\n"],
     "guest_panic": ["Linux version 5.14\nKernel panic - not syncing: Out of memory\n"],
-    "held_cards": ["a1:2,a2"],
+    "alias_request": ["a1:2,a2"],
     "host_inventory": [
         "kernel=3.10.0\ndriver=NVRM version: 384.81\ncard=0, Tesla P100, GPU-1, 3, 0000:04:00.0, 86.00\n"
     ],
@@ -254,7 +254,7 @@ MAY_BE_SILENT = {
     "grubenv",
     "guest_console",
     "guest_panic",
-    "held_cards",
+    "alias_request",
     "nova_log",
     "pci_claims",
     "undercloud_rows",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from access.errors import ParseError, ToolFailure
-from probes import audit_log, dracut_conf, matrix_mul, simple_p2p, vfio_log
-from probes.openstack import guest_panic, held_cards
+from probes import alias_request, audit_log, dracut_conf, matrix_mul, simple_p2p, vfio_log
+from probes.openstack import guest_panic
 
 RESET = """[ 4711.1] vfio-pci 0000:84:00.0: not ready 1023ms after FLR; waiting
 [ 4727.1] vfio-pci 0000:84:00.0: not ready 65535ms after FLR; giving up
@@ -157,10 +157,19 @@ def test_a_panic_counts_until_the_next_boot():
     assert guest_panic.parse(f"{panic}[    0.0] Linux version 3.10\n") is None
 
 
-@pytest.mark.parametrize(("spec", "cards"), [("a1:2", 2), ("a1:1,a2:3", 4), ("a1", 1), ("", 0)])
-def test_cards_of_an_extra_spec_are_counted(spec: str, cards: int):
-    """The numbers in an alias request are added up; a name without a number is one card."""
-    assert held_cards.parse(spec) == cards
+@pytest.mark.parametrize(
+    ("spec", "cards"),
+    [("a1:2", {"a1": 2}), (" a1 :1, a2:3", {"a1": 1, "a2": 3}), ("a1", {"a1": 1}), ("a:1,a:2", {"a": 3}), ("", {})],
+)
+def test_cards_of_an_extra_spec_are_counted(spec: str, cards: dict[str, int]):
+    """The numbers of one alias are added up; a name without a number is one card."""
+    assert alias_request.parse(spec) == cards
+
+
+@pytest.mark.parametrize("spec", ["a1:two", "a1:-1", "a1:1:2"])
+def test_a_request_that_nova_cannot_read_gives_no_card(spec: str):
+    """Nova makes no instance of such a flavor, whoever made it."""
+    assert alias_request.of_flavor({alias_request.ALIAS: spec}) == {}
 
 
 RIGHT = """[Matrix Multiply Using CUDA] - Starting...

@@ -23,6 +23,9 @@ from reports.__main__ import main
 from reports.certification import certificate, keys
 from reports.certification.attestation import signed
 from reports.certification.requirements import catalogue
+from reports.ctrf import ctrf
+from reports.junit import junit
+from reports.prometheus import prometheus
 from reports.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -565,3 +568,22 @@ def test_a_run_that_hides_cards_is_no_ground(key, tmp_path, capsys):
 
     assert run.outcome is Outcome.COULD_NOT_JUDGE
     assert certified(run, tmp_path / "run", key) == 69
+
+
+def test_the_commit_stands_wherever_a_run_is_told(key, tmp_path, capsys):
+    """Records, page, certificate and exports name the exact suite; no letter of it is lost."""
+    commit = "9214801ce60ca65e6fbfd75cf33584cde037a79e"
+    directory = tmp_path / "run"
+    run = good_run(suite_commit=commit)
+    assert certified(run, directory, key) == 0
+    assert main(["page", str(directory)]) == 0
+
+    told = {
+        "certificate": (directory / "certificate" / "certificate.json").read_text(),
+        "page of the certificate": (directory / "certificate" / "certificate.html").read_text(),
+        "page": (directory / "acceptance.html").read_text(),
+        "JUnit": junit(run).decode(),
+        "CTRF": ctrf(run).decode(),
+        "Prometheus": prometheus(run).decode(),
+    }
+    assert [name for name, text in told.items() if commit not in text] == []
