@@ -84,9 +84,9 @@ def device_to_device(card, machine, pinned=True, size=None):
     return card["d2d_gb_per_s"] * share * _noise(card, "d2d")
 
 
-def share_of_switch(card):
-    """What a card keeps of its copies while others copy, too: with `switch_share` the switch above it fails."""
-    return card.get("switch_share", 1.0) if gpu_state.copying() > 1 else 1.0
+def share_of_switch(card, copying):
+    """What a card keeps of its copies while so many copy: with `switch_share` the switch above it fails."""
+    return card.get("switch_share", 1.0) if copying > 1 else 1.0
 
 
 def has_peer_access(machine, one, other):

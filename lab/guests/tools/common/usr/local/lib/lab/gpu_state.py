@@ -65,13 +65,15 @@ def link_generation(card):
     return now if is_busy() else min(now, card.get("idle_generation", now))
 
 
-LONGEST_S = 2.0
+PARTS = 4
+"""A load is written down in so many parts, so that what comes of it comes while it goes on."""
+LONGEST_S = 4.0
 """Simulated seconds of a long load pass in so many of the clock's."""
 
 
-def wait(seconds):
+def wait(seconds, longest_s=LONGEST_S):
     """Let simulated seconds pass."""
-    time.sleep(min(seconds, LONGEST_S))
+    time.sleep(min(seconds, longest_s))
 
 
 def worked_s(card):
@@ -85,8 +87,9 @@ def worked_s(card):
 
 def work(card, seconds):
     """Work a card; what comes after so long (`after_load`) comes, its lines in the kernel's log included."""
-    wait(seconds)
-    has_worked(card, seconds)
+    for _ in range(PARTS):
+        wait(seconds / PARTS, LONGEST_S / PARTS)
+        has_worked(card, seconds / PARTS)
 
 
 def has_worked(card, seconds):
@@ -120,3 +123,13 @@ class Copying:
 def copying():
     """How many cards copy now."""
     return sum(os.path.exists(f"/proc/{path.removeprefix(COPYING)}") for path in glob.glob(COPYING + "*"))
+
+
+def copy(seconds):
+    """Let simulated seconds of copies pass; how many cards copied at most at the same time."""
+    most, ends = 1, time.monotonic() + min(seconds, LONGEST_S)
+    with Copying():
+        while time.monotonic() < ends:
+            most = max(most, copying())
+            time.sleep(0.05)
+    return most
