@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from access.data_files import read_data
-from access.errors import MeasurementError, NotVerified, ToolFailure
+from access.errors import Blocked, MeasurementError, NotVerified, ToolFailure
 from judging import dcgm_causes, driver_words
 from judging.records import Measurement
 from probes import link_errors
@@ -65,8 +65,11 @@ def require_loaded(loaded: Loaded) -> None:
     """Leave the check without a verdict where there is no load to judge.
 
     Raises:
-        MeasurementError: the machine could not be loaded; a machine that was lost under its load is a finding.
+        Blocked: another check failed, so that the machine could not be reached.
+        MeasurementError: it could not be loaded; a machine that was lost under its load is a finding.
     """
+    if loaded.missing and loaded.is_blocked:
+        raise Blocked(loaded.missing)
     if loaded.missing:
         raise MeasurementError(f"{loaded.name}: {loaded.missing}")
 

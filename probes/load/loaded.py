@@ -32,6 +32,8 @@ class Loaded:
     """How the machine went away under its load; "" where it did not."""
     missing: str = ""
     """Why there is no result, which says nothing about the machine; "" where there is one."""
+    is_blocked: bool = False
+    """Whether there is none because another check failed."""
 
     def __hash__(self) -> int:
         return hash(self.name)

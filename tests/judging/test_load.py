@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from suite_source import REPOSITORY
 
-from access.errors import MeasurementError, NotVerified, Rejected, ToolFailure
+from access.errors import Blocked, MeasurementError, NotVerified, Rejected, ToolFailure
 from judging import dcgm_causes, load
 from judging.causes import cause_of
 from judging.cuda_programs import errors_are_findings
@@ -208,6 +208,8 @@ def test_a_machine_that_was_lost_is_a_finding_and_one_that_could_not_be_loaded_i
     ]
     with pytest.raises(MeasurementError, match="no route"):
         load.require_loaded(Loaded("vm", "", "quick", missing="no route"))
+    with pytest.raises(Blocked, match=r"instance\.stack\.complete"):
+        load.require_loaded(Loaded("vm", "", "quick", missing="instance.stack.complete: no", is_blocked=True))
 
 
 def test_without_a_program_that_checks_there_is_no_verdict() -> None:
