@@ -56,9 +56,12 @@ torture: setup  ## kill runs at random moments and damage inputs (KILLS=20 EXAMP
 	TORTURE_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/torture tests/probes --hypothesis-profile torture \
 	  --kills $(KILLS) --kills-within $(WITHIN) --kills-seed $(SEED)
 
-bench: setup  ## measure times and memory of the main job and of a large report
+bench: setup  ## measure times and memory of the main job, a large report, a year of nights, and of asking many hosts
 	.venv/bin/python scripts/bench.py
 	.venv/bin/python scripts/bench_reports.py
+	.venv/bin/python scripts/bench_history.py
+	.venv/bin/python scripts/bench_hosts.py --json docs/scale.json
+	.venv/bin/python scripts/draw_scale.py
 
 site:  ## the documentation as pages with a search: .tools/html/index.html
 	.venv/bin/uv venv --quiet --allow-existing .tools/site

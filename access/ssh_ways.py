@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import threading
 
 from access.endpoint import Bastion, SshEndpoint
 from access.errors import ConnectError
@@ -19,6 +20,8 @@ class SshWays:
     def __init__(self, config: SshConfig | None = None) -> None:
         self._config = config
         self._bastions: dict[tuple[str, RemoteHost | None], RemoteHost] = {}
+        self._lock = threading.Lock()
+        """Machines are opened side by side, and share their bastions."""
 
     def open(
         self, name: str, endpoint: SshEndpoint, *, via: RemoteHost | None = None, default_user: str = ""
@@ -29,7 +32,8 @@ class SshWays:
             ConnectError: ssh refuses its configuration, or bastions lead in a ring.
         """
         login = login_of(endpoint, self._config, default_user=default_user)
-        through = via or self._through(login.bastions, hops=0)
+        with self._lock:
+            through = via or self._through(login.bastions, hops=0)
         return RemoteHost(name, endpoint, via=through, login=login)
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -154,13 +154,18 @@ def read(connection: Any) -> CloudFacts:
     return CloudFacts(**{**facts.__dict__, "questions": tuple(reader.questions)})
 
 
-def cards_in_placement(connection: Any, host: str) -> dict[str, int]:
-    """Cards by product id that Placement has of a host; empty where Nova does not report them there."""
+def cards_in_placement(connection: Any, hosts: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Cards by host and product id that Placement has; none where Nova does not report them there."""
+    names = tuple(hosts)
     try:
-        offered = placement.offered(connection, host) or {}
+        found = placement.of_hosts(connection, names).found if names else {}
     except (MeasurementError, ProvisioningError):
-        return {}
-    found = {name.removeprefix(CARD_CLASS).lower(): total for name, total in offered.items()}
+        found = {}
+    return {name: _cards_of(found[name].totals) if name in found else {} for name in names}
+
+
+def _cards_of(totals: Mapping[str, int]) -> dict[str, int]:
+    found = {name.removeprefix(CARD_CLASS).lower(): total for name, total in totals.items()}
     return {product: total for product, total in found.items() if len(product) == 4 and total}
 
 

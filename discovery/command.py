@@ -118,7 +118,7 @@ def _look(
     looked += _looked(with_access(more, usual), progress)
     hosts = matching.found_hosts(cloud, looked)
     unseen = [host.name for host in hosts if host.is_compute and (host.facts is None or host.facts.failure)]
-    cards = {name: cloud_facts.cards_in_placement(connection, name) for name in unseen} if connection else {}
+    cards = cloud_facts.cards_in_placement(connection, unseen) if connection else {}
     told = _unknown_machines(cloud, hosts, {machine.name for machine in machines})
     return draft(Seen(os_cloud, cloud, hosts, cards, (*questions, *told)))
 

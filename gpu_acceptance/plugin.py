@@ -25,6 +25,7 @@ FIXTURES = (
     "record_fixtures",
     "provisioning_fixtures",
     "card_fixtures",
+    "gathering_fixtures",
     "host_fixtures",
     "level_fixtures",
     "configuration_fixtures",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 SIGNIFICANT_DIGITS = 6
 """A figure's noise below these is that of binary fractions (11.889899999999999)."""
@@ -15,12 +15,19 @@ NORMAL = 1.4826
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
+def median_of(values: NDArray[np.float64]) -> float:
+    """As numpy.median where no figure is NaN, without what that asks first: half of the time of a trend."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def scale_of(residuals: ArrayLike, resolution: float) -> float:
     """Standard deviation of noise around 0 from its median absolute deviation, at least that of rounding."""
     magnitudes = np.abs(np.asarray(residuals, dtype=np.float64))
     n = len(magnitudes)
     small_sample = n / (n - 0.8) if n > 1 else 1.0  # Croux and Rousseeuw 1992: it is too small in small samples
-    return max(NORMAL * small_sample * float(np.median(magnitudes)), resolution / math.sqrt(12))
+    return max(NORMAL * small_sample * median_of(magnitudes), resolution / math.sqrt(12))
 
 
 def resolution_of(values: Sequence[float]) -> float:

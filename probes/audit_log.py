@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import bounded
 
 COMMAND = (
@@ -30,6 +31,7 @@ OF_AN_INSTANCE = re.compile(
 """QEMU, and the daemon that starts it, by AppArmor's profile, the program, or SELinux' domain."""
 ONLY_NOTED = re.compile(r"permissive=1|apparmor=\"ALLOWED\"")
 DENIED = re.compile(r"avc:\s+denied\s+\{ ([^}]+) \}|apparmor=\"DENIED\" operation=\"([^\"]+)\"")
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)

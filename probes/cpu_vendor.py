@@ -6,11 +6,14 @@ import re
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 
 FIELD = re.compile(r"vendor_id\s{0,9}: ?(\w{1,40})")
 OF_ARM = re.compile(r"CPU implementer\s{0,9}: ?0x[0-9a-f]{2}")
 """Who made an Arm processor, e.g. 0x41 for the cores of NVIDIA Grace."""
 VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}
+COMMAND = "grep -m 1 -e vendor_id -e 'CPU implementer' /proc/cpuinfo"
+QUESTIONS = (Question(COMMAND),)
 
 
 def parse(text: str) -> str:
@@ -29,4 +32,4 @@ def parse(text: str) -> str:
 
 def read(host: Host) -> str:
     """The vendor of `host`'s processors."""
-    return parse(output_of(host, "grep -m 1 -e vendor_id -e 'CPU implementer' /proc/cpuinfo").stdout)
+    return parse(output_of(host, COMMAND).stdout)

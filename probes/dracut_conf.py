@@ -10,11 +10,13 @@ import shlex
 from dataclasses import dataclass
 
 from access.host import Host, output_of
+from access.questions import Question
 
 COMMAND = (
     "if command -v dracut >/dev/null 2>&1; then cat /etc/dracut.conf /etc/dracut.conf.d/*.conf 2>/dev/null; fi; true"
 )
 """A host without dracut may have its files all the same: nothing reads them there."""
+QUESTIONS = (Question(COMMAND, as_root=True),)
 SETTING = re.compile(r"^\s*(add_drivers|force_drivers|drivers)\s*\+?=\s*(.*)$", re.M)
 EXISTS = 'for m in {names}; do modinfo -F filename "$m" >/dev/null 2>&1 || echo "$m"; done'
 
@@ -47,3 +49,7 @@ def read(host: Host) -> DracutModules:
         return DracutModules((), ())
     command = EXISTS.format(names=shlex.join(wanted))
     return DracutModules(wanted, tuple(output_of(host, command, as_root=True).stdout.split()))
+
+
+FOLLOW_UPS = (read,)
+"""What asks on by the first answers."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import bounded
 
 COMMAND = "ls /sys/firmware/acpi/tables 2>/dev/null; [ -d /sys/firmware/efi ] && echo UEFI || echo BIOS"
+QUESTIONS = (Question(COMMAND),)
 
 
 @dataclass(frozen=True)

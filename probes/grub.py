@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.kernel_cmdline import split
-from probes.reading import lines_of, read_file, transcript_of
+from probes.reading import lines_of, question_of, read_file, transcript_of
 
 DEFAULTS = "/etc/default/grub"
 ASSIGNMENT = re.compile(r"\s*(?:(?:export|readonly|declare|local)\s+)?([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.S)
@@ -36,6 +37,20 @@ if [ -e {DEBIAN_CONFIG} ] && [ ! -d /boot/grub2 ]; then echo {DEBIAN_CONFIG}
 elif [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlink -f /etc/grub2.cfg; fi
 """
 COMMON_CONFIG = "/boot/grub2/grub.cfg"
+IMAGE_BASED = "if [ -e /run/ostree-booted ]; then echo yes; else echo no; fi"
+ENVIRONMENT = "cat /boot/grub2/grubenv 2>/dev/null || cat /boot/grub/grubenv 2>/dev/null || true"
+LOADER_ENTRIES = "ls /boot/loader/entries/*.conf | sort -V"
+QUESTIONS = (
+    Question(IMAGE_BASED),
+    Question(FIRMWARE_FILES),
+    question_of(DEFAULTS, as_root=True),
+    Question(MORE_DEFAULTS, as_root=True),
+    question_of(DEBIAN_CONFIG, as_root=True),
+    question_of(COMMON_CONFIG, as_root=True),
+    Question(ENVIRONMENT, as_root=True),
+    Question(LOADER_ENTRIES, as_root=True),
+)
+"""A host has one of the two files; where it starts from the EFI partition, the file of that is asked for next."""
 CONFIGFILE = re.compile(r"^\s*configfile\s", re.M)
 BOOTS = re.compile(r"^\s*(?:linux(?:16|efi)?\s|blscfg\b)", re.M)
 SAVED, NEXT = "saved_entry", "next_entry"
@@ -352,7 +367,7 @@ def is_image_based(host: Host) -> bool:
     Raises:
         ParseError: the answer is neither yes nor no.
     """
-    text = output_of(host, "if [ -e /run/ostree-booted ]; then echo yes; else echo no; fi").stdout.strip()
+    text = output_of(host, IMAGE_BASED).stdout.strip()
     if text not in ("yes", "no"):
         raise ParseError("/run/ostree-booted", "neither yes nor no", line=text)
     return text == "yes"
@@ -369,9 +384,7 @@ def read_defaults(host: Host) -> GrubDefaults:
 
 def _environment_text(host: Host) -> str:
     """grubenv of `host`; empty if there is none."""
-    return output_of(
-        host, "cat /boot/grub2/grubenv 2>/dev/null || cat /boot/grub/grubenv 2>/dev/null || true", as_root=True
-    ).stdout
+    return output_of(host, ENVIRONMENT, as_root=True).stdout
 
 
 def points_on(text: str) -> bool:
@@ -392,7 +405,7 @@ def read_boot_entry(host: Host) -> BootEntry:
     saved = menu.default(variables)
     if menu.entries:
         return menu.started(variables)
-    files = output_of(host, "ls /boot/loader/entries/*.conf | sort -V", as_root=True).stdout.split()
+    files = output_of(host, LOADER_ENTRIES, as_root=True).stdout.split()
     named = [name for name in files if saved and name.endswith(f"/{saved}.conf")]
     source = (named or files)[-1]
     return parse_loader_entry(read_file(host, source, as_root=True), environment, source)
@@ -419,3 +432,7 @@ def _entries_of(file: str, text: str, environment: str) -> tuple[BootEntry, ...]
         return parse_menu(text, parse_environment(environment), file).entries
     except ParseError:
         return ()
+
+
+FOLLOW_UPS = (read_boot_entry,)
+"""What asks on by the first answers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import lines_of
 from probes.references import NVIDIA_VENDOR_ID
 
@@ -42,6 +43,7 @@ COMMAND = (
     "2>/dev/null | sed s/^/card=/; fi; true"
 )
 _DRIVER_VERSION = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")
+QUESTIONS = (Question(COMMAND),)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 
 TOOL = "tools of the initramfs"
 COMMAND = "for each in update-initramfs dracut; do command -v $each >/dev/null 2>&1 && echo $each; done; echo end"
 KNOWN = ("update-initramfs", "dracut")
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)

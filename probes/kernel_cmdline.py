@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host
-from probes.reading import read_file, transcript_of
+from probes.reading import question_of, read_file, transcript_of
 
 TOOL = "/proc/cmdline"
+QUESTIONS = (question_of(TOOL),)
 WORD = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')
 """Blanks within double quotes do not separate (https://docs.kernel.org/admin-guide/kernel-parameters.html)."""
 ENDED_BY = "--"

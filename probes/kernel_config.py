@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import lines_of
 
 COMMAND = "cat /boot/config-$(uname -r) 2>/dev/null || zcat /proc/config.gz 2>/dev/null || echo '# none'"
 SETTING = re.compile(r"(CONFIG_\w{1,100})=(.{0,4000})")
 IOMMU_ON = ("CONFIG_INTEL_IOMMU_DEFAULT_ON", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF")
 """The second is Debian's own: on, but for the processor's graphics."""
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from access.errors import ParseError, ToolFailure
 from access.host import Host, output_of
+from access.questions import Question
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
 from probes.references.xids import HARMLESS, meaning_of
@@ -70,6 +71,8 @@ STAMP = re.compile(
 """How a line of dmesg or journalctl -k begins: seconds since boot, a date, or date, host and `kernel:`."""
 KERNEL_WORDS = re.compile(r"NVRM|nvidia|DMAR|IOMMU|AMD-Vi|Linux version|vfio|pci 0|ACPI|Command line:", re.I)
 """Of a log without times, as people copy it and as a kernel with printk.time=0 writes it."""
+COMMAND = "dmesg"
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)
@@ -255,4 +258,4 @@ def _remapping(lines: list[str]) -> bool | None:
 
 def read(host: Host) -> KernelLog:
     """The log of `host` since boot."""
-    return parse(output_of(host, "dmesg", as_root=True).stdout)
+    return parse(output_of(host, COMMAND, as_root=True).stdout)

@@ -6,10 +6,13 @@ import re
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import transcript_of
 
 TOOL = "uname -r"
 RELEASE = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}[A-Za-z0-9._+~-]{0,100}")
+COMMAND = "uname -r"
+QUESTIONS = (Question(COMMAND),)
 
 
 def parse(text: str) -> str:
@@ -26,4 +29,4 @@ def parse(text: str) -> str:
 
 def read(host: Host) -> str:
     """The kernel that `host` runs."""
-    return parse(output_of(host, "uname -r").stdout)
+    return parse(output_of(host, COMMAND).stdout)

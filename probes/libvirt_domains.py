@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.pci_address import PciAddress
 from probes.reading import bounded
 
@@ -36,6 +37,7 @@ done; echo "=== end"
 """virsh beside libvirt's own process where that sees other files than the host: in a container, a pod or a snap."""
 HEADER = re.compile(r"=== ([0-9a-f-]{36}) (\S.*)")
 HOLDING = ("running", "paused", "in shutdown")
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)

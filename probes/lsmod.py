@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import transcript_of
 
 HEADER = re.compile(r"\s*Module\s+Size\s+Used by\s*")
@@ -16,6 +17,8 @@ PROC_ROW = re.compile(
     rf"\s*{NAME} ([0-9]{{1,12}}) (-?[0-9]{{1,9}}|-) ([A-Za-z0-9_,\[\]-]{{1,8000}}) (Live|Loading|Unloading) "
     r"0x[0-9a-f]{1,16}(?: \(([A-Z+-]{1,16})\))?"
 )
+COMMAND = "lsmod"
+QUESTIONS = (Question(COMMAND),)
 
 
 @dataclass(frozen=True)
@@ -88,4 +91,4 @@ def _known_users(found: dict[str, Module]) -> None:
 
 def read(host: Host) -> dict[str, Module]:
     """Modules that are loaded on `host`."""
-    return parse(output_of(host, "lsmod").stdout)
+    return parse(output_of(host, COMMAND).stdout)

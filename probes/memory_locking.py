@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import lines_of
 
 TOOL = "/proc of libvirt's daemon"
@@ -23,6 +24,7 @@ LIMIT = re.compile(r"Max locked memory +(?:[0-9]{1,20}|unlimited) +([0-9]{1,20}|
 RIGHTS = re.compile(r"CapEff:\s+([0-9a-f]{1,32})")
 SYS_RESOURCE = 1 << 24
 """CAP_SYS_RESOURCE: raises limits above the hard one (linux/capability.h)."""
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)

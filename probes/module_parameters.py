@@ -6,6 +6,7 @@ import re
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import transcript_of
 
 TOOL = "/sys/module/*/parameters"
@@ -15,6 +16,7 @@ CONFIGURED = r"""
 { modprobe --showconfig 2>/dev/null || cat /etc/modprobe.d/*.conf; tr ' ' '\n' </proc/cmdline; echo end; } | tr - _
 """
 """Options of modules from modprobe's configuration, then the kernel's arguments."""
+VFIO = "vfio_iommu_type1"
 DMA_LIMIT = re.compile(r"^\s*(?:options\s+)?vfio_iommu_type1[\s.].{0,200}?dma_entry_limit=(\S{1,20})", re.M)
 ON, OFF = ("Y", "1"), ("N", "0")
 """How the kernel writes a switch."""
@@ -36,15 +38,20 @@ def parse(text: str) -> dict[str, str]:
     return found
 
 
+def _command(module: str) -> str:
+    folder = f"/sys/module/{module}"
+    values = f"cd {folder}/parameters 2>/dev/null && grep -s '' *"
+    return f"[ -d {folder} ] || {{ echo absent; exit 0; }}; {values}; echo end:"
+
+
+QUESTIONS = (Question(_command(VFIO), as_root=True),)
+
+
 def read(host: Host, module: str) -> dict[str, str] | None:
     """Parameters of a module of `host`; None if it is not loaded."""
     if not NAME.fullmatch(module):
         raise ValueError(module)
-    folder = f"/sys/module/{module}"
-    command = (
-        f"[ -d {folder} ] || {{ echo absent; exit 0; }}; cd {folder}/parameters 2>/dev/null && grep -s '' *; echo end:"
-    )
-    text = output_of(host, command, as_root=True).stdout
+    text = output_of(host, _command(module), as_root=True).stdout
     if text.strip() == "absent":
         return None
     found = parse(text)
@@ -58,7 +65,7 @@ def dma_entry_limit(host: Host) -> int | None:
 
     Where the module is not loaded yet, modprobe's configuration says with what it will be.
     """
-    value = (read(host, "vfio_iommu_type1") or {}).get("dma_entry_limit")
+    value = (read(host, VFIO) or {}).get("dma_entry_limit")
     if value is None:
         found = DMA_LIMIT.findall(output_of(host, CONFIGURED, as_root=True).stdout)
         value = found[-1] if found else None
@@ -72,7 +79,7 @@ def allows_unsafe_interrupts(host: Host) -> bool | None:
 
     https://docs.kernel.org/driver-api/vfio.html
     """
-    parameters = read(host, "vfio_iommu_type1")
+    parameters = read(host, VFIO)
     value = (parameters or {}).get("allow_unsafe_interrupts")
     if value is None or value in OFF:
         return None if value is None else False

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 from access.errors import CommandError, ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import bounded
 
 TOOL = "nova's process"
@@ -334,11 +335,17 @@ def reach(host: Host, service: str, *, anchor: str, enter: str) -> tuple[NovaPro
     return find(host, service, anchor=anchor), ""
 
 
-def candidates(host: Host, service: str, *, anchor: str = "", enter: str = "") -> tuple[NovaProcess, ...]:
-    """All processes that may be of a service; see `find`."""
+def question_of(service: str, *, anchor: str = "", enter: str = "") -> Question:
+    """What `find` asks."""
     pattern = f"(^|/|:)nova[-_](os)?[{service[5]}]{service[6:]}"
     script = FIND.format(anchor=anchor or "true", pattern=shlex.quote(pattern), variables=VARIABLES)
-    return parse_processes(output_of(host, _inside(script, enter), as_root=True).stdout)
+    return Question(_inside(script, enter), as_root=True)
+
+
+def candidates(host: Host, service: str, *, anchor: str = "", enter: str = "") -> tuple[NovaProcess, ...]:
+    """All processes that may be of a service; see `find`."""
+    asked = question_of(service, anchor=anchor, enter=enter)
+    return parse_processes(output_of(host, asked.command, as_root=True).stdout)
 
 
 def read(host: Host, service: str, process: NovaProcess | None, *, enter: str = "") -> ReadFiles:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from access.errors import ParseError
 from access.host import Host, output_of, succeeded
+from access.questions import Question
 from probes.reading import lines_of
 
 MISSING = re.compile(r"no such (?:object|container)", re.IGNORECASE)
@@ -93,15 +94,25 @@ def _date(tool: str, text: str) -> datetime:
     return found
 
 
+SHOW = "TZ=UTC LC_ALL=C systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp"
+
+
+def question_of(service: Service) -> Question | None:
+    """What `read` asks; None where it asks nothing."""
+    if not service.anchor:
+        return None
+    name, engine = shlex.quote(service.name), service.container_engine
+    return Question(f"{SHOW} {name}" if engine is None else f"{engine} {INSPECT} {name}", as_root=True)
+
+
 def read(host: Host, service: Service) -> NovaService:
     """When a service was started, by systemd or by its container's engine; neither knows it where others keep it."""
-    name, engine = shlex.quote(service.name), service.container_engine
-    if not service.anchor:
+    asked = question_of(service)
+    if asked is None:
         return NovaService(service.name, False, None, is_known=False)
-    if engine is None:
-        shown = "systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp"
-        return parse_unit(service.name, output_of(host, f"TZ=UTC LC_ALL=C {shown} {name}", as_root=True).stdout)
-    inspected = host.run(f"{engine} {INSPECT} {name}", as_root=True)
+    if service.container_engine is None:
+        return parse_unit(service.name, output_of(host, asked.command, as_root=True).stdout)
+    inspected = host.run(asked.command, as_root=True)
     if inspected.exit_code and MISSING.search(inspected.stderr):
         return NovaService(service.name, False, None, is_known=False)
     return parse_container(service.name, succeeded(inspected).stdout)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import lines_of
 
 TOOL = "/sys/devices/system/node"
@@ -21,6 +22,7 @@ for d in /sys/devices/system/node/node[0-9]*; do
 done; echo end
 """
 ROW = re.compile(r"([0-9]{1,5}) ([0-9]{1,15}|-) ?((?:[0-9]{1,6}(?:-[0-9]{1,6})?(?:,|\Z)){0,2000})")
+QUESTIONS = (Question(COMMAND),)
 
 
 @dataclass(frozen=True)

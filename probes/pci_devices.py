@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
 from probes.references import NVIDIA_VENDOR_ID
@@ -53,6 +54,7 @@ HARMLESS_DRIVERS = ("pcieport", "pci-stub", None)
 (https://docs.kernel.org/driver-api/vfio.html)."""
 VFIO = re.compile(r"(?:^|[-_])vfio(?:$|[-_])")
 """In the name of every VFIO driver: vfio-pci, and what vendors build on its core, as nvgrace-gpu-vfio-pci."""
+QUESTIONS = (Question(COMMAND),)
 
 
 @dataclass(frozen=True)

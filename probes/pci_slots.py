@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 from probes.pci_address import PciAddress
 from probes.reading import lines_of
 
@@ -27,6 +28,7 @@ done; echo end
 SLOT = re.compile(r"slot ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}) (.{1,80})")
 PATH = re.compile(r"path /\S{1,400}")
 DEVICE = re.compile(r"([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2})\.[0-7]")
+QUESTIONS = (Question(COMMAND),)
 
 
 def parse(text: str) -> Mapping[PciAddress, str]:

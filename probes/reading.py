@@ -7,6 +7,7 @@ import shlex
 
 from access.errors import ParseError
 from access.host import Host, output_of
+from access.questions import Question
 
 LIMIT_CHARS = 5_000_000
 """Longer answers are refused: no tool that is read prints more."""
@@ -97,10 +98,15 @@ def number_of(tool: str, text: str, line: str, line_number: int) -> float:
     return float(text)
 
 
+def question_of(path: str, *, as_root: bool = False) -> Question:
+    """What `read_file` asks."""
+    return Question(f"cat {shlex.quote(path)}", as_root)
+
+
 def read_file(host: Host, path: str, *, as_root: bool = False) -> str:
     """A file of the host.
 
     Raises:
         CommandError: it is not there or cannot be read.
     """
-    return output_of(host, f"cat {shlex.quote(path)}", as_root=as_root).stdout
+    return output_of(host, question_of(path, as_root=as_root).command, as_root=as_root).stdout

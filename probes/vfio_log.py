@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from access.host import Host, output_of
+from access.questions import Question
 from probes.reading import bounded
 
 RESET = re.compile(
@@ -24,6 +25,8 @@ KILLED = re.compile(
     r"\(?(qemu-kvm|qemu-system-\w+|CPU \d+/KVM)"
 )
 LIMIT = 50
+COMMAND = "dmesg"
+QUESTIONS = (Question(COMMAND, as_root=True),)
 
 
 @dataclass(frozen=True)
@@ -48,4 +51,4 @@ def parse(text: str) -> VfioLog:
 
 def read(host: Host) -> VfioLog:
     """The log of the running kernel."""
-    return parse(output_of(host, "dmesg", as_root=True).stdout)
+    return parse(output_of(host, COMMAND, as_root=True).stdout)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from access import side_by_side
 from access.errors import AcceptanceError, Blocked
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
@@ -48,14 +49,22 @@ class HostRooms:
         taken: Counter[str] = Counter()
         for holder in _seen(lambda: held_cards.read(self.admin)) or ():
             taken[holder.host] += holder.cards
-        return tuple(
-            self._host(host, services.get(host.name), aggregates, taken[host.name]) for host in self._gpu_hosts
-        )
+        names = [host.name for host in self._gpu_hosts]
+        trees = _seen(lambda: placement.of_hosts(self.admin, names))
+
+        def look(host: DeclaredHost) -> HostFacts:
+            providers = _seen(lambda: trees.of(host.name)) if trees else None
+            return self._host(host, services.get(host.name), aggregates, taken[host.name], providers)
+
+        return tuple(side_by_side.each(look, self._gpu_hosts))
 
     def errors_about(self, instance_id: str) -> str:
         """A line for each GPU host whose nova-compute wrote an error about an instance; "" where none is seen."""
-        said = ((host.name, self._error_about(host, instance_id)) for host in self._gpu_hosts)
-        return "\n".join(f"{name}: {words.text} ({words.source} of {words.date})" for name, words in said if words)
+        said = side_by_side.each(lambda host: self._error_about(host, instance_id), self._gpu_hosts)
+        found = zip(self._gpu_hosts, said, strict=True)
+        return "\n".join(
+            f"{host.name}: {words.text} ({words.source} of {words.date})" for host, words in found if words
+        )
 
     def _error_about(self, host: DeclaredHost, instance_id: str) -> LastWords | None:
         service = self.deployer.service("nova-compute")
@@ -71,8 +80,8 @@ class HostRooms:
         service: nova.ComputeService | None,
         aggregates: tuple[nova.Aggregate, ...],
         taken: int,
+        providers: HostProviders | None,
     ) -> HostFacts:
-        providers = _seen(lambda: placement.of_host(self.admin, host.name))
         machine = _seen(lambda: self.hosts.node(host))
         devices = _seen(lambda: pci_devices.read(machine)) if machine else None
         return HostFacts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Absence:
 
     error: ConnectError
     found_by: str
-    """Check that waits for no other: it says that the host cannot be reached."""
+    """Check that waits for no other: it says that the host cannot be reached; "" until one has asked."""
     at: float
     """time.monotonic() of the last attempt."""
 
@@ -71,19 +72,59 @@ class AskedOnce:
             Unreachable: another check asked in vain.
         """
         absence = self._absences.get(self.name)
-        if absence is not None and self._clock() - absence.at < ASK_AGAIN_AFTER_S:
+        is_fresh = absence is not None and self._clock() - absence.at < ASK_AGAIN_AFTER_S
+        if absence is not None and is_fresh and absence.found_by:
             raise Unreachable(absence.error, absence.found_by)
         try:
+            if absence is not None and is_fresh:  # nobody has told it yet
+                raise absence.error
             answer = self._host.run(command, timeout_s=timeout_s, as_root=as_root)
         except LoginError:
             raise  # it is there, and other commands may be answered
         except ConnectError as error:
-            found_by = absence.found_by if absence is not None else self._judge
-            self._absences[self.name] = Absence(error, found_by, self._clock())
-            if absence is None and self._judge == self._asker:
+            found_by = (absence.found_by if absence is not None else "") or self._judge
+            is_first = absence is None or not absence.found_by
+            self._absences[self.name] = Absence(error, found_by, absence.at if absence and is_fresh else self._clock())
+            if is_first and self._judge == self._asker:
                 raise
             raise Unreachable(error, found_by) from error
         self._absences.pop(self.name, None)
+        return answer
+
+
+class ReadOnce:
+    """A host that is only looked at: the same question is answered from the first answer.
+
+    A dozen checks read the PCI devices; asked once, they also judge the same moment. `on_known` is given each answer
+    that was there already.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        answers: dict[tuple[str, str, bool], CommandOutput],
+        on_known: Callable[[CommandOutput], object] | None = None,
+    ) -> None:
+        self._host = host
+        self._answers = answers
+        self._on_known = on_known
+
+    @property
+    def name(self) -> str:
+        """The host's name in the cloud file."""
+        return self._host.name
+
+    def run(self, command: str, *, timeout_s: float = 60.0, as_root: bool = False) -> CommandOutput:
+        """As the host itself does; what failed is asked again."""
+        question = (self.name, command, as_root)
+        known = self._answers.get(question)
+        if known is not None:
+            if self._on_known is not None:
+                self._on_known(known)
+            return known
+        answer = self._host.run(command, timeout_s=timeout_s, as_root=as_root)
+        if answer.exit_code == 0:
+            self._answers[question] = answer
         return answer
 
 
@@ -99,6 +140,7 @@ class Hosts:
         """What `ReadOnce` knows, by host, command and whether root asked."""
         self.absences: dict[str, Absence] = {}
         """Hosts that were asked in vain, by name."""
+        self._lock = threading.Lock()
 
     def undercloud(self) -> RemoteHost:
         """The undercloud."""
@@ -138,9 +180,18 @@ class Hosts:
         self, name: str, endpoint: SshEndpoint, via: RemoteHost | None = None, default_user: str = ""
     ) -> RemoteHost:
         known = self.open.get(name)
-        if not isinstance(known, RemoteHost):
-            known = self.open[name] = self.ways.open(name, endpoint, via=via, default_user=default_user)
+        if isinstance(known, RemoteHost):
+            return known
+        made = self.ways.open(name, endpoint, via=via, default_user=default_user)
+        with self._lock:  # several may have made one side by side, and none of them is connected yet
+            known = self.open.get(name)
+            if not isinstance(known, RemoteHost):
+                known = self.open[name] = made
         return known
+
+    def looked_at(self, declared: DeclaredHost) -> Machine:
+        """A declared host, whatever the kind of the cloud."""
+        return self.node(declared) if self.cloud.has_openstack else self.machine(declared)
 
     def close(self) -> None:
         """End all connections."""

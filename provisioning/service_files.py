@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 from access.host import Host
 from judging.configuration import Configuration, Deployed, changed_file
 from probes import nova_process
 from probes.nova_process import ConfigFile
+from provisioning.gathering import Plan
+
+
+@cache
+def plan_of(deployed: Deployed) -> Plan:
+    """What `configuration` will ask; where the process is entered from outside it is only asked when it is needed."""
+    if deployed.enter:
+        return Plan()
+    asked = nova_process.question_of(deployed.service, anchor=deployed.anchor)
+    return Plan((asked,), (partial(configuration, deployed=deployed),))
 
 
 def configuration(host: Host, deployed: Deployed) -> Configuration:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from access.openstack_api import translated
@@ -23,7 +25,8 @@ def read(connection: Any) -> tuple[Holder, ...]:
     """All instances of all projects that have cards."""
     with translated("list all instances"):
         servers = list(connection.compute.servers(all_projects=True))
-    holders = (Holder(server.name, _host(server), _cards_of(connection, server)) for server in servers)
+    specs_of = cache(lambda flavor_id: _specs_of(connection, flavor_id))  # as many questions as there are flavors
+    holders = (Holder(server.name, _host(server), _cards_of(server, specs_of)) for server in servers)
     return tuple(holder for holder in holders if holder.cards)
 
 
@@ -31,9 +34,13 @@ def _host(server: Any) -> str:
     return str(server.compute_host or server.hypervisor_hostname or "").split(".")[0]
 
 
-def _cards_of(connection: Any, server: Any) -> int:
+def _specs_of(connection: Any, flavor_id: str) -> Mapping[str, str]:
+    found = connection.compute.find_flavor(flavor_id, get_extra_specs=True, ignore_missing=True)
+    return (found.extra_specs if found else None) or {}
+
+
+def _cards_of(server: Any, specs_of: Callable[[str], Mapping[str, str]]) -> int:
     specs = server.flavor.extra_specs
-    if specs is None and server.flavor.id:  # before microversion 2.47 an instance shows its flavor's id only
-        found = connection.compute.find_flavor(server.flavor.id, get_extra_specs=True, ignore_missing=True)
-        specs = found.extra_specs if found else {}
+    if not specs and server.flavor.id:  # before microversion 2.47 an instance shows its flavor's id only
+        specs = specs_of(server.flavor.id)
     return sum(alias_request.of_flavor(specs or {}).values())

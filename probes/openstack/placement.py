@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from access.errors import ParseError
+from access import side_by_side
+from access.errors import AcceptanceError, ParseError
 from access.openstack_api import translated
 
 DEVICE = re.compile(r"^(?P<host>.+)_(?P<address>[0-9a-fA-F]{4,}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])$")
 """Name of a device's provider (https://docs.openstack.org/nova/latest/admin/pci-passthrough.html)."""
+AT_ONCE = 8
+"""Requests to Placement at a time: as many connections as one session keeps (requests keeps ten)."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,17 @@ class Allocated:
 
 
 def allocated(connection: Any) -> Allocated:
-    """All allocations of the cloud, provider by provider."""
+    """All allocations of the cloud, provider by provider: Placement has no question for several."""
     found, reported = [], set()
-    for name, provider_id in providers(connection).items():
+    listed = providers(connection)
+    paths = [f"/resource_providers/{provider_id}/allocations" for provider_id in listed.values()]
+    answers = side_by_side.each(lambda path: _get(connection, path)["allocations"], paths, at_once=AT_ONCE)
+    for name, answer in zip(listed, answers, strict=True):
         device = DEVICE.match(name)
         host = (device["host"] if device else name).split(".")[0]
         address = device["address"].lower() if device else None
         if address is not None:
             reported.add((host, address))
-        answer = _get(connection, f"/resource_providers/{provider_id}/allocations")["allocations"]
         found += [Allocation(consumer, host, address, dict(data["resources"])) for consumer, data in answer.items()]
     return Allocated(tuple(found), frozenset(reported))
 
@@ -103,28 +109,82 @@ class HostProviders:
     traits: frozenset[str]
     """Of the host and of all that belongs to it but devices."""
     devices: tuple[DeviceProvider, ...]
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Total by resource class of the host and of all that belongs to it, e.g. {"VCPU": 48}."""
+
+
+@dataclass(frozen=True)
+class Trees:
+    """What Placement has of several hosts, of one moment."""
+
+    found: Mapping[str, HostProviders]
+    """By short name; a host that Placement does not know is not in it."""
+    failed: Mapping[str, AcceptanceError]
+    """Hosts whose providers could not be read."""
+
+    def of(self, host: str) -> HostProviders | None:
+        """Of one host; None if Placement does not know it.
+
+        Raises:
+            AcceptanceError: it could not be read.
+        """
+        if host in self.failed:
+            raise self.failed[host]
+        return self.found.get(host)
+
+
+@dataclass(frozen=True)
+class _Provider:
+    name: str
+    uuid: str
+    root: str
+
+
+def of_hosts(connection: Any, hosts: Iterable[str]) -> Trees:
+    """Inventories, usages and traits of hosts by their short names: all are listed once, then read side by side."""
+    roots: dict[str, str] = {}
+    trees: defaultdict[str, list[_Provider]] = defaultdict(list)
+    for item in _get(connection, "/resource_providers", "latest")["resource_providers"]:
+        # before Queens no provider belongs to another, and none is named as a root
+        provider = _Provider(item["name"], item["uuid"], str(item.get("root_provider_uuid") or item["uuid"]))
+        trees[provider.root].append(provider)
+        if provider.root == provider.uuid:  # devices and NUMA nodes begin with their host's name
+            roots.setdefault(provider.name.split(".")[0], provider.uuid)
+    wanted = [host for host in dict.fromkeys(hosts) if host in roots]
+
+    def read(host: str) -> HostProviders | AcceptanceError:
+        try:
+            return _tree(connection, roots[host], trees[roots[host]])
+        except AcceptanceError as error:
+            return error
+
+    answers = dict(zip(wanted, side_by_side.each(read, wanted, at_once=AT_ONCE), strict=True))
+    return Trees(
+        {host: answer for host, answer in answers.items() if isinstance(answer, HostProviders)},
+        {host: answer for host, answer in answers.items() if isinstance(answer, AcceptanceError)},
+    )
 
 
 def of_host(connection: Any, host: str) -> HostProviders | None:
     """Inventories, usages and traits of the host called `host` (short name); None if Placement does not know it."""
-    listed = _get(connection, "/resource_providers", "latest")["resource_providers"]
-    root = next((item["uuid"] for item in listed if item["name"].split(".")[0] == host), None)
-    if root is None:
-        return None
+    return of_hosts(connection, (host,)).of(host)
+
+
+def _tree(connection: Any, root: str, members: Iterable[_Provider]) -> HostProviders:
     own: dict[str, Inventory] = {}
     traits: set[str] = set()
     devices = []
-    for item in listed:
-        device = DEVICE.match(item["name"])
-        if root not in (item["uuid"], item.get("root_provider_uuid")):
-            continue
-        inventories, found = _inventories(connection, item["uuid"]), _traits(connection, item["uuid"])
+    totals: Counter[str] = Counter()
+    for member in members:
+        device = DEVICE.match(member.name)
+        inventories, found = _inventories(connection, member.uuid), _traits(connection, member.uuid)
+        totals.update({resource_class: item.total for resource_class, item in inventories.items()})
         if device is not None:
             devices.append(DeviceProvider(device["address"].lower(), inventories, found))
             continue
         traits |= found
-        own = {**inventories, **own} if item["uuid"] != root else {**own, **inventories}
-    return HostProviders(own, frozenset(traits), tuple(devices))
+        own = {**inventories, **own} if member.uuid != root else {**own, **inventories}
+    return HostProviders(own, frozenset(traits), tuple(devices), dict(totals))
 
 
 def _inventories(connection: Any, provider_id: str) -> dict[str, Inventory]:
@@ -149,31 +209,14 @@ def _traits(connection: Any, provider_id: str) -> frozenset[str]:
     return frozenset(answer.json().get("traits", ())) if answer.ok else frozenset()
 
 
-def offered(connection: Any, host: str) -> dict[str, int] | None:
-    """Total by resource class of a host and of all that belongs to it, e.g. {"VCPU": 48, "CUSTOM_PCI_10DE_15F8": 2}.
-
-    None if no provider is called `host` (short name).
-    """
-    listed = _get(connection, "/resource_providers", "latest")["resource_providers"]
-    root = next((item["uuid"] for item in listed if item["name"].split(".")[0] == host), None)
-    if root is None:
-        return None
-    # before Queens no provider belongs to another, and none is named as a root
-    members = [item["uuid"] for item in listed if root in (item["uuid"], item.get("root_provider_uuid"))]
-    totals: Counter[str] = Counter()
-    for member in members:
-        offers = _get(connection, f"/resource_providers/{member}/inventories")["inventories"]
-        totals.update({resource_class: int(offer["total"]) for resource_class, offer in offers.items()})
-    return dict(totals)
-
-
 def inventory(connection: Any, host: str, resource_class: str) -> Inventory:
     """Capacity of the host called `host` (short name).
 
     Raises:
         ParseError: Placement does not know the host or the class.
     """
-    found = [ident for name, ident in providers(connection).items() if name.split(".")[0] == host]
+    known = providers(connection).items()
+    found = [ident for name, ident in known if name.split(".")[0] == host and not DEVICE.match(name)]
     if not found:
         raise ParseError("Placement", f"no resource provider called {host}")
     inventories = _get(connection, f"/resource_providers/{found[0]}/inventories")["inventories"]

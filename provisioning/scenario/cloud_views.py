@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from access import side_by_side
 from access.errors import Blocked, MeasurementError
 from access.openstack_api import translated
 from cloud_file.cloud import Cloud
@@ -65,7 +66,9 @@ class CloudViews:
             return None
 
     def _of_hosts(self, read: Callable[[Any], Seen]) -> Mapping[str, Seen]:
-        return {host.name: read(self.hosts.node(host)) for host in self.cloud.computes if host.gpus}
+        hosts = [host for host in self.cloud.computes if host.gpus]
+        found = side_by_side.each(lambda host: read(self.hosts.node(host)), hosts)
+        return {host.name: seen for host, seen in zip(hosts, found, strict=True)}
 
     def _claims(self) -> tuple[pci_claims.PciClaim, ...]:
         conductor = deployer_of(self.cloud).service("nova-conductor")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +14,7 @@ from judging.notes import Notes
 from judging.offers import Offers, claims_of_nobody, given_cards, rows_against_devices
 from judging.verdicts import require
 from probes import pci_devices
-from probes.openstack import held_cards
+from probes.openstack.held_cards import Holder
 
 CLAIMS = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 
@@ -41,7 +41,7 @@ def test_nova_offers_exactly_the_cards_that_the_host_gives(
     compute_configuration: Configuration,
     nova_offers: Offers,
     cloud: Cloud,
-    admin: Any,
+    card_holders: Callable[[], tuple[Holder, ...]],
     notes: Notes,
 ) -> None:
     """Nova has a row of each card that device_spec gives, as the card is, no other row, and no claim of nobody."""
@@ -49,7 +49,7 @@ def test_nova_offers_exactly_the_cards_that_the_host_gives(
     given = given_cards(compute_configuration.conf.device_specs, devices)
     if nova_offers.rows is None:
         notes.found = f"Nova's own table was not compared: {nova_offers.hidden}"
-        held = sum(holder.cards for holder in held_cards.read(admin) if holder.host == declared_compute.name)
+        held = sum(holder.cards for holder in card_holders() if holder.host == declared_compute.name)
         require(
             held <= len(given),
             "more-cards-held-than-given",

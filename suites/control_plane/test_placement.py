@@ -15,6 +15,7 @@ from judging.offers import providers_against_devices
 from judging.verdicts import require
 from probes import pci_devices
 from probes.openstack import placement
+from probes.openstack.placement import Trees
 from provisioning.environment import Environment
 
 SHOWN = 8
@@ -29,10 +30,11 @@ IN_PLACEMENT = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.htm
     api=True,
 )
 def test_placement_knows_what_the_host_has(
-    declared_compute: DeclaredHost, cloud: Cloud, admin: Any, environment: Environment
+    declared_compute: DeclaredHost, cloud: Cloud, admin: Any, environment: Environment, placement_trees: Trees
 ) -> None:
     """The host's provider offers processors and memory, and, where Nova reports cards, as many as declared."""
-    found = placement.offered(admin, declared_compute.name) or {}
+    known = placement_trees.of(declared_compute.name)
+    found = known.totals if known else {}
 
     is_known = (found.get("VCPU", 0) > 0 or found.get("PCPU", 0) > 0) and found.get("MEMORY_MB", 0) > 0
     require(
@@ -73,11 +75,11 @@ def test_placement_has_a_provider_of_each_reported_card(
     compute: Host,
     declared_compute: DeclaredHost,
     compute_configuration: Configuration,
-    admin: Any,
+    placement_trees: Trees,
 ) -> None:
     """Each card that nova-compute reports has a provider of its class with its traits, whatever the class is called; no other device has one."""  # noqa: E501
     devices = pci_devices.read(compute)
-    known = placement.of_host(admin, declared_compute.name)
+    known = placement_trees.of(declared_compute.name)
     reports = compute_configuration.is_on("pci", "report_in_placement")
     providers = known.devices if known else ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from judging.last_words import cause_of_end, told
 from judging.verdicts import require
 from probes import clock, nova_log, nova_service
 from probes.nova_service import NovaService
-from probes.openstack import nova
+from probes.openstack.nova import ComputeService
 from provisioning.environment import Environment
 from provisioning.hosts import Hosts
 from provisioning.service_files import written_for
@@ -133,17 +132,20 @@ def test_nova_compute_runs_with_its_configuration(
     api=True,
 )
 def test_nova_compute_is_up(
-    declared_compute: DeclaredHost, admin: Any, environment: Environment, hosts: Hosts, deployer: Deployer
+    declared_compute: DeclaredHost,
+    compute_services: tuple[ComputeService, ...],
+    environment: Environment,
+    hosts: Hosts,
+    deployer: Deployer,
 ) -> None:
     """nova-compute reports: a host whose service is down gets no instance."""
-    computes = [service for service in nova.services(admin) if service.binary == "nova-compute"]
-    found = [service for service in computes if service.host.split(".")[0] == declared_compute.name]
+    found = [service for service in compute_services if service.host.split(".")[0] == declared_compute.name]
 
     require(
         found,
         "compute-not-registered",
         "Nova knows no nova-compute of this host, "
-        f"but of {', '.join(sorted(service.host for service in computes)) or 'no host at all'}",
+        f"but of {', '.join(sorted(service.host for service in compute_services)) or 'no host at all'}",
     )
     service = found[0]
     require(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from host_fixtures import ReadOnce
 
 from access.host import CommandOutput
 from access.local_host import LocalHost
 from judging.notes import Notes
+from provisioning.hosts import ReadOnce
 
 Answers = dict[tuple[str, str, bool], CommandOutput]
 
@@ -21,7 +21,7 @@ def count(tmp_path: Path) -> str:
 
 
 def _host(answers: Answers, notes: Notes, name: str = "compute-0") -> ReadOnce:
-    return ReadOnce(LocalHost(name, on_command=notes.command), answers, notes)
+    return ReadOnce(LocalHost(name, on_command=notes.command), answers, notes.command)
 
 
 def test_the_second_check_has_the_first_answer_and_its_evidence(count: str):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from judging.robust import resolution_of, scale_of, t_tail
-from reports.history.change_points import change_points
+from reports.history.change_points import change_points, is_still
 from reports.history.own_past import LEAST_NIGHTS, against_past
 from reports.history.trend import FALSE_ALARMS
 
@@ -175,3 +175,66 @@ def test_faster_is_never_slower():
 def test_too_short_a_past_says_nothing():
     """Six nights do not show how noisy a card is."""
     assert against_past([12.0] * (LEAST_NIGHTS - 1), 6.0, "higher", 1) is None
+
+
+LONG_NIGHTS = 200
+
+
+def _long(random: Random, noise: np.ndarray) -> np.ndarray:
+    """A course of 200 nights with a step, a ramp, a spell that ended, or nothing, of some size."""
+    night, kind = np.arange(LONG_NIGHTS), random.integers(4)
+    begin, nights, size = int(random.integers(10, 185)), int(random.integers(2, 60)), random.choice([0.01, 0.02, 0.1])
+    shape = {
+        0: np.zeros(LONG_NIGHTS),
+        1: (night >= begin).astype(float),
+        2: np.clip((night - begin + 1) / nights, 0, 1),
+        3: ((night >= begin) & (night < begin + nights)).astype(float),
+    }[int(kind)]
+    return np.round(12 * (1 - size * shape) * (1 + 0.003 * noise), 3)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_a_long_series_is_judged_as_if_it_were_searched_everywhere(name, monkeypatch):
+    """What is looked over first, and searched in a grid, has the same changes in the same nights."""
+    random = np.random.default_rng(17)
+    courses = [_long(random, NOISES[name](random, LONG_NIGHTS)) for _ in range(12)]
+    confidence = 1 - FALSE_ALARMS / SERIES
+
+    found = [change_points(course, confidence=confidence) for course in courses]
+    monkeypatch.setattr("reports.history.change_points.LONG", LONG_NIGHTS + 1)
+    everywhere = [change_points(course, confidence=confidence) for course in courses]
+
+    assert [len(each) for each in found] == [len(each) for each in everywhere]
+    assert sum(map(len, found)) > 3
+    for one, other in zip(found, everywhere, strict=True):
+        assert [each.index for each in one] == pytest.approx([each.index for each in other], abs=3)
+        assert [each.after for each in one] == pytest.approx([each.after for each in other], rel=2e-3)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_a_still_year_is_told_in_a_moment(name):
+    """Of a thousand hosts' series nearly none is searched: searching all of them takes hours."""
+    random = np.random.default_rng(19)
+
+    still = [is_still(12 * (1 + 0.004 * NOISES[name](random, 365)), 0.001) for _ in range(300)]
+
+    assert np.mean(still) > 0.9
+
+
+@pytest.mark.parametrize("nights", [100, 365])
+@pytest.mark.parametrize("name", NOISES)
+def test_no_clear_change_is_overlooked(name, nights):
+    """Also one that begins late, ended again, or makes nearly all nights resemble each other."""
+    random = np.random.default_rng(23)
+    night = np.arange(nights)
+    shapes = {
+        "half": night >= nights // 2,
+        "late": night >= nights - 6,
+        "early": night >= 6,
+        "spell": (night >= 30) & (night < 45),
+        "slow": np.clip((night - 10) / (nights - 20), 0, 1),
+    }
+    for shape, changed in shapes.items():
+        for size in (0.02, 0.05, 0.5):
+            course = 12 * (1 - size * changed) * (1 + 0.003 * NOISES[name](random, nights))
+            assert not is_still(course, 0.001), (shape, size)

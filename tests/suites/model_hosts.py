@@ -61,6 +61,10 @@ class ModelHosts:
         """A host of the cloud file."""
         return self._others.get(declared.name) or AnsweringHost(declared.name, self._answers_of(declared.name))
 
+    def looked_at(self, declared: DeclaredHost) -> AnsweringHost:
+        """The same, for checks that change nothing on it."""
+        return self.node(declared)
+
     def undercloud(self) -> AnsweringHost:
         """The undercloud."""
         return self._others["undercloud"]

@@ -166,6 +166,10 @@ class Doubles:
         return self._model.traces()
 
     @pytest.fixture
+    def gathered(self) -> None:
+        """Machines of a model answer one question at a time."""
+
+    @pytest.fixture
     def host_cards(self) -> None:
         """Which physical cards they are decides no verdict."""
 
