@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloud_file import each_host
 from cloud_file.reading import Location
 from cloud_file.shapes import entries, mapping, text
 
@@ -69,18 +70,32 @@ def _expand(section: str, raw: Mapping[str, Any], found: Expanded) -> None:
         counted = COUNTED.get(section)
         is_range = RANGE.search(text(entry, counted or "") or "") is not None
         try:
-            several = _several({**shared, **entry}, counted) if not (is_full and is_range) else []
+            if section == "guests" and each_host.KEY in entry:
+                several = _for_each_host({**shared, **entry}, found)
+            else:
+                several = _several({**shared, **entry}, counted) if not (is_full and is_range) else []
             is_full = is_full or len(made) + len(several) > LIMIT + len(raw[section])
             if is_full and is_range:
                 raise _RangeError(counted or "name", f"{section} stand for more than {LIMIT} together")
         except _RangeError as error:
             found.mistakes.append((_place(section, index, error.key, entry), str(error)))
-            several = [_without_ranges({**shared, **entry})]
+            several = [] if each_host.KEY in entry else [_without_ranges({**shared, **entry})]
         for each in several:
             found.written[section, len(made)] = index
             found.own_keys[section, len(made)] = frozenset(entry)
             made.append(each)
     found.content[section] = made
+
+
+def _for_each_host(entry: dict[str, Any], found: Expanded) -> list[dict[str, Any]]:
+    """Hosts come before guests: they are there one by one."""
+    try:
+        several = each_host.instances(entry, found.content)
+    except each_host.EachHostError as error:
+        raise _RangeError(error.key, str(error)) from error
+    if len(several) > LIMIT:
+        raise _RangeError(each_host.KEY, f"stands for more than {LIMIT}")
+    return several
 
 
 def _without_ranges(entry: Mapping[str, Any]) -> dict[str, Any]:

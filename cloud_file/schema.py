@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cloud_file import each_host
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import known_deployers
 from cloud_file.description import parts
@@ -73,6 +74,9 @@ def _as_written(definitions: dict[str, Any], name: str, section: str) -> None:
     definition = definitions[name]
     if section in SHARED and "required" in definition:
         definition["required"] = [key for key in definition["required"] if key == COUNTED.get(section, "name")]
+    if section == "guests":
+        named = definition.pop("required", ["name"])
+        definition["anyOf"] = [{"required": named}, {"required": [each_host.KEY]}]
     if section not in COUNTED:
         return
     for entry in definition["properties"].values():

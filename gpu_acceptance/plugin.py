@@ -27,6 +27,7 @@ FIXTURES = (
     "card_fixtures",
     "gathering_fixtures",
     "host_fixtures",
+    "level_fixtures",
     "configuration_fixtures",
     "lifecycle_fixtures",
     "nova_fixtures",

@@ -29,6 +29,36 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class CycleTrouble:
+    """What went wrong when all cards were given back and taken again."""
+
+    host: str
+    cycle: int
+    """In which round, from 1 on."""
+    kind: str
+    """reset (a device did not come back from it), asleep (it does not wake up), instance (it did not stop or start)."""
+    what: str
+    """The device's address, or what Nova said of which instance."""
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """How often all cards were given back and taken again."""
+
+    wanted: int
+    made: int
+    troubles: tuple[CycleTrouble, ...]
+    """Of the last round that was made; none where all went well."""
+    missing: str = ""
+    """Why there were none, which says nothing about the cloud."""
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Cycles:
+        """From plain data."""
+        return cls(**{**data, "troubles": tuple(CycleTrouble(**each) for each in data["troubles"])})
+
+
+@dataclass(frozen=True)
 class Environment:
     """A provisioned cloud."""
 
@@ -45,6 +75,8 @@ class Environment:
     left_over: tuple[str, ...] = ()
     """What tests of ended runs left, by kind and name, and nobody could remove."""
     seconds: dict[str, float] = field(default_factory=dict)
+    cycles: Cycles | None = None
+    """None where none were asked for."""
 
     def to_json(self) -> str:
         """As text, for other workers and later runs."""
@@ -56,6 +88,7 @@ class Environment:
         data = json.loads(text)
         data["guests"] = tuple(Guest(**guest) for guest in data["guests"])
         data["left_over"] = tuple(data.get("left_over", ()))
+        data["cycles"] = Cycles.from_data(data["cycles"]) if data.get("cycles") else None
         return cls(**data)
 
     def guest(self, name: str) -> Guest:

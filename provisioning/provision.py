@@ -23,6 +23,7 @@ from cloud_file.sections.tenant import DeclaredGuest
 from provisioning.administrator import Administrator, become_administrator
 from provisioning.before_deploy import stop_on_mistakes
 from provisioning.cleanup import Owners, leftovers, remove_all
+from provisioning.cycling import started_again
 from provisioning.environment import Environment, Guest
 from provisioning.ledger import Ledger
 from provisioning.openstack import guests as guest_steps
@@ -178,6 +179,7 @@ class Provisioning:
         server = guest_steps.find_server(tenant, name)
         if server is None:
             return guest
+        server = started_again(self.cloud.runs, tenant, server, self.progress)
         guest = dataclasses.replace(guest, server_id=str(server.id))
         address = guest_steps.address_of(self.cloud, tenant, server.id)
         if address is None or server.status != "ACTIVE":

@@ -63,7 +63,9 @@ class DeclaredGuest(Section):
 
     name: Name
     flavor: Name
+    each_host: Name | None = None
+    """In place of name and flavor: a flavor, of which each host gets as many instances as it has the cards for."""
     availability_zone: Line | None = None
-    """Where Nova shall put it: ZONE, or ZONE:HOST for administrators."""
+    """Where Nova shall put it: ZONE, or ZONE:HOST for administrators; with each_host, {host} stands for the host."""
     volume_gb: Positive | None = None
     """Boot from a volume of this size, made from the image and deleted with the instance; without it from the image."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from judging.layers import layer_of
+from judging.records import CheckRecord
 from probes.card_identity import CardIdentity
 from reports.history.loading import figures_of
 from reports.records import HostFacts
@@ -14,6 +15,8 @@ from reports.run import Run
 
 LOADING = "cuda"
 """Layer whose checks put work on cards"""
+HOW_LONG = "load."
+"""How the metrics begin that say how long a load ran on a card, in seconds"""
 SERVER_FACTS = ("sys_vendor", "product_name", "bios_version")
 
 
@@ -89,9 +92,21 @@ def loads(run: Run) -> list[Load]:
     """Checks that put work on cards, in order of time."""
     found = [check for check in run.checks if layer_of(check.id).name == LOADING or check.measurements]
     return [
-        Load(check.id, check.fact, check.place, check.started, check.duration_s, str(check.verdict))
+        load
         for check in sorted(found, key=lambda check: (check.started, check.id, check.place))
+        for load in _loads_of(check)
     ]
+
+
+def _loads_of(check: CheckRecord) -> list[Load]:
+    """How long each load ran on each card where the check says so; else the check itself is the load."""
+    verdict = str(check.verdict)
+    told = [
+        Load(f"{check.id}, {item.source}", f"device {item.device}", check.place, check.started, item.value, verdict)
+        for item in check.measurements
+        if item.metric.startswith(HOW_LONG)
+    ]
+    return told or [Load(check.id, check.fact, check.place, check.started, check.duration_s, verdict)]
 
 
 def server_pages(run: Run) -> list[ServerPage]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.history.robust import median_of, resolution_of, scale_of, t_tail
+from judging.robust import median_of, resolution_of, scale_of, t_tail
 
 Values = NDArray[np.float64]
 Lengths = NDArray[np.int64]

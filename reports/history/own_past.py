@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from judging.robust import resolution_of, scale_of, t_tail
 from reports.history.change_points import DEGREES_OF_FREEDOM
-from reports.history.robust import resolution_of, scale_of, t_tail
 
 LEAST_NIGHTS = 7
 """Fewer say too little of a series' noise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from measuring_lock import Alone
 
 from access.errors import NotVerified, ToolFailure, ToolMissing
 from access.host import Host
@@ -19,7 +20,7 @@ BURNS_S = (20, 120)
 
 
 @pytest.mark.check("cuda.computes_right", rests_on=("cuda.device_query",), source=SAMPLES)
-def test_every_card_computes_right(guest: Host, declared_guest: DeclaredGuest, notes: Notes) -> None:
+def test_every_card_computes_right(guest: Host, declared_guest: DeclaredGuest, notes: Notes, alone: Alone) -> None:
     """Every card multiplies matrices without an error; gpu_burn compares longer, where it is installed."""
     with errors_are_findings("deviceQuery", may_take_long=False):
         devices = device_query.read(guest).devices
@@ -31,7 +32,7 @@ def test_every_card_computes_right(guest: Host, declared_guest: DeclaredGuest, n
         for index, result in results.items()
         if not result.is_right
     ]
-    with errors_are_findings("gpu_burn"):
+    with alone(), errors_are_findings("gpu_burn"):
         burned = _burned(guest)
     wrong += [f"device {gpu.index}: gpu_burn found {gpu.errors} errors" for gpu in burned if gpu.errors or gpu.has_died]
     by_burning = f", {len(burned)} burned without an error" if burned else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from measuring_lock import alone
+from measuring_lock import Alone
 
 from access.errors import NotVerified
 from access.host import Host
@@ -82,11 +82,11 @@ def _devices(guest: Host) -> tuple[device_query.Device, ...]:
 
 @pytest.mark.check("cuda.bandwidth", rests_on=("cuda.device_query",), source=SAMPLES, alone=True)
 def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
-    guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
+    guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal, alone: Alone
 ) -> None:
     """H2D, D2H and D2D of every card reach their band in most of several runs that differ little, and equal cards are equally fast."""  # noqa: E501
     models = expected_models(cloud, declared_guest)
-    with alone(cloud.runs), errors_are_findings("the copies of every card"):
+    with alone(), errors_are_findings("the copies of every card"):
         copied = copy_runs.read(guest, lambda runs: are_steady(runs, models))
     cards = measured_cards(copied, models)
     bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
@@ -102,12 +102,12 @@ def test_every_card_copies_as_fast_as_its_link_and_memory_allow(
     "cuda.p2p", rests_on=("cuda.device_query", "cuda.computes_right", "cuda.bandwidth"), source=SAMPLES, cards=2
 )
 def test_cards_of_one_instance_reach_each_other(
-    guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal
+    guest: Host, declared_guest: DeclaredGuest, cloud: Cloud, notes: Notes, bare_metal: BareMetal, alone: Alone
 ) -> None:
     """Every pair reaches bandwidth and latency of its way: NVLink or P2P where it has it, else through the host."""
     models = expected_models(cloud, declared_guest)
     bands = Bands(cloud, virtualised=is_virtualised(query.read(guest).gpus[0], cloud))
-    with alone(cloud.runs), errors_are_findings("the copies between cards"):
+    with alone(), errors_are_findings("the copies between cards"):
         copied = copy_runs.read_pairs(guest, lambda runs: are_good(runs, models, bands.of_pair))
     pairs = measured_pairs(copied, models)
     if not pairs:

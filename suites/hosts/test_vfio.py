@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from access.errors import MeasurementError, NotVerified
 from access.host import Host
 from cloud_file.cloud import Cloud
 from cloud_file.deployer import Deployer
@@ -11,6 +12,7 @@ from cloud_file.sections.hosts import DeclaredHost
 from judging.notes import Notes
 from judging.verdicts import require
 from probes import audit_log, dracut_conf, initramfs_tool, lsmod, memory_locking, module_parameters, vfio_log
+from provisioning.environment import Cycles
 
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
 DRACUT = "https://man7.org/linux/man-pages/man5/dracut.conf.5.html"
@@ -67,7 +69,29 @@ def test_no_security_module_keeps_qemu_from_a_device(gpu_host: Host, declared_gp
     )
 
 
-@pytest.mark.check("host.vfio.reset", rests_on=("host.gpu.present",), source=RESETS)
+@pytest.mark.check("host.vfio.cycles", rests_on=("host.gpu.present",), source=RESETS)
+def test_every_card_comes_back_each_time_it_is_given_away(
+    gpu_host: Host, declared_gpu_host: DeclaredHost, cycles: Cycles, notes: Notes
+) -> None:
+    """Given away and taken back as often as --cycles says, every card comes back from its reset, and every instance starts again."""  # noqa: E501
+    if cycles.missing:
+        raise MeasurementError(f"no cycle could be made: {cycles.missing}")
+    vfio_log.read(gpu_host)  # the evidence
+    mine = [trouble for trouble in cycles.troubles if trouble.host == declared_gpu_host.name]
+    words = {
+        kind: ", ".join(each.what for each in mine if each.kind == kind) for kind in ("asleep", "reset", "instance")
+    }
+    nth = f"in cycle {cycles.made} of {cycles.wanted}"
+    notes.found = "" if mine else f"{cycles.made} of {cycles.wanted} cycles, nothing went wrong on this host"
+
+    require(not words["asleep"], "card-does-not-wake-up", f"{words['asleep']} did not come back from D3cold {nth}")
+    require(not words["reset"], "reset-fails-on-a-cycle", f"{words['reset']} did not come back after a reset {nth}")
+    require(not words["instance"], "instance-does-not-start-again", f"{nth}: {words['instance'][:1500]}")
+    if cycles.made < cycles.wanted and not cycles.troubles:
+        raise NotVerified(f"{cycles.made} of {cycles.wanted} cycles were made")
+
+
+@pytest.mark.check("host.vfio.reset", rests_on=("host.gpu.present", "host.vfio.cycles"), source=RESETS)
 def test_every_card_came_back_from_its_resets(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A card that does not answer after a function level reset is lost for the next instance."""
     log = vfio_log.read(gpu_host)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from judging.robust import resolution_of, scale_of, t_tail
 from reports.history.change_points import change_points, is_still
 from reports.history.own_past import LEAST_NIGHTS, against_past
-from reports.history.robust import resolution_of, scale_of, t_tail
 from reports.history.trend import FALSE_ALARMS
 
 NIGHTS = 60

@@ -1,7 +1,8 @@
 """What a card remembers between two guests: its memory's content and settings, until it is reset.
 
-A host's `cards.json` holds `{ADDRESS: {"memory": hexadecimal pattern, "power_limit_set_w": watts}}`. A card that is
-declared with `resets: false` ignores the reset altogether; one with `keeps_memory: true` loses its settings only.
+A host's `cards.json` holds `{ADDRESS: {"memory": hexadecimal pattern, "power_limit_set_w": watts, "resets_made": N}}`.
+A card that is declared with `resets: false` ignores the reset altogether; one with `keeps_memory: true` loses its
+settings only.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ def _cards(directory: MachineDir) -> Iterator[dict[str, dict[str, Any]]]:
         stream.write(json.dumps(cards))
 
 
+def count_reset(directory: MachineDir, address: str) -> int:
+    """Which reset of a card this one is, from 1 on."""
+    with _cards(directory) as cards:
+        number = int(cards.get(address, {}).get("resets_made", 0)) + 1
+        cards[address] = {**cards.get(address, {}), "resets_made": number}
+    return number
+
+
 def reset(directory: MachineDir, address: str) -> None:
     """What VFIO's reset does to the card at `address` of a host."""
     machine = json.loads(directory.machine_file.read_text())
@@ -39,9 +48,11 @@ def reset(directory: MachineDir, address: str) -> None:
     if not card.get("resets", True):
         return
     with _cards(directory) as cards:
-        kept = cards.pop(address, {}).get("memory")
-        if kept and card.get("keeps_memory"):
-            cards[address] = {"memory": kept}
+        before = cards.pop(address, {})
+        left = {"memory"} if card.get("keeps_memory") else set()
+        kept = {key: before[key] for key in (*sorted(left), "resets_made") if before.get(key)}
+        if kept:
+            cards[address] = kept
 
 
 def card_memory(arguments: list[str]) -> int:
@@ -69,4 +80,4 @@ def settings(directory: MachineDir, address: str) -> dict[str, Any]:
     """What the next guest finds changed on a card that was not reset."""
     with _cards(directory) as cards:
         found: dict[str, Any] = cards.get(address, {})
-    return {key: value for key, value in found.items() if key != "memory"}
+    return {key: value for key, value in found.items() if key not in ("memory", "resets_made")}

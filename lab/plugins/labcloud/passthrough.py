@@ -57,17 +57,25 @@ class Passthrough:
     def _reset(self, address):
         """Reset a card that VFIO closed.
 
-        One that `reset_hangs` does not come back from it (pci_dev_wait in Linux), one that `stays_asleep` not from
-        D3cold, where an idle card is put (pci_power_up).
+        One that `reset_hangs` does not come back from it (pci_dev_wait in Linux), one with `reset_hangs_at: N` not from
+        its Nth, one that `stays_asleep` not from D3cold, where an idle card is put
+        (pci_power_up).
         """
         card = self._card(address)
-        if not card.get("reset_hangs") and not card.get("stays_asleep"):
+        hangs = card.get("reset_hangs") or self._is_its_last(card, address)
+        if not hangs and not card.get("stays_asleep"):
             card_memory.reset(self.directory, address)
             return
         for line in ASLEEP if card.get("stays_asleep") else HANGING:
             kernel_log.append(self.directory, f"vfio-pci {address}: {line}")
         config = self.directory.sys / "bus/pci/devices" / address / "config"
         config.write_bytes(b"\xff" * config.stat().st_size)
+
+    def _is_its_last(self, card, address):
+        """Whether a card that is declared with `reset_hangs_at` hangs now; resets before that are not counted."""
+        if "reset_hangs_at" not in card:
+            return False
+        return card_memory.count_reset(self.directory, address) >= card["reset_hangs_at"]
 
     def _card(self, address):
         machine = json.loads(self.directory.machine_file.read_text())

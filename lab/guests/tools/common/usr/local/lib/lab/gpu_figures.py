@@ -1,8 +1,9 @@
 """What a card can do, from its model, link and place: the figures behind every tool's answer.
 
 State that it reads beside gpu_state's: `noise` (a factor), `outlier` (share that the first sample after a boot
-reaches), `link_flaps` (share that every second copy over the link reaches), and of the machine `cpu_numa_node` (the
-socket that its processors and memory are on), `p2p_exposed`, `acs_redirect`.
+reaches), `switch_share` (share that copies keep while another card copies), `link_flaps` (share that every second copy
+over the link reaches), and of the machine `cpu_numa_node` (the socket that its processors and memory are on),
+`p2p_exposed`, `acs_redirect`.
 """
 
 import os
@@ -81,6 +82,11 @@ def device_to_device(card, machine, pinned=True, size=None):
     """D2D bandwidth in GB/s, reads and writes counted."""
     share = gpu_state.clock_share(card) * card.get("d2d_share", 1.0) * _size_share("d2d", size)
     return card["d2d_gb_per_s"] * share * _noise(card, "d2d")
+
+
+def share_of_switch(card, copying):
+    """What a card keeps of its copies while so many copy: with `switch_share` the switch above it fails."""
+    return card.get("switch_share", 1.0) if copying > 1 else 1.0
 
 
 def has_peer_access(machine, one, other):

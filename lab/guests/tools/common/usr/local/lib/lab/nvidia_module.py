@@ -12,6 +12,7 @@ import re
 import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
+import gpu_state
 import kernel
 
 STATE = "/var/lib/nvidia/driver.json"
@@ -46,7 +47,7 @@ def branch(version):
 
 
 def _cards():
-    return kernel.machine()["gpus"]
+    return [gpu_state.aged(card) for card in kernel.machine()["gpus"]]
 
 
 def _refusal(driver, card):
