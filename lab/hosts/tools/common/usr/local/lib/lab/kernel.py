@@ -52,7 +52,10 @@ def log(text):
             stream.write(line)
     except PermissionError:  # the kernel writes its log whoever's program made it do so
         subprocess.run(
-            ["sudo", "-n", "tee", "-a", f"{VIEW}/kernel.log"], input=line.encode(), stdout=subprocess.DEVNULL
+            ["sudo", "-n", "tee", "-a", f"{VIEW}/kernel.log"],
+            input=line.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
 
