@@ -24,7 +24,8 @@ Each fault of the catalogue is put into a lab (`make faults`), the acceptance ru
 its root
 cause named, nothing else blamed. *Excluded* counts the look-alikes that the report rules out by checks that passed. \
 Seconds are
-those of injection, acceptance and repair on two processors that three labs shared. Made by `python -m faults describe`.
+those of injection, acceptance and repair on two processors that three labs shared,
+beside other work. Made by `python -m faults describe`.
 """
 FIRST_TRY = Path(__file__).with_name("first_try.yaml")
 FIRST_TRY_HEAD = """\
