@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from access.data_files import read_data
+from judging.finding import Finding
 from probes.kernel_log import SwitchError, Xid
 from probes.references.architectures import architectures
 from probes.references.products import nvidia_products
@@ -34,23 +35,13 @@ LIMIT_CHARS = 800
 
 
 @dataclass(frozen=True)
-class DriverFinding:
-    """One thing that the driver says is wrong."""
-
-    cause: str
-    what: str
-    values: Mapping[str, object] = field(default_factory=dict)
-    """Words of the fix."""
-
-
-@dataclass(frozen=True)
 class _Reason:
     cause: str
     """"" where card and branch decide."""
     words: re.Pattern[str]
 
 
-def findings(lines: Sequence[str]) -> list[DriverFinding]:
+def findings(lines: Sequence[str]) -> list[Finding]:
     """Reasons why a card was not taken, the most telling first; nothing where nobody says one."""
     told = [line.strip() for line in lines if not _unless().search(line)]
     found = []
@@ -58,7 +49,7 @@ def findings(lines: Sequence[str]) -> list[DriverFinding]:
         places = [place for place, line in enumerate(told) if reason.words.search(line)]
         said = "; ".join(_with_context(told, places))[:LIMIT_CHARS]
         if places and reason.cause:
-            found.append(DriverFinding(reason.cause, said))
+            found.append(Finding(reason.cause, said))
         elif places and not any(finding.what and _overlaps(finding, told, places) for finding in found):
             found.append(_by_branch(told, places, said))
     return found
@@ -74,25 +65,25 @@ def _with_context(told: Sequence[str], places: Sequence[int]) -> list[str]:
     return [shown[place] for place in sorted(shown)]
 
 
-def _overlaps(finding: DriverFinding, told: Sequence[str], places: Sequence[int]) -> bool:
+def _overlaps(finding: Finding, told: Sequence[str], places: Sequence[int]) -> bool:
     """Whether a more telling reason stands in the same lines."""
     return any(told[place] in finding.what for place in places)
 
 
-def _by_branch(told: Sequence[str], places: Sequence[int], said: str) -> DriverFinding:
+def _by_branch(told: Sequence[str], places: Sequence[int], said: str) -> Finding:
     """ "Not supported by the release": the branch is too old, the card is in another mode, or it is another driver."""
     near = " ".join(told[max(0, places[-1] - 3) : places[-1] + 3])
     product, branch = PRODUCT.search(near), BRANCH.search(near)
     architecture = nvidia_products()[product[1]].architecture if product and product[1] in nvidia_products() else None
     if architecture is None or branch is None:
-        return DriverFinding(OTHER_KIND, said)
+        return Finding(OTHER_KIND, said)
     first = architectures()[architecture].first_driver_branch
     if int(branch[1]) < first:
-        return DriverFinding(BRANCH_TOO_OLD, said, {"branch": first})
-    return DriverFinding(OTHER_MODE if architecture in WITH_CONFIDENTIAL_COMPUTING else OTHER_KIND, said)
+        return Finding(BRANCH_TOO_OLD, said, {"branch": first})
+    return Finding(OTHER_MODE if architecture in WITH_CONFIDENTIAL_COMPUTING else OTHER_KIND, said)
 
 
-def of_xids(xids: Sequence[Xid]) -> list[DriverFinding]:
+def of_xids(xids: Sequence[Xid]) -> list[Finding]:
     """Those that speak against a card, the worst first; each card's words, what comes again is counted."""
     counted = Counter((xid.action, xid.number, xid.address) for xid in xids if not xid.is_harmless)
     first = {(xid.action, xid.number, xid.address): xid for xid in reversed(xids)}
@@ -100,7 +91,7 @@ def of_xids(xids: Sequence[Xid]) -> list[DriverFinding]:
     for key in sorted(counted, key=lambda key: (REJECTING.index(key[0]), key[1], key[2])):
         xid, times = first[key], f" ({counted[key]} times)" if counted[key] > 1 else ""
         what = f"{xid.action}: Xid {xid.number} at {xid.address} ({xid.name}): {xid.detail[:200]}{times}"
-        found.append(DriverFinding(f"xid/{xid.action}", what))
+        found.append(Finding(f"xid/{xid.action}", what))
     return found
 
 
@@ -117,10 +108,10 @@ def notes_of_xids(xids: Sequence[Xid]) -> str:
     return f"no evidence against a card: {', '.join(told)}" if told else ""
 
 
-def of_switches(errors: Sequence[SwitchError]) -> list[DriverFinding]:
+def of_switches(errors: Sequence[SwitchError]) -> list[Finding]:
     """Errors with which an NVSwitch cannot go on."""
     return [
-        DriverFinding("nvswitch-error", f"SXid {error.number} at {error.address}: {error.detail[:200]}")
+        Finding("nvswitch-error", f"SXid {error.number} at {error.address}: {error.detail[:200]}")
         for error in errors
         if error.is_fatal
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from access.errors import ParseError, ToolFailure
 from judging import load as load_judgement
-from judging.load import LoadFinding
+from judging.finding import Finding
 from judging.robust import resolution_of, scale_of, t_tail
 from probes.load.loaded import Loaded
 from probes.nvidia_smi.gpu import Gpu
@@ -163,7 +163,7 @@ def _confidence(distance: float, freedom: float, comparisons: int) -> float:
     return math.exp(comparisons * math.log1p(-tail)) if tail < 1 else 0.0
 
 
-def other_results(cards: Sequence[FleetCard], machine: str) -> list[LoadFinding]:
+def other_results(cards: Sequence[FleetCard], machine: str) -> list[Finding]:
     """Cards of a machine whose first product has another digest than that of most equal cards under the same driver."""
     groups: dict[tuple[str, ...], list[FleetCard]] = {}
     for card in cards:
@@ -172,7 +172,7 @@ def other_results(cards: Sequence[FleetCard], machine: str) -> list[LoadFinding]
     return [finding for group in groups.values() for finding in _unlike(group, machine)]
 
 
-def _unlike(group: Sequence[FleetCard], machine: str) -> list[LoadFinding]:
+def _unlike(group: Sequence[FleetCard], machine: str) -> list[Finding]:
     counted = Counter(card.digest for card in group)
     usual, most = counted.most_common(1)[0]
     has_majority = most * 2 > len(group)
@@ -181,10 +181,10 @@ def _unlike(group: Sequence[FleetCard], machine: str) -> list[LoadFinding]:
         return []
     told = ", ".join(f"{card.name} {card.digest}" for card in others)
     rest = f"{most} of {len(group)} equal cards have {usual}" if has_majority else f"{len(counted)} of them differ"
-    return [LoadFinding("card-computes-wrong/unlike", f"digest of the same product: {told}; {rest}")]
+    return [Finding("card-computes-wrong/unlike", f"digest of the same product: {told}; {rest}")]
 
 
-def other_firmware(cards: Sequence[FleetCard], machine: str) -> list[LoadFinding]:
+def other_firmware(cards: Sequence[FleetCard], machine: str) -> list[Finding]:
     """Cards of a machine whose firmware is not that of most equal ones, where there are enough to tell."""
     found = []
     for kind in sorted({card.kind for card in cards}):
@@ -197,7 +197,7 @@ def other_firmware(cards: Sequence[FleetCard], machine: str) -> list[LoadFinding
             if most * 2 > len(group) and others:
                 told = ", ".join(f"{card.name} {card.firmware[name]}" for card in others)
                 what = f"{name}: {told}; {most} of {len(group)} equal cards have {usual}"
-                found.append(LoadFinding("other-firmware-than-its-siblings", what))
+                found.append(Finding("other-firmware-than-its-siblings", what))
     return found
 
 

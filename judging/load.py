@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from access.data_files import read_data
 from access.errors import Blocked, MeasurementError, NotVerified, ToolFailure
 from judging import dcgm_causes, driver_words
+from judging.finding import Finding
 from judging.records import Measurement
 from probes import link_errors
 from probes.dcgm_diag import FAILED, Diagnosis, Result
@@ -29,16 +30,6 @@ LEAST_SHARE_OF_ONE = 0.8
 """What all cards of a host together copy of what one does alone: a shared way is divided, it does not shrink."""
 MOST_TOLD = 6
 INSTALL = "install the CUDA compiler (nvcc) and make in the image, or gpu_burn"
-
-
-@dataclass(frozen=True)
-class LoadFinding:
-    """One thing that is wrong with one card or machine."""
-
-    cause: str
-    what: str
-    values: Mapping[str, object] = field(default_factory=dict)
-    """Words of the fix."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +65,12 @@ def require_loaded(loaded: Loaded) -> None:
         raise MeasurementError(f"{loaded.name}: {loaded.missing}")
 
 
-def lost(loaded: Loaded) -> list[LoadFinding]:
+def lost(loaded: Loaded) -> list[Finding]:
     """A machine that went away under its load."""
-    return [LoadFinding("machine-lost-under-load", f"{loaded.name}: {loaded.lost}")] if loaded.lost else []
+    return [Finding("machine-lost-under-load", f"{loaded.name}: {loaded.lost}")] if loaded.lost else []
 
 
-def wrong_results(loaded: Loaded) -> list[LoadFinding]:
+def wrong_results(loaded: Loaded) -> list[Finding]:
     """Cards that computed wrong or lost what was in their memory, by our program, gpu_burn and DCGM.
 
     Raises:
@@ -87,7 +78,7 @@ def wrong_results(loaded: Loaded) -> list[LoadFinding]:
         ToolFailure, ParseError: as the tools say.
     """
     found = [
-        LoadFinding(
+        Finding(
             "memory-loses-bits",
             f"device {card.device}: {card.wrong_words} words of {card.memory_bytes / 2**30:.1f} GiB did not hold what "
             f"was written, in {card.passes} passes",
@@ -96,7 +87,7 @@ def wrong_results(loaded: Loaded) -> list[LoadFinding]:
         if card.wrong_words
     ]
     found += [
-        LoadFinding(
+        Finding(
             "card-computes-wrong",
             f"device {card.device}: {card.wrong_products} of {card.products} products differ from its first one",
         )
@@ -105,7 +96,7 @@ def wrong_results(loaded: Loaded) -> list[LoadFinding]:
     ]
     burned = loaded.burned
     found += [
-        LoadFinding("card-computes-wrong", f"device {gpu.index}: gpu_burn found {gpu.errors} errors")
+        Finding("card-computes-wrong", f"device {gpu.index}: gpu_burn found {gpu.errors} errors")
         for gpu in (burned.gpus if burned else ())
         if gpu.errors or gpu.has_died
     ]
@@ -130,25 +121,25 @@ def _require_all(loaded: Loaded) -> None:
         raise NotVerified(f"{made} of {wanted} cards were loaded: {loaded.texts.get('stderr', '').strip()[:300]}")
 
 
-def dcgm_findings(diagnosis: Diagnosis | None) -> list[LoadFinding]:
+def dcgm_findings(diagnosis: Diagnosis | None) -> list[Finding]:
     """What DCGM says against cards; not its own failings, nor settings that a healthy instance may have."""
     results = diagnosis.results if diagnosis else ()
     return [finding for result in results for finding in _of_result(result)]
 
 
-def _of_result(result: Result) -> Iterator[LoadFinding]:
+def _of_result(result: Result) -> Iterator[Finding]:
     where = f"GPU {result.gpu}" if result.gpu else "the machine"
     for complaint in result.complaints:
         cause = dcgm_causes.cause_of(complaint.number, complaint.severity)
         is_told = result.state == FAILED or complaint.number is not None
         if cause not in (dcgm_causes.HARMLESS, dcgm_causes.OURS) and is_told:
             number = "" if complaint.number is None else f" ({complaint.number})"
-            yield LoadFinding(cause, f"dcgmi diag, {result.test} of {where}: {complaint.words[:300]}{number}")
+            yield Finding(cause, f"dcgmi diag, {result.test} of {where}: {complaint.words[:300]}{number}")
     if result.state == FAILED and not result.complaints:
-        yield LoadFinding(dcgm_causes.UNKNOWN, f"dcgmi diag: {result.test} of {where} failed")
+        yield Finding(dcgm_causes.UNKNOWN, f"dcgmi diag: {result.test} of {where} failed")
 
 
-def grown_counters(loaded: Loaded) -> list[LoadFinding]:
+def grown_counters(loaded: Loaded) -> list[Finding]:
     """Counters of cards, links and host that grew, and what the driver logged meanwhile.
 
     Raises:
@@ -157,7 +148,7 @@ def grown_counters(loaded: Loaded) -> list[LoadFinding]:
     seconds = loaded.load_seconds
     after = {gpu.address: gpu for gpu in loaded.after.gpus}
     missing = [str(gpu.address) for gpu in loaded.before.gpus if gpu.address not in after]
-    found = [LoadFinding("card-lost-under-load", f"{', '.join(missing)} is gone after the load")] if missing else []
+    found = [Finding("card-lost-under-load", f"{', '.join(missing)} is gone after the load")] if missing else []
     for gpu in loaded.before.gpus:
         if gpu.address in after:
             found += _too_much(str(gpu.address), _grown(gpu, after[gpu.address]), "counters", seconds)
@@ -183,7 +174,7 @@ def _count(text: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def _too_much(place: str, grown: Mapping[str, tuple[int, int]], kind: str, seconds: float) -> Iterator[LoadFinding]:
+def _too_much(place: str, grown: Mapping[str, tuple[int, int]], kind: str, seconds: float) -> Iterator[Finding]:
     """One finding for each cause: a total grows with its parts."""
     by_cause: dict[str, list[str]] = {}
     for path, (before, after) in grown.items():
@@ -192,21 +183,19 @@ def _too_much(place: str, grown: Mapping[str, tuple[int, int]], kind: str, secon
             by_cause.setdefault(counter.cause, []).append(f"{path} grew from {before} to {after}")
     for cause, told in by_cause.items():
         more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-        yield LoadFinding(
-            cause, f"{place}{': ' if place else ''}{'; '.join(told[:MOST_TOLD])}{more}, in {seconds:.0f} s"
-        )
+        yield Finding(cause, f"{place}{': ' if place else ''}{'; '.join(told[:MOST_TOLD])}{more}, in {seconds:.0f} s")
 
 
-def _logged(loaded: Loaded) -> list[LoadFinding]:
+def _logged(loaded: Loaded) -> list[Finding]:
     log = loaded.new_lines
     if log is None:
         return []
     found = [*driver_words.of_xids(log.xids), *driver_words.of_switches(log.switch_errors)]
-    fallen = [LoadFinding("card-fell-off-the-bus", item.line[:300]) for item in log.fallen_off]
-    return [*fallen, *(LoadFinding(each.cause, each.what, each.values) for each in found)]
+    fallen = [Finding("card-fell-off-the-bus", item.line[:300]) for item in log.fallen_off]
+    return [*fallen, *(Finding(each.cause, each.what, each.values) for each in found)]
 
 
-def throttled(loaded: Loaded) -> list[LoadFinding]:
+def throttled(loaded: Loaded) -> list[Finding]:
     """Cards whose clocks were held down by heat or a lack of power while they worked.
 
     Raises:
@@ -219,7 +208,7 @@ def throttled(loaded: Loaded) -> list[LoadFinding]:
                 counted = reasons.setdefault(gpu.address, {})
                 counted[reason] = counted.get(reason, 0) + 1
     return [
-        LoadFinding(
+        Finding(
             "throttling",
             f"{address}: {', '.join(f'{reason} in {count}' for reason, count in sorted(counted.items()))} of "
             f"{len(loaded.samples)} looks under load, at {hottest(loaded).get(address, '?')} C",
@@ -263,7 +252,7 @@ def clocks(loaded: Loaded) -> dict[PciAddress, float]:
     return {address: statistics.median(values) for address, values in found.items()}
 
 
-def collapsed(machines: Sequence[Loaded]) -> list[LoadFinding]:
+def collapsed(machines: Sequence[Loaded]) -> list[Finding]:
     """Machines of one host whose cards copy less together than one of them alone.
 
     Cards behind one switch share its way, so that each gets a part of it; all of them together have no less than one.
@@ -274,7 +263,7 @@ def collapsed(machines: Sequence[Loaded]) -> list[LoadFinding]:
         together = [getattr(card, f"{way}_gb_per_s") for machine in machines for card in machine.together]
         if len(together) > 1 and alone and sum(together) < LEAST_SHARE_OF_ONE * max(alone):
             found.append(
-                LoadFinding(
+                Finding(
                     "copies-collapse-together",
                     f"{way}: {len(together)} cards at once copy {sum(together):.1f} GB/s together, one of them alone "
                     f"{max(alone):.1f}",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from access.errors import ParseError, ToolMissing
 from access.host import Host
@@ -131,6 +132,9 @@ class Copied:
     d2h_gb_per_s: float
 
 
+Card = TypeVar("Card", Checked, Copied)
+
+
 def burn_path(host: Host) -> str:
     """Quoted path of gpu_burn; "" where it is not installed."""
     try:
@@ -171,27 +175,21 @@ def parse_checks(text: str) -> tuple[Checked, ...]:
         ToolFailure: CUDA refused.
         ParseError: another shape, or a card twice.
     """
-    found = []
-    for number, line in enumerate(_lines(text), start=1):
-        match = CHECKED.fullmatch(line)
-        if match is not None:
-            found.append(
-                Checked(
-                    device=int(match[1]),
-                    seconds=float(match[2]),
-                    memory_bytes=int(match[3]),
-                    passes=int(match[4]),
-                    wrong_words=int(match[5]),
-                    products=int(match[6]),
-                    wrong_products=int(match[7]),
-                    digest=match[8],
-                    gflop_per_s=float(match[9]),
-                )
-            )
-        else:
-            _refuse(line, number)
-    _require_once([each.device for each in found], text)
-    return tuple(sorted(found, key=lambda each: each.device))
+    return _of_each_card(CHECKED, text, _checked)
+
+
+def _checked(match: re.Match[str]) -> Checked:
+    return Checked(
+        device=int(match[1]),
+        seconds=float(match[2]),
+        memory_bytes=int(match[3]),
+        passes=int(match[4]),
+        wrong_words=int(match[5]),
+        products=int(match[6]),
+        wrong_products=int(match[7]),
+        digest=match[8],
+        gflop_per_s=float(match[9]),
+    )
 
 
 def parse_copies(text: str) -> tuple[Copied, ...]:
@@ -201,15 +199,11 @@ def parse_copies(text: str) -> tuple[Copied, ...]:
         ToolFailure: CUDA refused.
         ParseError: another shape, or a card twice.
     """
-    found = []
-    for number, line in enumerate(_lines(text), start=1):
-        match = COPIED.fullmatch(line)
-        if match is not None:
-            found.append(Copied(int(match[1]), *(float(match[group]) for group in (2, 3, 4))))
-        else:
-            _refuse(line, number)
-    _require_once([each.device for each in found], text)
-    return tuple(sorted(found, key=lambda each: each.device))
+    return _of_each_card(COPIED, text, _copied)
+
+
+def _copied(match: re.Match[str]) -> Copied:
+    return Copied(int(match[1]), *(float(match[group]) for group in (2, 3, 4)))
 
 
 def parse_steps(text: str) -> Mapping[str, int]:
@@ -233,10 +227,15 @@ def _lines(text: str) -> list[str]:
     return [line for line in lines if line.strip() and not PROGRESS.fullmatch(line)]
 
 
-def _refuse(line: str, number: int) -> None:
-    raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
-
-
-def _require_once(devices: list[int], text: str) -> None:
-    if not devices or len(set(devices)) < len(devices):
+def _of_each_card(pattern: re.Pattern[str], text: str, read: Callable[[re.Match[str]], Card]) -> tuple[Card, ...]:
+    """One line for each card, in the order of the devices."""
+    found = []
+    for number, line in enumerate(_lines(text), start=1):
+        match = pattern.fullmatch(line)
+        if match is None:
+            raise ParseError(TOOL, "not a line that we know", line=line, line_number=number)
+        found.append(read(match))
+    devices = {each.device for each in found}
+    if not found or len(devices) < len(found):
         raise ParseError(TOOL, "no card, or one twice", line=text[:200])
+    return tuple(sorted(found, key=lambda each: each.device))

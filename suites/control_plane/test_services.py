@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NoReturn
 
 import pytest
 
@@ -10,6 +11,7 @@ from access.errors import Blocked, MeasurementError
 from access.host import Host
 from cloud_file.deployer import Deployer, Service
 from cloud_file.sections.hosts import DeclaredHost
+from judging.causes import rejected
 from judging.configuration import CLOCK_STEP, Configuration, changed_since, not_in_effect
 from judging.last_words import cause_of_end, told
 from judging.verdicts import require
@@ -33,35 +35,31 @@ def _started(service: NovaService, found: Configuration) -> datetime | None:
     return service.started
 
 
-def _reject_what_ended(host: Host, deployed: Service, service: NovaService) -> None:
+def _reject_what_ended(host: Host, deployed: Service, service: NovaService) -> NoReturn:
     """Reject with the reason that the service's log gives, where it ended by itself."""
     words = nova_log.read(host, deployed, deployed.service)
     if words is not None:
         what = f"{service.name} does not run: {told(words)}"
-        require(False, cause_of_end(words), what, file=deployed.nova_conf)
-    require(
-        False,
-        "service-not-running",
-        f"{service.name} does not run, and no process of {deployed.service} does",
-        service=service.name,
-    )
+        raise rejected(cause_of_end(words), what, file=deployed.nova_conf)
+    what = f"{service.name} does not run, and no process of {deployed.service} does"
+    raise rejected("service-not-running", what, service=service.name)
 
 
-def _require_running(host: Host, deployed: Service, found: Configuration) -> None:
-    """Comes before what its files say: one that ended is more telling than another that was not restarted."""
-    service = nova_service.read(host, deployed)
-    if _started(service, found) is None:
-        _reject_what_ended(host, deployed, service)
-
-
-def _require_in_effect(host: Host, deployed: Service, found: Configuration) -> None:
-    """The service runs, and what it read when it started is what stands there now."""
+def _require_running(host: Host, deployed: Service, found: Configuration) -> tuple[NovaService, datetime]:
+    """The service and when it was started; one that ended is more telling than another that was not restarted."""
     service = nova_service.read(host, deployed)
     started = _started(service, found)
     if started is None:
         _reject_what_ended(host, deployed, service)
+    return service, started
+
+
+def _require_in_effect(
+    host: Host, deployed: Service, found: Configuration, service: NovaService, started: datetime
+) -> None:
+    """What the service read when it started is what stands there now."""
     written = written_for(host, deployed, found)
-    late = started and changed_since(started, found, written, deployed)
+    late = changed_since(started, found, written, deployed)
     now = clock.read(host)
     require(
         not late or late.changed <= now + CLOCK_STEP,
@@ -106,11 +104,13 @@ def test_the_control_plane_runs_with_its_configuration(
     scheduler_configuration: Configuration,
 ) -> None:
     """nova-api and nova-scheduler were started after their files were changed last, and read these very files."""
-    read_by = {"nova-api": api_configuration, "nova-scheduler": scheduler_configuration}
-    for name, found in read_by.items():
-        _require_running(controller, deployer.service(name), found)
-    for name, found in read_by.items():
-        _require_in_effect(controller, deployer.service(name), found)
+    read_by = [
+        (deployer.service("nova-api"), api_configuration),
+        (deployer.service("nova-scheduler"), scheduler_configuration),
+    ]
+    running = [_require_running(controller, deployed, found) for deployed, found in read_by]
+    for (deployed, found), (service, started) in zip(read_by, running, strict=True):
+        _require_in_effect(controller, deployed, found, service, started)
 
 
 @pytest.mark.check(
@@ -122,7 +122,9 @@ def test_nova_compute_runs_with_its_configuration(
     compute: Host, declared_compute: DeclaredHost, deployer: Deployer, compute_configuration: Configuration
 ) -> None:
     """nova-compute was started after its files were changed last, and reads these very files."""
-    _require_in_effect(compute, deployer.service("nova-compute"), compute_configuration)
+    deployed = deployer.service("nova-compute")
+    service, started = _require_running(compute, deployed, compute_configuration)
+    _require_in_effect(compute, deployed, compute_configuration, service, started)
 
 
 @pytest.mark.check(
