@@ -171,7 +171,7 @@ def _reset(paths: LabPaths, options: argparse.Namespace) -> int:
     state = lab_state.load(paths)
     control.stop(state)
     control.remove_machines(state)
-    for folder in (paths.databases, paths.state / "nova", paths.state / "images"):
+    for folder in (paths.databases, *(paths.state / name for name in ("nova", "images", "undercloud"))):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
     options.declaration, options.release, options.tier, options.json = None, None, None, False
