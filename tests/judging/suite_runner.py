@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from tests.forked_pytest import run_pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = ("cloud_fixtures", "record_fixtures", "report_fixtures")
@@ -27,9 +27,7 @@ def run_suite(directory: Path, source: str, *options: str) -> tuple[int, list[di
     suite = directory / "test_made.py"
     suite.write_text(source, encoding="utf-8")
     plugins = [word for name in PLUGINS for word in ("-p", name)]
-    command = [sys.executable, "-m", "pytest", str(suite), *OPTIONS, *plugins, "--run-dir", str(directory / "run")]
-    command += options
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    done = run_pytest(str(suite), *OPTIONS, *plugins, "--run-dir", str(directory / "run"), *options)
     (directory / "stdout").write_text(done.stdout + done.stderr, encoding="utf-8")
     lines = [json.loads(line) for line in (directory / "run/records.jsonl").read_text(encoding="utf-8").splitlines()]
     return done.returncode, lines

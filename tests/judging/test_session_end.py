@@ -9,14 +9,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from suite_runner import OPTIONS, REPOSITORY
+from suite_runner import OPTIONS
 
 from judging.outcome import Outcome
 from reports.run import read
+from tests.forked_pytest import REPOSITORY, run_pytest
 
 PLUGINS = ("cloud_fixtures", "record_fixtures")
 WITH_PAGES = (*PLUGINS, "report_fixtures", "junit_fixtures")
@@ -70,18 +72,21 @@ def end(
     (directory / "test_made.py").write_text(SUITE.format(body=body, before=before), encoding="utf-8")
     (directory / "conftest.py").write_text(f"import os, pytest\n{plugin}", encoding="utf-8")
     words = [word for name in plugins for word in ("-p", name)]
-    command = [sys.executable, "-m", "pytest", str(directory / "test_made.py"), *OPTIONS, *words, *options]
-    limit = file_limit_bytes
-    done = subprocess.run(
-        [*command, "--run-dir", str(run_dir or directory / "run")],
+    words += [*options, "--run-dir", str(run_dir or directory / "run")]
+    run = run_pytest if file_limit_bytes is None else partial(_run_with_little_room, file_limit_bytes)
+    return Ended(directory, run(str(directory / "test_made.py"), *OPTIONS, *words))
+
+
+def _run_with_little_room(limit_bytes: int, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
-        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit is not None else None,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
     )
-    return Ended(directory, done)
 
 
 def hook(name: str, body: str, mark: str = "") -> str:

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,11 @@ from judging import copies as copy_judging
 from judging.measuring import are_steady, measured_cards
 from judging.records import Verdict
 from lab.hosts.layout import MachineDir
-from lab.paths import REPOSITORY
 from probes import cards_under_load, copy_bandwidth, copy_runs
 from probes.references import gpu_models
 from probes.references.bands import band
 from reports.run import Run, read
+from tests.forked_pytest import run_pytest
 
 PACKAGES = {"installed": {"kernel": ["3.10.0-693.el7"]}, "repos": ["rhel-7-server-rpms"], "registered": True}
 NVIDIA_REPOSITORY = (
@@ -75,17 +73,8 @@ class GpuHost:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         environment.pop("GPU_ACCEPTANCE", None)
         directory = self.folder / cloud.stem
-        command = [sys.executable, "-m", "pytest", "suites/", "--cloud", str(cloud), "--run-dir", str(directory), "-q"]
-        done = subprocess.run(
-            [*command, "-p", "no:cacheprovider"],
-            cwd=REPOSITORY,
-            env=environment,
-            check=False,
-            text=True,
-            timeout=300,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        words = ("suites/", "--cloud", str(cloud), "--run-dir", str(directory), "-q", "-p", "no:cacheprovider")
+        done = run_pytest(*words, environment=environment)
         assert (directory / "records.jsonl").exists(), done.stdout
         return done.returncode, done.stdout, read(directory)
 

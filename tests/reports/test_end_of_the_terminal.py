@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from reports.history.nights import KeptRun
 from reports.history.usual_time import usual_time
 from reports.run import read
 from reports.verdict_line import COLOURS, verdict_line, wrapped
+from tests.forked_pytest import run_pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,8 +56,7 @@ def test_a_question_leaves_no_folder(tmp_path: Path) -> None:
     lab = (REPOSITORY / "clouds" / "lab.yaml").read_text(encoding="utf-8")
     cloud.write_text(f"{lab}\nruns_directory: {tmp_path / 'runs'}\n", encoding="utf-8")
     for question in ("--help", "--markers", "--co", "--fixtures"):
-        command = [sys.executable, "-m", "pytest", "suites/preflight", "--cloud", str(cloud), question, "-q"]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+        done = run_pytest("suites/preflight", "--cloud", str(cloud), question, "-q")
         assert done.returncode == 0, done.stdout + done.stderr
 
     assert not (tmp_path / "runs").exists()

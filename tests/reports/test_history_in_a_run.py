@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from reports.history.database import open_file
 from reports.history.loading import load
 from reports.history.nights import runs_of
 from reports.run import read
+from tests.forked_pytest import run_pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLOUD = (
@@ -44,11 +44,9 @@ def accept(
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'fixtures'}", **variables}
     plugins = [word for name in PLUGINS for word in ("-p", name)]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:html", *plugins, "test_one.py"]
-    command += ["--cloud", str(directory / "cloud-1.yaml"), "--run-dir", str(directory / "run"), *options]
-    return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    words = ["-p", "no:cacheprovider", "-p", "no:html", *plugins, "test_one.py"]
+    words += ["--cloud", str(directory / "cloud-1.yaml"), "--run-dir", str(directory / "run"), *options]
+    return run_pytest(*words, cwd=directory, environment=environment)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from made_runs import check, made_run, write
 from judging.records import Verdict
 from preflight.cli import main as preflight
 from reports.__main__ import main
+from tests.forked_pytest import run_pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\x08"
@@ -76,17 +77,10 @@ def test_what_a_host_says_in_a_run_acts_nowhere(tmp_path: Path, workers: tuple[s
     """In tracebacks, captured output, warnings, reasons to skip, causes."""
     (tmp_path / "test_made.py").write_text(SUITE, encoding="utf-8")
     plugins = [word for name in ("cloud_fixtures", "record_fixtures", "report_fixtures") for word in ("-p", name)]
-    command = [sys.executable, "-m", "pytest", str(tmp_path / "test_made.py"), "-c", str(REPOSITORY / "pytest.ini")]
+    suite = [str(tmp_path / "test_made.py"), "-c", str(REPOSITORY / "pytest.ini")]
     options = ["--rootdir", str(REPOSITORY), "-p", "no:cacheprovider", "-rA", "--run-dir", str(tmp_path / "run")]
 
-    done = subprocess.run(
-        [*command, *options, *plugins, *workers],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run_pytest(*suite, *options, *plugins, *workers)
 
     assert done.returncode == 1
     assert "␛[2J" in done.stdout

@@ -46,7 +46,10 @@ PLUGINS = (
     "preflight_fixtures",
 )
 """All fixtures of the acceptance but those of provisioning, cards' identity and reports: doubles stand for them."""
-QUIET = ("terminal", "cacheprovider", "html", "metadata", "xdist", "faulthandler", "hypothesispytest")
+QUIET = (
+    *("terminal", "cacheprovider", "html", "metadata", "xdist", "faulthandler", "hypothesispytest"),
+    "unraisableexception",  # collects garbage five times at each end
+)
 """Plugins that this needs not, and that are slow to begin."""
 OPTIONS = (
     *("-c", str(ROOT / "pytest.ini"), "--rootdir", str(ROOT), "-o", "addopts="),
