@@ -44,10 +44,12 @@ def inspect(
         files.unjudged.update(unjudged_settings(deployment))
         found += rules.check(deployment)
     found += shellcheck.findings()
-    unique = dict.fromkeys(found)
-    return files, sorted(
-        unique, key=lambda item: (str(item.location.path), item.location.line, item.location.column, item.code)
-    )
+    return files, sorted(dict.fromkeys(found), key=_place)
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str, str, str]:
+    where = finding.location
+    return str(where.path), where.line, where.column, finding.code, finding.text, finding.why
 
 
 def unjudged_settings(deployment: Deployment) -> dict[Path, str]:

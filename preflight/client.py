@@ -7,6 +7,7 @@ values are replaced. Source: tripleoclient.utils.load_environment_directories an
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class DeployCommand:
     @cached_property
     def local_directories(self) -> list[Path]:
         """Those of the directories that are among our files."""
-        return [found for name in self.directories if (found := match(name, self.files.folders))]
+        here = self.command.location.path
+        return [found for name in self.directories if (found := match(name, self.files.folders, here))]
 
     @cached_property
     def read_paths(self) -> list[Path]:
@@ -50,7 +52,7 @@ class DeployCommand:
         for folder in self.local_directories:
             found.extend(sorted(path for path in self.files.texts if path.parent == folder and _is_taken(path.name)))
         for name in self.environment_files:
-            if TEMPLATES not in name and (path := match(name, self.files.texts)):
+            if TEMPLATES not in name and (path := match(name, self.files.texts, self.command.location.path)):
                 found.append(path)
         return found
 
@@ -71,21 +73,34 @@ def deploy_commands(files: FileSet) -> list[DeployCommand]:
     ]
 
 
-def match(name: str, candidates: Iterable[Path]) -> Path | None:
-    """Our file or directory that a path on the undercloud means: the one with the longest common end."""
+def match(name: str, candidates: Iterable[Path], named_in: Path) -> Path | None:
+    """Our file or directory that a path on the undercloud means: the one with the longest common end.
+
+    Of several such the one nearest to the file that names it, then the first by name.
+    """
     wanted = [part for part in Path(name.rstrip("/")).parts if part not in ("/", "~", ".", "$HOME")]
-    best: tuple[int, Path] | None = None
-    for candidate in candidates if wanted else ():
-        if candidate.name != wanted[-1]:
-            continue
-        common = 0
-        for ours, theirs in zip(reversed(candidate.parts), reversed(wanted), strict=False):
-            if ours != theirs:
-                break
-            common += 1
-        if common and (best is None or common > best[0]):
-            best = (common, candidate)
-    return best[1] if best else None
+    if not wanted:
+        return None
+    named = [candidate for candidate in candidates if candidate.name == wanted[-1]]
+    return min(
+        named,
+        key=lambda path: (
+            -_common(reversed(path.parts), reversed(wanted)),
+            -shared_directories(path, named_in),
+            path,
+        ),
+        default=None,
+    )
+
+
+def shared_directories(one: Path, other: Path) -> int:
+    """How many directories two paths have in common, from the root on."""
+    return _common(one.absolute().parts, other.absolute().parts)
+
+
+def _common(ours: Iterable[str], theirs: Iterable[str]) -> int:
+    pairs = zip(ours, theirs, strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _is_taken(name: str) -> bool:

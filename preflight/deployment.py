@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from preflight import nova_conf
-from preflight.client import DeployCommand, deploy_commands, match
+from preflight.client import DeployCommand, deploy_commands, match, shared_directories
 from preflight.declared import Declared, read_declared
 from preflight.entries import FlavorUse, PciEntry, Role, entries_of, entries_of_option, of_role
 from preflight.file_set import FileSet
@@ -142,10 +141,10 @@ class Deployment:
             found
             for deploy in self.deploys
             for name in deploy.command.options("-r", "--roles-file")
-            if (found := match(name, [listed.path for listed in self.files.roles]))
+            if (found := match(name, [listed.path for listed in self.files.roles], deploy.command.location.path))
         }
         candidates = [listed for listed in self.files.roles if not given or listed.path in given]
-        shared = {listed.path: _shared_parts(listed.path, path) for listed in candidates}
+        shared = {listed.path: shared_directories(listed.path, path) for listed in candidates}
         nearest = [listed for listed in candidates if shared[listed.path] == max(shared.values())]
         return {name.text for listed in nearest for item in listed.elements() if (name := item.get("name"))}
 
@@ -338,12 +337,6 @@ def _in_force(options: Sequence[Option]) -> Iterator[Option]:
             option = replace(option, scope=replace(scope, services=scope.services - taken))
         if option.scope.services:
             yield option
-
-
-def _shared_parts(one: Path, other: Path) -> int:
-    """How many directories two paths have in common, from the root on."""
-    pairs = zip(one.absolute().parts, other.absolute().parts, strict=False)
-    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _whole(text: str | None) -> int | None:

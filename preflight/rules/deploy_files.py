@@ -50,7 +50,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _ignored(deployment: Deployment) -> Iterator[Finding]:
-    directories = {folder for deploy in deployment.deploys for folder in deploy.local_directories}
+    directories = dict.fromkeys(folder for deploy in deployment.deploys for folder in deploy.local_directories)
     given = {path for deploy in deployment.deploys for path in deploy.read_paths}
     for environment in deployment.files.environments:
         path = environment.path
@@ -74,10 +74,10 @@ def _where(stem: str, inside: list[Path]) -> str:
 
 
 def _missing(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]:
-    folders = deployment.files.folders
+    folders, here = deployment.files.folders, deploy.command.location.path
     for name in deploy.directories:
         parent, _, last = name.rstrip("/").rpartition("/")
-        ours = match(parent, folders) if parent and "$" not in name else None
+        ours = match(parent, folders, here) if parent and "$" not in name else None
         if ours is not None and ours.name not in ("stack", "home") and not (ours / last).is_dir():
             yield NO_SUCH_DIRECTORY.at(
                 deploy.command.location,
@@ -87,9 +87,9 @@ def _missing(deployment: Deployment, deploy: DeployCommand) -> Iterator[Finding]
             )
     for name in deploy.environment_files:
         other = f"{name[:-5]}.yml" if name.endswith(".yaml") else f"{name[:-4]}.yaml"
-        if TEMPLATES in name or not name.endswith((".yaml", ".yml")) or match(name, deployment.files.texts):
+        if TEMPLATES in name or not name.endswith((".yaml", ".yml")) or match(name, deployment.files.texts, here):
             continue
-        found = match(other, deployment.files.texts)
+        found = match(other, deployment.files.texts, here)
         if found is not None:
             yield NAMED_OTHERWISE.at(deploy.command.location, name, f"there is {found.name} instead", f"-e {other}")
 

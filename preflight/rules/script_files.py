@@ -110,7 +110,7 @@ def _upload(script: Script) -> Iterator[Finding]:
 
 def _sed(deployment: Deployment, script: Script) -> Iterator[Finding]:
     for location, found in script.search(SED_FILE):
-        path = match(found["file"], deployment.files.texts)
+        path = match(found["file"], deployment.files.texts, script.path)
         if path is None or path == script.path:
             continue
         text = deployment.files.texts[path]
