@@ -42,7 +42,7 @@ SIDE_BY_SIDE = {"rhoso", "kolla", "kayobe"}
 REPLACING = {"kolla", "kayobe"}
 """Deployers where a service's own file replaces what the file for all services sets."""
 FILTER_OPTIONS = {"filter_scheduler/enabled_filters", "DEFAULT/scheduler_default_filters"}
-IOMMU_ARGUMENT = re.compile(r"\b(intel_iommu|amd_iommu)=(on|pt|force)\b")
+IOMMU_ARGUMENT = re.compile(r"\b(intel[-_]iommu(?==(?:\w+,)*on\b)|amd_iommu(?==(?:on|pt|force)))=")
 HIERA_PARAMETER = re.compile(r"(?P<role>[A-Za-z0-9]*?)(?:ExtraConfig|extraconfig)\Z")
 HIERA_ALIASES = {"controllerExtraConfig": "Controller", "NovaComputeExtraConfig": "Compute"}
 

@@ -35,9 +35,11 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def values(arguments: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """Values of every `name=…`, without quotes."""
+    """Values of every `name=…`, without quotes; to the kernel - and _ are one in a name (kernel/params.c: parameq)."""
     found = [argument.partition("=") for argument in arguments]
-    return tuple(value.strip('"') for key, equals, value in found if equals and key.strip('"') == name)
+    return tuple(
+        value.strip('"') for key, equals, value in found if equals and key.strip('"').replace("-", "_") == name
+    )
 
 
 def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str, *, on_by_default: bool = False) -> bool:
@@ -50,7 +52,7 @@ def turns_iommu_on(arguments: tuple[str, ...], cpu_vendor: str, *, on_by_default
     """
     if cpu_vendor == "arm":
         return True
-    if "off" in values(arguments, "iommu"):
+    if "off" in _options(arguments, "iommu"):
         return False
     if cpu_vendor == "amd":
         return "off" not in _options(arguments, "amd_iommu")

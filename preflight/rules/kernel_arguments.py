@@ -9,8 +9,9 @@ from preflight.catalogue import rule
 from preflight.deployment import IOMMU_ARGUMENT, Deployment
 from preflight.finding import Finding
 from preflight.shell_source import Script
+from preflight.spelling import nearest
 from preflight.yaml_source import Node
-from probes.references.iommu import IOMMU_ARGUMENTS, recommended_arguments
+from probes.references.iommu import INTEL_OPTIONS, IOMMU_ARGUMENTS, recommended_arguments
 
 NO_ARGUMENT = rule("GP401")
 SED_MAY_MISS = rule("GP402")
@@ -18,8 +19,10 @@ BIOS_ONLY = rule("GP404")
 WRONG_VENDOR = rule("GP405")
 PT_WITHOUT_ON = rule("GP406")
 BLS_IGNORES = rule("GP407")
-RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES)
+IGNORED_OPTION = rule("GP417")
+RULES = (NO_ARGUMENT, SED_MAY_MISS, BIOS_ONLY, WRONG_VENDOR, PT_WITHOUT_ON, BLS_IGNORES, IGNORED_OPTION)
 
+INTEL_NAME = "intel_iommu"
 NOTHING_SETS = "neither KernelArgs nor a first-boot script sets"
 GRUB_SED = re.compile(r"\bsed\b(?P<arguments>.*?)/etc/(?:default|sysconfig)/grub", re.S)
 KERNEL_ARGUMENT = re.compile(r"iommu|vfio|nouveau|hugepages|isolcpus|\bpci=")
@@ -34,11 +37,13 @@ BOOT_WORK = re.compile(r"grub|iommu|vfio|modprobe|dracut")
 MKCONFIG = re.compile(r"\bgrub2?-mkconfig\b.*?-o\s+(?P<target>\S+)")
 EFI = re.compile(r"efi", re.I)
 IOMMU_PT = re.compile(r"\biommu=pt\b")
+INTEL_SWITCH = re.compile(r"\b(?P<name>[Ii][Nn][Tt][Ee][Ll][-_]?[A-Za-z]{3,7})=(?P<options>[\w,]*)")
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     yield from _missing(deployment)
+    yield from _ignored(deployment)
     for script in deployment.files.scripts:
         yield from _sed(script)
         yield from _boot_configuration(deployment, script)
@@ -139,8 +144,34 @@ def _values(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
+def _ignored(deployment: Deployment) -> Iterator[Finding]:
+    """What is meant to turn Intel's IOMMU on and is no word of the kernel's, in settings and in scripts."""
+    found = [(node.location, match) for _, node in deployment.kernel_arguments for match in _switches(node.text)]
+    for script in deployment.files.scripts:
+        found += [(where, match) for where, match in script.search(INTEL_SWITCH) if _is_meant(match)]
+    for location, match in found:
+        why = _why_ignored(match["name"], match["options"])
+        if why:
+            yield IGNORED_OPTION.at(location, match[0], why, IOMMU_ARGUMENTS["intel"])
+
+
+def _switches(text: str) -> Iterator[re.Match[str]]:
+    return (match for match in INTEL_SWITCH.finditer(text) if _is_meant(match))
+
+
+def _is_meant(match: re.Match[str]) -> bool:
+    return match["name"].replace("-", "_") == INTEL_NAME or nearest(match["name"], [INTEL_NAME]) is not None
+
+
+def _why_ignored(name: str, options: str) -> str | None:
+    if name.replace("-", "_") != INTEL_NAME:
+        return f"the kernel has no argument {name}"
+    unknown = [option for option in options.split(",") if option not in INTEL_OPTIONS]
+    return f"{INTEL_NAME} has no option {unknown[0] or '(nothing)'}; capitals count" if unknown else None
+
+
 def _vendor(deployment: Deployment, node: Node) -> Iterator[Finding]:
-    vendors = {name.split("_")[0] for name, _ in IOMMU_ARGUMENT.findall(node.text)}
+    vendors = {name[: -len("_iommu")] for name in IOMMU_ARGUMENT.findall(node.text)}
     if deployment.cpu_vendors and vendors and not vendors & deployment.cpu_vendors:
         declared = ", ".join(sorted(deployment.cpu_vendors))
         yield WRONG_VENDOR.at(
