@@ -10,7 +10,7 @@ from preflight.deployment import ALIAS_OPTIONS, WHITELIST_OPTIONS, Deployment
 from preflight.finding import Finding
 from preflight.nova_conf import Option
 from preflight.releases import Lifetime, load_data
-from preflight.rules import misspelt, pci_placement
+from preflight.rules import data_plane, misspelt, pci_placement
 
 UNREAD_OPTION = rule("GP225")
 NEWER_OPTION = rule("GP226")
@@ -29,6 +29,7 @@ RULES = (
     NO_ROOT_PORTS,
     *pci_placement.RULES,
     *misspelt.RULES,
+    *data_plane.RULES,
 )
 
 
@@ -41,6 +42,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     yield from _placement(deployment)
     yield from pci_placement.check(deployment)
     yield from misspelt.check(deployment)
+    yield from data_plane.check(deployment)
     for _, name, value in deployment.role_parameters:
         if name.text == "NovaLibvirtNumPciePorts" and value.text == "0" and deployment.gives_gpus:
             yield NO_ROOT_PORTS.at(
