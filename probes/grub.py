@@ -39,6 +39,11 @@ elif [ -d /sys/firmware/efi ]; then readlink -f /etc/grub2-efi.cfg; else readlin
 COMMON_CONFIG = "/boot/grub2/grub.cfg"
 IMAGE_BASED = "if [ -e /run/ostree-booted ]; then echo yes; else echo no; fi"
 ENVIRONMENT = "cat /boot/grub2/grubenv 2>/dev/null || cat /boot/grub/grubenv 2>/dev/null || true"
+NEW_ENTRIES = "cat /etc/kernel/cmdline 2>/dev/null || cat /usr/lib/kernel/cmdline 2>/dev/null || cat /proc/cmdline"
+"""Where kernel-install takes the arguments of a new kernel's entry from: the first of these that there is.
+
+https://www.freedesktop.org/software/systemd/man/latest/kernel-install.html#Files
+"""
 LOADER_ENTRIES = "ls /boot/loader/entries/*.conf | sort -V"
 QUESTIONS = (
     Question(IMAGE_BASED),
@@ -49,6 +54,7 @@ QUESTIONS = (
     question_of(COMMON_CONFIG, as_root=True),
     Question(ENVIRONMENT, as_root=True),
     Question(LOADER_ENTRIES, as_root=True),
+    Question(NEW_ENTRIES, as_root=True),
 )
 """A host has one of the two files; where it starts from the EFI partition, the file of that is asked for next."""
 CONFIGFILE = re.compile(r"^\s*configfile\s", re.M)
@@ -409,6 +415,12 @@ def read_boot_entry(host: Host) -> BootEntry:
     named = [name for name in files if saved and name.endswith(f"/{saved}.conf")]
     source = (named or files)[-1]
     return parse_loader_entry(read_file(host, source, as_root=True), environment, source)
+
+
+def read_arguments_of_new_entries(host: Host) -> tuple[str, ...]:
+    """Arguments that the loader entry of the next kernel will have, where entries are files of their own."""
+    words = " ".join(lines_of("/etc/kernel/cmdline", output_of(host, NEW_ENTRIES, as_root=True).stdout))
+    return split(words)
 
 
 def read_other_entries(host: Host, default: BootEntry) -> tuple[BootEntry, ...]:

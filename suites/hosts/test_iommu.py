@@ -16,7 +16,8 @@ IOMMU_DOC = "https://docs.openstack.org/nova/latest/admin/pci-passthrough.html"
 KERNEL_DOC = "https://docs.kernel.org/admin-guide/kernel-parameters.html"
 ACS = "https://docs.kernel.org/PCI/pciebus-howto.html"
 LOADER = "/loader/entries/"
-SET_BY_LOADER = ("BOOT_IMAGE=", "vt.handoff=")
+SET_BY_LOADER = ("BOOT_IMAGE=", "vt.handoff=", "initrd=", "ostree=")
+"""By the loader itself, or by which image of two it starts."""
 
 
 def _vendor(host: Host, declared: DeclaredHost) -> str:
@@ -46,10 +47,16 @@ def test_the_firmware_offers_an_iommu(gpu_host: Host, declared_gpu_host: Declare
 
 @pytest.mark.check("host.iommu.grub_defaults", source=KERNEL_DOC)
 def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: DeclaredHost, deployer: Deployer) -> None:
-    """/etc/default/grub has the vendor's argument, so that the next generated configuration has it, too; hosts that boot images of ostree or bootc generate none."""  # noqa: E501
+    """/etc/default/grub has the vendor's argument, so that the next generated configuration has it, too.
+
+    Hosts that boot images of ostree or bootc generate none. Entries that are files of their own are left alone by
+    grub2-mkconfig: what counts there is what the next kernel's entry is given.
+    """
     if grub.is_image_based(gpu_host):
         return
     arguments = grub.read_defaults(gpu_host).arguments
+    if not _turns_iommu_on(gpu_host, declared_gpu_host, arguments) and _is_kept(gpu_host, declared_gpu_host):
+        return
 
     cause, what = why_off(arguments, _vendor(gpu_host, declared_gpu_host))
     require(
@@ -59,6 +66,16 @@ def test_grub_defaults_turn_the_iommu_on(gpu_host: Host, declared_gpu_host: Decl
         setting=deployer.settings.kernel_arguments,
         apply=deployer.settings.how_to_apply_to_kernel,
         file="/etc/default/grub",
+    )
+
+
+def _is_kept(host: Host, declared: DeclaredHost) -> bool:
+    """Whether boot entries are files of their own, this one has the argument, and so will the next kernel's."""
+    entry = grub.read_boot_entry(host)
+    return (
+        LOADER in entry.source
+        and _turns_iommu_on(host, declared, entry.arguments)
+        and _turns_iommu_on(host, declared, grub.read_arguments_of_new_entries(host))
     )
 
 

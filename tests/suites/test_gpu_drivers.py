@@ -95,12 +95,49 @@ def test_hosts_that_boot_images_have_no_defaults_of_grub(cloud: Cloud) -> None:
 def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
     """Not by TripleO's parameter, and not by its log."""
     files = {"cat /etc/default/grub": "GRUB_CMDLINE_LINUX=quiet\n", "grub.d": "", "cpuinfo": "vendor_id: GenuineIntel"}
-    host = AnsweringHost(**{"ostree-booted": "no\n", **files, "config": "# none\n"})
+    menu = "menuentry 'Linux' {\n linux /vmlinuz root=/dev/sda1 ro\n}\n"
+    boot = {"readlink": "/boot/grub/grub.cfg\n", "cat /boot/grub/grub.cfg": menu, "grubenv": ""}
+    host = AnsweringHost(**{"ostree-booted": "no\n", **files, "config": "# none\n", **boot})
 
     with pytest.raises(Rejected) as error:
         test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kayobe"))
     assert "the group `iommu` of the inventory" in str(error.value.remedy)
     assert "pci-passthrough.yml" in str(error.value.remedy)
+
+
+def _with_loader_entry(entry: str, new_entries: str, defaults: str = "quiet") -> AnsweringHost:
+    """A host of RHEL 9, whose boot entries are files of their own."""
+    return AnsweringHost(
+        **{
+            "ostree-booted": "no\n",
+            "cat /etc/default/grub": f"GRUB_CMDLINE_LINUX={defaults}\n",
+            "grub.d": "",
+            "cpuinfo": "vendor_id: GenuineIntel",
+            "readlink": "/boot/grub2/grub.cfg\n",
+            "cat /boot/grub2/grub.cfg": "blscfg\n",
+            "grubenv": "saved_entry=rocky-5.14\n",
+            "ls /boot/loader": "/boot/loader/entries/rocky-5.14.conf\n",
+            "cat /boot/loader": f"title Rocky\nlinux /vmlinuz-5.14\noptions root=/dev/sda1 ro {entry}\n",
+            "cat /etc/kernel/cmdline": f"root=/dev/sda1 ro {new_entries}\n",
+            "config": "# none\n",
+        }
+    )
+
+
+def test_an_argument_that_grubby_put_into_the_boot_entries_stays() -> None:
+    """grub2-mkconfig leaves entries that are files of their own alone, and the next kernel's is given the same."""
+    host = _with_loader_entry("intel_iommu=on iommu=pt", "intel_iommu=on iommu=pt")
+
+    test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kolla-ansible"))
+
+
+@pytest.mark.parametrize(("entry", "new_entries"), [("intel_iommu=on", "quiet"), ("quiet", "intel_iommu=on")])
+def test_an_argument_that_the_next_kernel_or_this_entry_lacks_is_missing(entry: str, new_entries: str) -> None:
+    """/etc/kernel/cmdline, as an installer wrote it, goes into the entry of each new kernel."""
+    with pytest.raises(Rejected, match="intel_iommu=on"):
+        test_iommu.test_grub_defaults_turn_the_iommu_on(
+            _with_loader_entry(entry, new_entries), HOST, load_deployer("kolla-ansible")
+        )
 
 
 ARM = {"cpuinfo": "CPU implementer\t: 0x41\n", "acpi": "APIC\nIORT\nUEFI\n", "cat /proc/cmdline": "quiet\n"}
