@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from access.errors import ParseError
 from access.host import Host, output_of
@@ -101,6 +102,8 @@ class GrubConfig:
     """Whether entries of the Boot Loader Specification are shown as well (blscfg)."""
     defaults: tuple[str, ...] = ()
     """What it sets as default, in its order and as written, e.g. ("${next_entry}", "${saved_entry}")."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What grubenv and the file itself set, which loader entries name: tuned writes `set tuned_params=…` here."""
 
     def default(self, environment: dict[str, str]) -> str:
         """The entry that is meant with these variables of grubenv: the last that is set, next_entry before it."""
@@ -211,7 +214,7 @@ def _value(raw: str, variables: dict[str, str], source: str, line: str, number: 
     return value if is_literal else _expanded(value, variables)
 
 
-def _expanded(text: str, variables: dict[str, str], depth: int = 0) -> str:
+def _expanded(text: str, variables: Mapping[str, str], depth: int = 0) -> str:
     """With variables put in, also as `${NAME:+ALTERNATIVE}` (TripleO appends KernelArgs so) and `${NAME:-DEFAULT}`."""
 
     def replacement(match: re.Match[str]) -> str:
@@ -273,7 +276,7 @@ def parse_menu(text: str, environment: dict[str, str] | None = None, source: str
     if depth or not (entries or has_loader_entries):
         reason = "cut off within braces" if depth else "no kernel and no blscfg in it"
         raise ParseError(source, reason, line=lines[-1], line_number=len(lines))
-    return GrubConfig(tuple(entries), has_loader_entries, tuple(defaults))
+    return GrubConfig(tuple(entries), has_loader_entries, tuple(defaults), variables)
 
 
 class _Menu:
@@ -317,15 +320,14 @@ def parse_config(text: str, source: str = "grub.cfg") -> BootEntry | None:
     return menu.entries[0] if menu.entries else None
 
 
-def parse_loader_entry(text: str, environment: str, source: str) -> BootEntry:
-    """A file of /boot/loader/entries, its variables taken from grubenv.
+def parse_loader_entry(text: str, variables: Mapping[str, str], source: str) -> BootEntry:
+    """A file of /boot/loader/entries, its variables taken from grubenv and grub.cfg.
 
     https://uapi-group.org/specifications/specs/boot_loader_specification/
 
     Raises:
         ParseError: no line `linux` or `options`, or a line without a value.
     """
-    variables = parse_environment(environment)
     fields: dict[str, str] = {}
     for number, line in enumerate(lines_of(source, text), start=1):
         if line.lstrip().startswith("#") or not line.strip():
@@ -405,8 +407,7 @@ def read_boot_entry(host: Host) -> BootEntry:
     if points_on(text):
         path = COMMON_CONFIG
         text = read_file(host, path, as_root=True)
-    environment = _environment_text(host)
-    variables = parse_environment(environment)
+    variables = parse_environment(_environment_text(host))
     menu = parse_menu(text, variables, path)
     saved = menu.default(variables)
     if menu.entries:
@@ -414,7 +415,7 @@ def read_boot_entry(host: Host) -> BootEntry:
     files = output_of(host, LOADER_ENTRIES, as_root=True).stdout.split()
     named = [name for name in files if saved and name.endswith(f"/{saved}.conf")]
     source = (named or files)[-1]
-    return parse_loader_entry(read_file(host, source, as_root=True), environment, source)
+    return parse_loader_entry(read_file(host, source, as_root=True), menu.variables, source)
 
 
 def read_arguments_of_new_entries(host: Host) -> tuple[str, ...]:
@@ -440,7 +441,7 @@ def read_other_entries(host: Host, default: BootEntry) -> tuple[BootEntry, ...]:
 def _entries_of(file: str, text: str, environment: str) -> tuple[BootEntry, ...]:
     try:
         if file.endswith(".conf"):
-            return (parse_loader_entry(text, environment, file),)
+            return (parse_loader_entry(text, parse_environment(environment), file),)
         return parse_menu(text, parse_environment(environment), file).entries
     except ParseError:
         return ()

@@ -28,6 +28,14 @@ class KernelConfig:
         """Whether Intel's IOMMU is on without an argument."""
         return any(self.options.get(name) == "y" for name in IOMMU_ON)
 
+    @property
+    def iommufd_stands_for_vfio(self) -> bool:
+        """Whether iommufd answers as /dev/vfio/vfio, so that vfio_iommu_type1 is not needed.
+
+        https://docs.kernel.org/userspace-api/iommufd.html
+        """
+        return self.options.get("CONFIG_IOMMUFD_VFIO_CONTAINER") == "y"
+
 
 def parse(text: str) -> KernelConfig:
     """Read a kernel's .config.

@@ -11,7 +11,16 @@ from cloud_file.deployer import Deployer
 from cloud_file.sections.hosts import DeclaredHost
 from judging.notes import Notes
 from judging.verdicts import require
-from probes import audit_log, dracut_conf, initramfs_tool, lsmod, memory_locking, module_parameters, vfio_log
+from probes import (
+    audit_log,
+    dracut_conf,
+    initramfs_tool,
+    kernel_config,
+    lsmod,
+    memory_locking,
+    module_parameters,
+    vfio_log,
+)
 from provisioning.environment import Cycles
 
 VFIO = "https://docs.kernel.org/driver-api/vfio.html"
@@ -31,14 +40,15 @@ MEMORY = "https://docs.openstack.org/nova/latest/configuration/config.html#DEFAU
 @pytest.mark.check("host.vfio.backend", rests_on=("host.iommu.groups",), source=VFIO)
 def test_vfio_has_its_iommu_backend(gpu_host: Host, declared_gpu_host: DeclaredHost) -> None:
     """A vfio that was loaded from the initramfs looks for vfio_iommu_type1 once: without it no device can be opened."""
-    modules = lsmod.read(gpu_host)
-    has_backend = "vfio_pci" not in modules or "vfio_iommu_type1" in modules
+    is_asked_for = "vfio_pci" in lsmod.read(gpu_host)
+    is_loaded = module_parameters.read(gpu_host, module_parameters.VFIO) is not None  # also where it is built in
+    has_backend = not is_asked_for or is_loaded or kernel_config.read(gpu_host).iommufd_stands_for_vfio
     tool = initramfs_tool.for_fix(gpu_host, is_needed=not has_backend)
 
     require(
         has_backend,
         "vfio-without-its-iommu-backend",
-        "vfio_pci is loaded, vfio_iommu_type1 is not: QEMU says 'No available IOMMU models'",
+        "vfio_pci is loaded, vfio_iommu_type1 is neither loaded nor built in: QEMU says 'No available IOMMU models'",
         early_modules=tool.early_modules,
         rebuild=tool.rebuild,
     )

@@ -45,7 +45,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 
 def _loader_entry(text: str) -> grub.BootEntry:
-    return grub.parse_loader_entry(text, "kernelopts=root=/dev/vda1 ro quiet\n", "/boot/loader/entries/x-5.14.conf")
+    return grub.parse_loader_entry(text, {"kernelopts": "root=/dev/vda1 ro quiet"}, "/boot/loader/entries/x-5.14.conf")
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {

@@ -163,7 +163,7 @@ def test_options_of_a_loader_entry_may_stand_on_several_lines():
     """Several lines of options are joined in their order."""
     text = "title x\nlinux /k\noptions root=/dev/sda1\noptions intel_iommu=on\n"
 
-    assert grub.parse_loader_entry(text, "", "/e/a.conf").arguments == ("root=/dev/sda1", "intel_iommu=on")
+    assert grub.parse_loader_entry(text, {}, "/e/a.conf").arguments == ("root=/dev/sda1", "intel_iommu=on")
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,15 @@ def test_options_of_a_loader_entry_may_stand_on_several_lines():
 def test_a_loader_entry_without_kernel_or_options(text: str):
     """An entry without a kernel or without options is a ParseError."""
     with pytest.raises(ParseError):
-        grub.parse_loader_entry(text, "", "/e/a.conf")
+        grub.parse_loader_entry(text, {}, "/e/a.conf")
+
+
+def test_a_loader_entry_takes_what_grub_cfg_sets():
+    """tuned's profiles put `set tuned_params=…` into grub.cfg, and $tuned_params into each entry."""
+    config = 'set tuned_params="skew_tick=1 isolcpus=managed_irq,domain,2-47"\nset tuned_initrd=""\nblscfg\n'
+    entry = "title RHEL\nlinux /vmlinuz-5.14\noptions $kernelopts $tuned_params\ninitrd /i.img $tuned_initrd\n"
+    menu = grub.parse_menu(config, grub.parse_environment("kernelopts=root=/dev/sda1 intel_iommu=on\n"))
+
+    found = grub.parse_loader_entry(entry, menu.variables, "/boot/loader/entries/a.conf")
+
+    assert found.arguments == ("root=/dev/sda1", "intel_iommu=on", "skew_tick=1", "isolcpus=managed_irq,domain,2-47")

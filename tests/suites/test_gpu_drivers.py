@@ -11,7 +11,7 @@ from cloud_file.deployer import load_deployer
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
 from probes import grub, pci_devices
-from suites.hosts import test_gpus, test_iommu
+from suites.hosts import test_gpus, test_iommu, test_vfio
 
 HOST = DeclaredHost(name="gpu-1", role="ComputeGpu")
 ROW = "{address} 0x10de 0x{product} 0x{kind} {driver} {group} 0 16 {physical} 16.0_GT/s 16.0_GT/s 16 16 ffde10de"
@@ -103,6 +103,30 @@ def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
         test_iommu.test_grub_defaults_turn_the_iommu_on(host, HOST, load_deployer("kayobe"))
     assert "the group `iommu` of the inventory" in str(error.value.remedy)
     assert "pci-passthrough.yml" in str(error.value.remedy)
+
+
+LSMOD = (
+    "Module                  Size  Used by\nvfio_pci               16384  2\nvfio                   45056  1 vfio_pci\n"
+)
+BUILT_IN = "allow_unsafe_interrupts:N\ndma_entry_limit:65535\nend:\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "config"), [(BUILT_IN, "# none\n"), ("absent\n", "CONFIG_IOMMUFD_VFIO_CONTAINER=y\n")]
+)
+def test_a_backend_of_vfio_need_not_be_a_module(module: str, config: str) -> None:
+    """It may be built into the kernel, which lsmod does not show, or iommufd may stand for it."""
+    host = AnsweringHost(**{"lsmod": LSMOD, "/sys/module/vfio_iommu_type1": module, "config": config})
+
+    test_vfio.test_vfio_has_its_iommu_backend(host, HOST)
+
+
+def test_vfio_without_any_backend_is_rejected() -> None:
+    """Loaded from an initramfs that lacks it."""
+    answers = {"lsmod": LSMOD, "/sys/module/vfio_iommu_type1": "absent\n", "config": "CONFIG_VFIO=m\n"}
+
+    with pytest.raises(Rejected, match="neither loaded nor built in"):
+        test_vfio.test_vfio_has_its_iommu_backend(AnsweringHost(**answers, command="dracut\nend\n"), HOST)
 
 
 def _with_loader_entry(entry: str, new_entries: str, defaults: str = "quiet") -> AnsweringHost:

@@ -18,6 +18,7 @@ ENTRIES = "/boot/loader/entries"
 ENVIRONMENTS = ("/boot/grub2/grubenv", "/boot/efi/EFI/redhat/grubenv", "/boot/grub/grubenv")
 MENU_ENTRY = re.compile(r"menuentry\s+['\"](?P<title>[^'\"]*)['\"](?P<body>.*?)\n}", re.S)
 LINUX_LINE = re.compile(r"^\s*linux(?:16|efi)?\s+(?P<kernel>\S+)\s*(?P<arguments>.*)$", re.M)
+SET = re.compile(r"^\s*set\s+(\w+)=[\"']?(.*?)[\"']?\s*$", re.M)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def load(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
     if machine.get("appliance_kernel"):
         return Kernel(machine["appliance_kernel"], "panic=1 console=ttyS0 selinux=0")
     text = _configuration(directory, machine)
-    kernel = _boot_loader_entry(directory, machine) if "blscfg" in text else _menu_entry(directory, machine, text)
+    kernel = _boot_loader_entry(directory, machine, text) if "blscfg" in text else _menu_entry(directory, machine, text)
     image = directory.path(f"/boot/vmlinuz-{kernel.release}")
     if not image.exists():
         raise LabError(f"{machine['name']} does not boot: error: file `/vmlinuz-{kernel.release}' not found.")
@@ -93,9 +94,12 @@ def _menu_entry(directory: MachineDir, machine: dict[str, Any], text: str) -> Ke
     return Kernel(release, f"BOOT_IMAGE={match['kernel']} {match['arguments']}".rstrip())
 
 
-def _boot_loader_entry(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
-    """https://uapi-group.org/specifications/specs/boot_loader_specification/"""
-    variables = _environment(directory)
+def _boot_loader_entry(directory: MachineDir, machine: dict[str, Any], text: str) -> Kernel:
+    """Of the Boot Loader Specification, with the variables that grub.cfg and then grubenv set.
+
+    https://uapi-group.org/specifications/specs/boot_loader_specification/
+    """
+    variables = dict(SET.findall(text)) | _environment(directory)
     files = sorted(directory.path(ENTRIES).glob("*.conf"), key=lambda path: version_key(path.stem))
     if not files:
         raise LabError(f"{machine['name']} does not boot: no entry in {ENTRIES}")
