@@ -83,9 +83,14 @@ class PciDevice:
     """Whether its configuration space reads other than all ones; None if it was not read: only graphics cards are."""
 
     @property
+    def is_of_nvidia(self) -> bool:
+        """Whether this is a function of NVIDIA's: a GPU, its audio or USB controller, an NVSwitch, a bridge."""
+        return self.vendor_id == NVIDIA_VENDOR_ID
+
+    @property
     def is_nvidia_gpu(self) -> bool:
         """Whether this is a GPU of NVIDIA, not its audio function or a bridge."""
-        return self.vendor_id == NVIDIA_VENDOR_ID and self.class_code[:4] in GPU_CLASSES
+        return self.is_of_nvidia and self.class_code[:4] in GPU_CLASSES
 
     @property
     def is_on_vfio(self) -> bool:

@@ -105,6 +105,35 @@ def test_a_missing_argument_is_named_as_the_operator_sets_it() -> None:
     assert "pci-passthrough.yml" in str(error.value.remedy)
 
 
+NO_WAY_BACK = "[  9.1] vfio-pci {address}: not ready 65535ms after FLR; giving up\n"
+
+
+def _after_a_reset(address: str, product: str, kind: str, vendor: str = "8086") -> AnsweringHost:
+    row = ROW.format(address="0000:05:00.0", product=product, kind=kind, driver="vfio-pci", group=5, physical="-")
+    table = row.replace("0x10de", f"0x{vendor}") + "\nend\n"
+    return AnsweringHost(sriov_totalvfs=table, dmesg=NO_WAY_BACK.format(address=address))
+
+
+def test_what_another_device_did_after_a_reset_says_nothing_of_cards() -> None:
+    """A network card that is given to instances as well."""
+    test_vfio.test_every_card_came_back_from_its_resets(_after_a_reset("0000:05:00.0", "1592", "020000"), HOST)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "vendor"),
+    [
+        ("0000:05:00.0", "030200", "10de"),
+        ("0000:05:00.0", "060400", "8086"),
+        ("0000:06:00.0", "020000", "8086"),
+    ],
+    ids=["a card", "the port above it", "a device that is gone"],
+)
+def test_a_card_or_what_may_be_one_is_lost(address: str, kind: str, vendor: str) -> None:
+    """Also a bridge: what is below it went with it."""
+    with pytest.raises(Rejected, match=address):
+        test_vfio.test_every_card_came_back_from_its_resets(_after_a_reset(address, "20f1", kind, vendor), HOST)
+
+
 LSMOD = (
     "Module                  Size  Used by\nvfio_pci               16384  2\nvfio                   45056  1 vfio_pci\n"
 )
