@@ -43,7 +43,7 @@ types:
 unit:
 	$(PYTEST) tests --ignore tests/system -n 2
 
-system: setup  ## run whole acceptances: bad input, interruptions, faults, access, discovery (about twelve minutes)
+system: setup  ## run whole acceptances: bad input, interruptions, faults, access, discovery (about eight minutes)
 	$(PYTEST) tests/system -x -n 2 --dist loadfile
 
 faults: setup  ## put every fault of the catalogue into labs and print what was found (about 15 minutes)
