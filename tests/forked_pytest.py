@@ -47,6 +47,13 @@ def run_pytest(
         return subprocess.CompletedProcess(["pytest", *words], code, stdout, stderr)
 
 
+def environment_of_a_user() -> dict[str, str]:
+    """Ours, without what pytest and the acceptance have set for this run of tests."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "GPU_ACCEPTANCE"
+    }
+
+
 def _ask(asked: dict[str, Any]) -> int:
     server = _server()
     assert server.stdin is not None

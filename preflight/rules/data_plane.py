@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from preflight.catalogue import rule
 from preflight.deployment import Deployment
-from preflight.finding import Finding
+from preflight.finding import Finding, Location
 from preflight.nova_conf import COMPUTE
 from preflight.spelling import nearest
 from preflight.yaml_source import Node
@@ -22,7 +22,6 @@ RULES = (NOT_NAMED, NOT_TAKEN_OVER)
 
 BY_DEFAULT = "nova-extra-config"
 """The ConfigMap that the data plane's own nova service names, if there is one."""
-OF_NOVA = re.compile(r"nova")
 RENAMES = re.compile(r"^\s*name(?:Prefix|Suffix)\s*:", re.M)
 
 
@@ -30,7 +29,6 @@ RENAMES = re.compile(r"^\s*name(?:Prefix|Suffix)\s*:", re.M)
 class Snippet:
     """A file of nova.conf in a ConfigMap or Secret."""
 
-    manifest: str
     name: Node
     file: Node
 
@@ -38,11 +36,15 @@ class Snippet:
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Findings of this concern."""
     documents = deployment.files.documents
-    snippets = [found for root in documents for found in _snippets(deployment, root)]
+    settings = [
+        option.location
+        for option in deployment.files.settings
+        if option.name.startswith("pci/") and option.scope.services & COMPUTE
+    ]
+    snippets = [found for root in documents for found in _snippets(root, settings)]
     services = [root for root in documents if _is_nova_service(root)]
-    named = [name for service in services for name in _sources(service)]
-    if services and not any(RENAMES.search(text) for text in deployment.files.texts.values()):
-        yield from _not_named(snippets, named)
+    if snippets and services and not any(RENAMES.search(text) for text in deployment.files.texts.values()):
+        yield from _not_named(snippets, services)
     for snippet in snippets:
         if "nova" not in snippet.file.text:
             stem = snippet.file.text.removesuffix(".conf")
@@ -54,30 +56,27 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
-def _snippets(deployment: Deployment, root: Node) -> Iterator[Snippet]:
-    """Files with settings of PCI for computes; a kustomize value of another form is none."""
-    kind, name = root.get("kind"), root.find("metadata", "name")
-    if kind is None or kind.text not in ("ConfigMap", "Secret") or name is None:
+def _snippets(root: Node, settings: list[Location]) -> Iterator[Snippet]:
+    """Files with one of these settings, those of PCI for computes; a kustomize value of another form is none."""
+    name = root.find("metadata", "name")
+    if _text(root.get("kind")) not in ("ConfigMap", "Secret") or name is None:
         return
-    lines = {
-        option.location.line
-        for option in deployment.files.settings
-        if option.location.path == root.path and option.name.startswith("pci/") and option.scope.services & COMPUTE
-    }
+    lines = {where.line for where in settings if where.path == root.path}
     for field in ("data", "stringData"):
         block = root.get(field)
         for key, value in block.items() if block else ():
             last = value.location.line + value.text.count("\n") + 1
             if key.text.endswith(".conf") and any(value.location.line <= line <= last for line in lines):
-                yield Snippet(kind.text, name, key)
+                yield Snippet(name, key)
 
 
 def _is_nova_service(root: Node) -> bool:
-    kind = root.get("kind")
-    if kind is None or kind.text != "OpenStackDataPlaneService":
-        return False
     names = (root.find("spec", "edpmServiceType"), root.find("spec", "playbook"), root.find("metadata", "name"))
-    return any(name is not None and OF_NOVA.search(name.text) for name in names)
+    return _text(root.get("kind")) == "OpenStackDataPlaneService" and any("nova" in _text(name) for name in names)
+
+
+def _text(node: Node | None) -> str:
+    return node.text if node else ""
 
 
 def _sources(service: Node) -> Iterator[Node]:
@@ -92,8 +91,8 @@ def _sources(service: Node) -> Iterator[Node]:
         yield from listed.elements() if listed else ()
 
 
-def _not_named(snippets: list[Snippet], named: list[Node]) -> Iterator[Finding]:
-    known = sorted({name.text for name in named})
+def _not_named(snippets: list[Snippet], services: list[Node]) -> Iterator[Finding]:
+    known = sorted({name.text for service in services for name in _sources(service)})
     if any("{{" in name for name in known):
         return
     for snippet in snippets:

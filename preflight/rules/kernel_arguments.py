@@ -146,26 +146,20 @@ def _values(deployment: Deployment) -> Iterator[Finding]:
 
 def _ignored(deployment: Deployment) -> Iterator[Finding]:
     """What is meant to turn Intel's IOMMU on and is no word of the kernel's, in settings and in scripts."""
-    found = [(node.location, match) for _, node in deployment.kernel_arguments for match in _switches(node.text)]
+    settings = deployment.kernel_arguments
+    found = [(node.location, match) for _, node in settings for match in INTEL_SWITCH.finditer(node.text)]
     for script in deployment.files.scripts:
-        found += [(where, match) for where, match in script.search(INTEL_SWITCH) if _is_meant(match)]
+        found += script.search(INTEL_SWITCH)
     for location, match in found:
         why = _why_ignored(match["name"], match["options"])
         if why:
             yield IGNORED_OPTION.at(location, match[0], why, IOMMU_ARGUMENTS["intel"])
 
 
-def _switches(text: str) -> Iterator[re.Match[str]]:
-    return (match for match in INTEL_SWITCH.finditer(text) if _is_meant(match))
-
-
-def _is_meant(match: re.Match[str]) -> bool:
-    return match["name"].replace("-", "_") == INTEL_NAME or nearest(match["name"], [INTEL_NAME]) is not None
-
-
 def _why_ignored(name: str, options: str) -> str | None:
+    """None where the kernel reads it, and where it is another argument."""
     if name.replace("-", "_") != INTEL_NAME:
-        return f"the kernel has no argument {name}"
+        return f"the kernel has no argument {name}" if nearest(name, [INTEL_NAME]) else None
     unknown = [option for option in options.split(",") if option not in INTEL_OPTIONS]
     return f"{INTEL_NAME} has no option {unknown[0] or '(nothing)'}; capitals count" if unknown else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,7 +15,7 @@ from cloud_file.cloud import Cloud
 from cloud_file.loading import load
 from judging.records import Verdict
 from reports.run import read
-from tests.forked_pytest import run_pytest
+from tests.forked_pytest import environment_of_a_user, run_pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = [REPOSITORY / "clouds" / "examples" / f"{name}.yaml" for name in ("gpu-host", "localhost")]
@@ -33,10 +32,8 @@ def written(folder: Path, **content: Any) -> Path:
 
 
 def pytest_run(cloud: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    environment.pop("GPU_ACCEPTANCE", None)
     words = ("suites/", "--cloud", str(cloud), "-q", "-p", "no:cacheprovider", *options)
-    return run_pytest(*words, environment=environment)
+    return run_pytest(*words, environment=environment_of_a_user())
 
 
 def test_each_host_stands_for_an_instance(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import statistics
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from probes import cards_under_load, copy_bandwidth, copy_runs
 from probes.references import gpu_models
 from probes.references.bands import band
 from reports.run import Run, read
-from tests.forked_pytest import run_pytest
+from tests.forked_pytest import environment_of_a_user, run_pytest
 
 PACKAGES = {"installed": {"kernel": ["3.10.0-693.el7"]}, "repos": ["rhel-7-server-rpms"], "registered": True}
 NVIDIA_REPOSITORY = (
@@ -70,11 +69,9 @@ class GpuHost:
 
     def accept(self, cloud: Path) -> tuple[int, str, Run]:
         """Exit code, output and records of `pytest suites/ --cloud FILE`."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-        environment.pop("GPU_ACCEPTANCE", None)
         directory = self.folder / cloud.stem
         words = ("suites/", "--cloud", str(cloud), "--run-dir", str(directory), "-q", "-p", "no:cacheprovider")
-        done = run_pytest(*words, environment=environment)
+        done = run_pytest(*words, environment=environment_of_a_user())
         assert (directory / "records.jsonl").exists(), done.stdout
         return done.returncode, done.stdout, read(directory)
 

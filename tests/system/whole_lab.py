@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import yaml
 
 from judging.records import Verdict
 from reports.run import read
+from tests.forked_pytest import environment_of_a_user
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN_LIMIT_S = 300
@@ -56,12 +56,10 @@ class WholeLab:
         if not (cache / "userland").exists():
             pytest.fail("the lab is not installed; run: make setup")
         (home / "cache").symlink_to(cache)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-        environment.pop("GPU_ACCEPTANCE", None)
         made = cls(
             home,
             home / "cloud.yaml",
-            {**environment, "GPU_LAB_HOME": str(home), "OS_CLIENT_CONFIG_FILE": str(home / "clouds.yaml")},
+            {**environment_of_a_user(), "GPU_LAB_HOME": str(home), "OS_CLIENT_CONFIG_FILE": str(home / "clouds.yaml")},
         )
         made.cloud("cloud")
         return made
