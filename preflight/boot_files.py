@@ -11,7 +11,7 @@ import yaml
 from preflight.finding import Location
 from preflight.yaml_source import Node
 
-COMMAND_LINE = re.compile(r"^\s*GRUB_CMDLINE_LINUX(?:_DEFAULT)?=(?P<quote>[\"']?)(?P<value>.*?)(?P=quote)\s*$", re.M)
+COMMAND_LINE = re.compile(r"^[ \t]*GRUB_CMDLINE_LINUX(?:_DEFAULT)?=(?P<quote>[\"']?)(?P<value>.*?)(?P=quote)\s*$", re.M)
 KEYS = {"edpm_kernel_args"}
 
 

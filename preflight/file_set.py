@@ -32,7 +32,7 @@ JINJA = re.compile(r"\{\{|\{%")
 PLACES = {"nova", "nova.conf.d", "etc", "config", "conf.d", "templates", "files"}
 """Directories that hold nova.conf on every host."""
 OF_INTEREST = re.compile(
-    r"^\s*(?:-\s+)?[\"']?(?:parameter_defaults|resource_registry|parameters|parameter_merge_strategies|gpus"
+    r"^[ \t]*(?:-\s+)?[\"']?(?:parameter_defaults|resource_registry|parameters|parameter_merge_strategies|gpus"
     r"|heat_template_version|ServicesDefault|kind|\w*nova\w*|pci\S*|openstack_release|kolla_\w+|gpu_group_map"
     r"|stackhpc_gpu_data|charm|scheduler-default-filters)[\"']?\s*:|\[pci\]|\[filter_scheduler\]|nova\S*\.conf|10de",
     re.M | re.I,
@@ -45,7 +45,7 @@ NOVA_CONF = re.compile(
 )
 KEY = re.compile(r"^[ \t]*(?P<key>-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----)[ \t]*\r?$", re.M)
 KEY_FILE = re.compile(r"(?:Bag Attributes\b[^-]*|Key Attributes\b[^-]*|\s*)-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
-RC_FILE = re.compile(r"^\s*export\s+OS_[A-Z_]+=", re.M)
+RC_FILE = re.compile(r"^[ \t]*export\s+OS_[A-Z_]+=", re.M)
 
 
 NOT_ASKED = KnownRelease(None, "not asked for")

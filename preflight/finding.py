@@ -13,6 +13,8 @@ LONGEST_SENTENCE = 600
 
 def printable(text: str) -> str:
     """Nothing that moves a terminal's cursor or that UTF-8 cannot carry; line ends are shown as one blank."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " if letter in "\n\t" else "\ufffd" for letter in text)
 
 

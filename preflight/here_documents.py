@@ -14,8 +14,8 @@ from preflight.yaml_source import YamlError, compose_all
 START = re.compile(r"<<(?P<dash>-?)\s*(?P<quote>[\"'\\]?)(?P<word>[A-Za-z_]\w*)")
 NOVA_FILE = re.compile(r"(?P<file>[\w./${}~-]*nova[\w./${}-]*\.conf\S*)", re.I)
 PATCH = re.compile(r"\b(?:oc|kubectl)\b.*(?:--patch|-p)[ =]'\s*\Z")
-YAML_VALUES = re.compile(r"^\s*(?:conf|nova_\w+|apiVersion|applications|core):", re.M)
-NOVA_INI = re.compile(r"^\s*\[(?:pci|filter_scheduler)\]\s*$", re.M)
+YAML_VALUES = re.compile(r"^[ \t]*(?:conf|nova_\w+|apiVersion|applications|core):", re.M)
+NOVA_INI = re.compile(r"^[ \t]*\[(?:pci|filter_scheduler)\]\s*$", re.M)
 
 
 def _patches(script: Script) -> Iterator[Option]:

@@ -37,7 +37,7 @@ GPU_SETTING = re.compile(
     r"|nova::(?:compute::)?pci|nova_device_spec|gpu_group_map|\b10de\b",
     re.I,
 )
-COMMENT = re.compile(r"^\s*(?:#|//|;).*$", re.M)
+COMMENT = re.compile(r"^[ \t]*(?:#|//|;).*$", re.M)
 
 
 def of_document(root: Node, settings: Sequence[Option]) -> str | None:

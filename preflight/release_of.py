@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from preflight.kinds import PROSE_AND_PROGRAMS
 from preflight.releases import RELEASES, called
 
 STATEMENTS = (
-    re.compile(r"^\s*openstack_release\s*[:=]\s*(?P<name>\S+)", re.M),  # kolla-ansible, kayobe
-    re.compile(r"(?:^|[{,])\s*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),  # charms
+    re.compile(r"^[ \t]*openstack_release\s*[:=]\s*(?P<name>\S+)", re.M),  # kolla-ansible, kayobe
+    re.compile(r"(?:^|[{,])[ \t]*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),  # charms
     re.compile(
-        r"(?:^|[{,])\s*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M
+        r"(?:^|[{,])[ \t]*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M
     ),  # charms, Sunbeam
-    re.compile(r"^\s*defaultbranch\s*=\s*(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # .gitreview
-    re.compile(r"^\s*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # DevStack
+    re.compile(r"^[ \t]*defaultbranch\s*=\s*(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # .gitreview
+    re.compile(r"^[ \t]*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # DevStack
 )
+WORDS = ("openstack_release", "cloud:", "channel", "defaultbranch", "NOVA_BRANCH", "OpenStack")
+"""Texts without any of these state nothing: to look for words is far cheaper than to search for patterns."""
 RHOSO = re.compile(r"^kind:\s*OpenStack(?:ControlPlane|DataPlaneNodeSet)\s*$", re.M)
 MOST_PLACES = 3
 RELEASE_OF_RHOSO = "2023.1"
@@ -33,11 +36,11 @@ class KnownRelease:
     """In words, e.g. "--release"; why not, where the name is None."""
 
 
-def release_of(given: str | None, roots: Sequence[Path], texts: Mapping[Path, str]) -> KnownRelease:
-    """What was given, else what the files say, else what a directory is called."""
+def release_of(given: str | None, roots: Sequence[Path], statements: Iterable[tuple[str, Path]]) -> KnownRelease:
+    """What was given, else what the files say (the release and the file of each), else what a directory is called."""
     if given is not None:
         return KnownRelease(given if given in RELEASES else None, "as given")
-    said = dict(_said(texts))
+    said = dict(statements)
     if len(said) == 1:
         name, path = said.popitem()
         return KnownRelease(name, f"{path.name} says so")
@@ -52,8 +55,11 @@ def release_of(given: str | None, roots: Sequence[Path], texts: Mapping[Path, st
     return KnownRelease(None, "not known: --release tells it")
 
 
-def _said(texts: Mapping[Path, str]) -> Iterator[tuple[str, Path]]:
+def statements_of(texts: Mapping[Path, str]) -> Iterator[tuple[str, Path]]:
+    """Each statement of a release in the files that a deployer reads: the release, and where it stands."""
     for path, text in texts.items():
+        if path.suffix.lower() in PROSE_AND_PROGRAMS or not any(word in text for word in WORDS):
+            continue
         for pattern in STATEMENTS:
             for found in pattern.finditer(text):
                 if name := called(found["name"]):

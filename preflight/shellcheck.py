@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 from preflight.file_set import FileSet
 from preflight.finding import Finding, Rule, Severity
-from preflight.shell_source import Script
+from preflight.shell_source import LONGEST_LINE, Script
 
 TIMEOUT_S = 60
 NO_ANSWER = Rule("SC0000", "shellcheck did not answer", Severity.WARNING, "nowhere", "https://www.shellcheck.net/")
@@ -23,16 +24,29 @@ NEGATION = "after the !"
 
 
 class ShellCheck:
-    """shellcheck over every script of the files; it runs beside our own rules, its findings are asked for later."""
+    """shellcheck over every script of the files; it runs beside our own rules, its findings are asked for later.
+
+    A context manager: who leaves early, as by Ctrl-C, leaves no process behind.
+    """
 
     def __init__(self, files: FileSet) -> None:
         """Start it; nothing is started when there is no script, or no shellcheck."""
-        self._scripts = [script for script in files.scripts if not ("{{" in script.text or "{%" in script.text)]
+        self._scripts = [script for script in files.scripts if _is_readable(script)]
         self._folder = tempfile.TemporaryDirectory(prefix="preflight-")
         self._answers: list[subprocess.Popen[str]] = []
         program = shutil.which("shellcheck")
         if program is not None and self._scripts:
             self._start(program)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for answer in self._answers:
+            if answer.poll() is None:
+                answer.kill()
+                answer.communicate()
+        self._folder.cleanup()
 
     def _start(self, program: str) -> None:
         copies = []
@@ -49,9 +63,8 @@ class ShellCheck:
 
     def findings(self) -> Iterator[Finding]:
         """Findings of severity error; waits for the answer, TIMEOUT_S at most."""
-        with self._folder:
-            for answer in self._answers:
-                yield from self._of(answer)
+        for answer in self._answers:
+            yield from self._of(answer)
 
     def _of(self, answer: subprocess.Popen[str]) -> Iterator[Finding]:
         try:
@@ -71,6 +84,12 @@ class ShellCheck:
             return
         for row in (row for row in rows if NEGATION not in row["message"]):
             yield _finding(self._scripts[int(Path(row["file"]).stem)], row)
+
+
+def _is_readable(script: Script) -> bool:
+    """No template, and no line of a payload: one of 100 kB keeps shellcheck from all other scripts for minutes."""
+    is_template = "{{" in script.text or "{%" in script.text
+    return not is_template and all(len(line) <= LONGEST_LINE for line in script.lines)
 
 
 def unread(files: FileSet, findings: Iterable[Finding]) -> str:

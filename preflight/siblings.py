@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,24 @@ def deployments(files: FileSet) -> list[tuple[Path, FileSet]]:
     apart = _apart(anchors)
     if len(apart) > MOST:  # a collection of examples, say
         return []
-    return [(own, _part(files, [other for other in apart if other != own])) for own in apart]
+    owners = cache(lambda folder: frozenset(apart).intersection((folder, *folder.parents)))
+    kept = [item.name for item in fields(files) if item.name not in ("roots", "release", "deployments")]
+    owned = {name: _with_owners(getattr(files, name), owners) for name in kept}
+    return [(own, replace(files, **{name: _part(owned[name], own) for name in kept})) for own in apart]
+
+
+def _with_owners(items: Any, owners: Callable[[Path], frozenset[Path]]) -> Any:
+    """The items of a list or dict of the file set, each with the deployments whose directories it stands in."""
+    if isinstance(items, dict):
+        return {path: (value, owners(path.parent)) for path, value in items.items()}
+    return [(item, owners(_path_of(item).parent)) for item in items]
+
+
+def _part(items: Any, own: Path) -> Any:
+    """What of them stands in no other deployment's directory."""
+    if isinstance(items, dict):
+        return {path: value for path, (value, owners) in items.items() if owners <= {own}}
+    return [item for item, owners in items if owners <= {own}]
 
 
 def _anchor(files: FileSet, path: Path, with_settings: Container[Path]) -> str | None:
@@ -43,7 +61,7 @@ def _anchor(files: FileSet, path: Path, with_settings: Container[Path]) -> str |
     kind = files.kinds.get(path)
     if kind in ONE_EACH or NAMED_ONCE.fullmatch(path.name):
         return path.name
-    if kind == kinds.SCRIPT and DEPLOYS.search(files.texts[path]):
+    if kind == kinds.SCRIPT and "overcloud" in files.texts[path] and DEPLOYS.search(files.texts[path]):
         return path.name
     overlay = next((index for index, part in enumerate(path.parts[:-2]) if part in OVERLAYS), None)
     return None if overlay is None or path not in with_settings else "/".join(path.parts[overlay + 2 :])
@@ -90,24 +108,6 @@ def _rivals(start: Path, below: Mapping[Path, list[Path]], of_folder: Mapping[Pa
         else:
             found += rivals
     return found
-
-
-def _part(files: FileSet, others: Iterable[Path]) -> FileSet:
-    """The set without what belongs to other deployments."""
-    tops = set(others)
-    foreign = {folder for folder in files.folders if folder in tops or not tops.isdisjoint(folder.parents)}
-
-    def is_ours(path: Path) -> bool:
-        return path.parent not in foreign
-
-    kept = [item.name for item in fields(files) if item.name not in ("roots", "release", "deployments")]
-    return replace(files, **{name: _kept(getattr(files, name), is_ours) for name in kept})
-
-
-def _kept(items: Any, is_ours: Callable[[Path], bool]) -> Any:
-    if isinstance(items, dict):
-        return {path: value for path, value in items.items() if is_ours(path)}
-    return [item for item in items if is_ours(_path_of(item))]
 
 
 def _path_of(item: Any) -> Path:

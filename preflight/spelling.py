@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 MOST_EDITS = 2
 SHORT_NAME = 8
@@ -13,14 +14,21 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known name that differs by case, or by one or two letters; None if there is none."""
     limit = 1 if len(word) <= SHORT_NAME else MOST_EDITS
     folded = word.casefold()
+    letters = _letters(word)
     best: tuple[int, str] | None = None
     for name in known:
-        if name == word or abs(len(name) - len(word)) > limit:
+        if name == word or abs(len(name) - len(word)) > limit or len(letters ^ _letters(name)) > 2 * limit:
             continue
         distance = _edits(folded, name.casefold(), limit)
         if distance is not None and (best is None or (distance, name) < best):
             best = (distance, name)
     return best[1] if best else None
+
+
+@cache
+def _letters(name: str) -> frozenset[str]:
+    """An edit brings one letter in and takes one away at most: names of other letters are no near ones."""
+    return frozenset(name.casefold())
 
 
 def _edits(one: str, other: str, limit: int) -> int | None:

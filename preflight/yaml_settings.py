@@ -19,9 +19,10 @@ from preflight.placed import place
 from preflight.releases import load_data
 from preflight.yaml_source import Node
 
-INI = re.compile(r"^\s*\[(?:pci|filter_scheduler|libvirt|DEFAULT|compute|devices|scheduler)\]\s*$", re.M)
+INI = re.compile(r"^[ \t]*\[(?:pci|filter_scheduler|libvirt|DEFAULT|compute|devices|scheduler)\]\s*$", re.M)
 NOVA_INI = re.compile(
-    r"^\s*\[(?:pci|filter_scheduler)\]\s*$|^\s*(?:device_spec|passthrough_whitelist|pci_alias|enabled_filters)\s*=",
+    r"^[ \t]*\[(?:pci|filter_scheduler)\]\s*$"
+    r"|^[ \t]*(?:device_spec|passthrough_whitelist|pci_alias|enabled_filters)\s*=",
     re.M,
 )
 CHARTS = {"openstack-helm", "atmosphere"}

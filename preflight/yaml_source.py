@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from preflight.finding import Location
 NULL = "tag:yaml.org,2002:null"
 MAX_DEPTH = 100
 """Deeper files are refused: no template is, and recursion must end."""
+SURELY_COMPOSED = 5_000
+"""So many levels are composed in a stack of 8 MB, and more; 50,000 end the process."""
 MAX_NODES = 1_000_000
 """Larger documents, aliases written out, are refused."""
 
@@ -92,6 +95,12 @@ class Node:
             for key, value in self.raw.value:
                 yield Node(self.path, key), Node(self.path, value)
 
+    @property
+    def repeats_a_key(self) -> bool:
+        """Whether a mapping has two keys of one text."""
+        texts = [key.value for key, _ in self.raw.value if isinstance(key, yaml.ScalarNode)] if self.is_mapping else []
+        return len(set(texts)) < len(texts)
+
     def get(self, key: str) -> Node | None:
         """The value of `key`: the last one, as YAML loaders take it."""
         for name, value in reversed(self.raw.value) if self.is_mapping else ():
@@ -111,6 +120,11 @@ class Node:
         if self.is_list:
             return [Node(self.path, element) for element in self.raw.value]
         return []
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """This node and all nodes below it, kept: for whole documents, which many rules go through."""
+        return tuple(self.walk())
 
     def walk(self) -> Iterator[Node]:
         """This node and all nodes below it."""
@@ -142,12 +156,30 @@ def compose_all(path: Path, text: str) -> list[Node]:
         YamlError: not YAML, nested deeper than MAX_DEPTH, or aliases that never end or multiply.
     """
     try:
+        if _may_be_deep(text):
+            _check_depth(path, text)
         found = list(yaml.compose_all(text, Loader=LOADER))
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise YamlError(_reason(error), _location(path, error)) from error
     for raw in found:
         _check_size(path, raw)
     return [Node(path, raw) for raw in found if raw.tag != NULL]
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether it could overflow libyaml's stack, which composes by recursion: a block's level takes a column of a line,
+    two if a list stands in a mapping."""
+    return text.count("{") + text.count("[") + 2 * max(map(len, text.splitlines()), default=0) > SURELY_COMPOSED
+
+
+def _check_depth(path: Path, text: str) -> None:
+    """Refuse by the parser's events, for which no stack is needed."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            mark: Any = event.start_mark
+            raise YamlError("nested too deeply", Location(path, mark.line + 1, mark.column + 1))
 
 
 def _children(raw: Any) -> list[Any]:

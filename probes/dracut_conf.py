@@ -17,7 +17,7 @@ COMMAND = (
 )
 """A host without dracut may have its files all the same: nothing reads them there."""
 QUESTIONS = (Question(COMMAND, as_root=True),)
-SETTING = re.compile(r"^\s*(add_drivers|force_drivers|drivers)\s*\+?=\s*(.*)$", re.M)
+SETTING = re.compile(r"^[ \t]*(add_drivers|force_drivers|drivers)\s*\+?=\s*(.*)$", re.M)
 EXISTS = 'for m in {names}; do modinfo -F filename "$m" >/dev/null 2>&1 || echo "$m"; done'
 
 

@@ -58,8 +58,8 @@ QUESTIONS = (
     Question(NEW_ENTRIES, as_root=True),
 )
 """A host has one of the two files; where it starts from the EFI partition, the file of that is asked for next."""
-CONFIGFILE = re.compile(r"^\s*configfile\s", re.M)
-BOOTS = re.compile(r"^\s*(?:linux(?:16|efi)?\s|blscfg\b)", re.M)
+CONFIGFILE = re.compile(r"^[ \t]*configfile\s", re.M)
+BOOTS = re.compile(r"^[ \t]*(?:linux(?:16|efi)?\s|blscfg\b)", re.M)
 SAVED, NEXT = "saved_entry", "next_entry"
 LOOK_BACK_LINES = 400
 

@@ -17,7 +17,7 @@ CONFIGURED = r"""
 """
 """Options of modules from modprobe's configuration, then the kernel's arguments."""
 VFIO = "vfio_iommu_type1"
-DMA_LIMIT = re.compile(r"^\s*(?:options\s+)?vfio_iommu_type1[\s.].{0,200}?dma_entry_limit=(\S{1,20})", re.M)
+DMA_LIMIT = re.compile(r"^[ \t]*(?:options\s+)?vfio_iommu_type1[\s.].{0,200}?dma_entry_limit=(\S{1,20})", re.M)
 ON, OFF = ("Y", "1"), ("N", "0")
 """How the kernel writes a switch."""
 

@@ -12,7 +12,7 @@ from access.openstack_api import NAMED, connect
 from access.ssh import RemoteHost
 from cloud_file.cloud import Cloud
 
-EXPORT = re.compile(r"^\s*export\s+(OS_\w+)=(.*)$", re.M)
+EXPORT = re.compile(r"^[ \t]*export\s+(OS_\w+)=(.*)$", re.M)
 
 
 @dataclass(frozen=True)

@@ -32,15 +32,15 @@ RULES = (
     COMPILER_FLAG_FOR_MAKE,
     WORKING_DIRECTORY,
 )
-TEMPLATE_TAG = re.compile(r"^\s*\{\{-?\s*(?:if|else|end|range|with)\b|^\s*\{%|(?:-|%)\}\}?\s*\Z")
+TEMPLATE_TAG = re.compile(r"^[ \t]*\{\{-?\s*(?:if|else|end|range|with)\b|^[ \t]*\{%|(?:-|%)\}\}?\s*\Z")
 """A line that begins or ends with a branch of a Jinja or Go template."""
 BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+$")
 MAKE_JOBS = re.compile(
     r"\bmake\b.*?(?P<jobs>(?:-j|--jobs=?)\s*(?:\$\(\s*(?:e?grep)\s+-c\b[^)]*\)|`\s*e?grep\s+-c\b[^`]*`|0\b))"
 )
 MAKE_WARNING = re.compile(r"\bmake\b.*\s(?P<flag>-W(?:no-|all\b|error\b|extra\b)\S*)")
-MKDIR = re.compile(r"^\s*(?:sudo\s+)?mkdir\s+(?!.*-\w*p)(?P<path>\S+)")
-CLOUD_WORK = re.compile(r"^\s*(?:sudo\s+)?(?:openstack|virt-customize|nova|glance|heat)\s", re.M)
+MKDIR = re.compile(r"^[ \t]*(?:sudo\s+)?mkdir\s+(?!.*-\w*p)(?P<path>\S+)")
+CLOUD_WORK = re.compile(r"^[ \t]*(?:sudo\s+)?(?:openstack|virt-customize|nova|glance|heat)\s", re.M)
 RELATIVE_FILE = re.compile(r"^[\w.-]+(?:/[\w.-]+)+\.(?:ya?ml|sh|json)$")
 
 

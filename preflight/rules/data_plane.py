@@ -6,7 +6,7 @@ https://github.com/openstack-k8s-operators/edpm-ansible/blob/main/roles/edpm_nov
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from preflight.catalogue import rule
@@ -22,7 +22,7 @@ RULES = (NOT_NAMED, NOT_TAKEN_OVER)
 
 BY_DEFAULT = "nova-extra-config"
 """The ConfigMap that the data plane's own nova service names, if there is one."""
-RENAMES = re.compile(r"^\s*name(?:Prefix|Suffix)\s*:", re.M)
+RENAMES = re.compile(r"^[ \t]*name(?:Prefix|Suffix)\s*:", re.M)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     ]
     snippets = [found for root in documents for found in _snippets(root, settings)]
     services = [root for root in documents if _is_nova_service(root)]
-    if snippets and services and not any(RENAMES.search(text) for text in deployment.files.texts.values()):
+    if snippets and services and not _renames(deployment.files.texts.values()):
         yield from _not_named(snippets, services)
     for snippet in snippets:
         if "nova" not in snippet.file.text:
@@ -54,6 +54,11 @@ def check(deployment: Deployment) -> Iterator[Finding]:
                 "nova-compute's container takes *nova*.conf over, and no other file",
                 f"{stem}-nova.conf",
             )
+
+
+def _renames(texts: Iterable[str]) -> bool:
+    """Whether kustomize gives the manifests other names than they have here."""
+    return any(word in text and RENAMES.search(text) for text in texts for word in ("namePrefix", "nameSuffix"))
 
 
 def _snippets(root: Node, settings: list[Location]) -> Iterator[Snippet]:

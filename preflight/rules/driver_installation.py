@@ -30,7 +30,9 @@ HAS_REPOSITORY = re.compile(r"cuda-repo-|cuda-keyring|cuda-\w+\.repo|compute/cud
 REPOSITORY = re.compile(r"cuda-repo-(?P<distribution>[a-z]+\d+)[-_](?P<version>\d+[.-]\d+)\S*\.(?:rpm|deb)")
 OLD_KEY = re.compile(r"7fa2af80(?:\.pub)?", re.I)
 SAMPLES_SCRIPT = re.compile(r"cuda-install-samples-(?P<version>\d+\.\d+)\.sh")
-EXECUTES_RUN = re.compile(r"(?:\bsh\s+|\bbash\s+|^\s*(?:sudo\s+)?)\S*(?:NVIDIA-Linux-[\w.-]+|cuda_[\w.]+_linux)\.run\b")
+EXECUTES_RUN = re.compile(
+    r"(?:\bsh\s+|\bbash\s+|^[ \t]*(?:sudo\s+)?)\S*(?:NVIDIA-Linux-[\w.-]+|cuda_[\w.]+_linux)\.run\b"
+)
 NO_NOUVEAU = re.compile(r"blacklist\s+nouveau|blacklist=nouveau|nouveau\.modeset=0|--disable-nouveau")
 SIGNED = re.compile(r"mokutil|module-signing|sign-file|linux-modules-nvidia|open-kmod-signed")
 SECURE = re.compile(r"os_secure_boot=[\"']?(?:required|true)")

@@ -56,7 +56,9 @@ def check(deployment: Deployment) -> Iterator[Finding]:
 def _duplicate_keys(deployment: Deployment) -> Iterator[Finding]:
     files = deployment.files
     for root in [*files.environments, *files.templates, *files.roles]:
-        for node in root.walk():
+        for node in root.nodes:
+            if not node.repeats_a_key:
+                continue
             seen: dict[str, Node] = {}
             values: dict[str, Node] = {}
             for key, value in node.items():

@@ -130,7 +130,7 @@ def _functions(template: Node) -> Iterator[Finding]:
 
 def _references(template: Node) -> Iterator[Finding]:
     names, parameters = definitions(template, "resources"), definitions(template, "parameters")
-    for node in template.walk():
+    for node in template.nodes:
         for key, value in node.items() if node.is_mapping and len(node.raw.value) == 1 else ():
             target = value if value.is_scalar else next(iter(value.elements()), None)
             if target is None or not target.is_scalar or " " in target.text or is_jinja_text(target.text):
@@ -178,11 +178,11 @@ def _unused(template: Node) -> Iterator[Finding]:
     block = template.get("parameters")
     used = {
         (value if value.is_scalar else next(iter(value.elements()), value)).text
-        for node in template.walk()
+        for node in template.nodes
         for key, value in node.items()
         if key.text == "get_param"
     }
-    text_uses = " ".join(node.text for node in template.walk() if node.is_scalar and "{" in node.text)
+    text_uses = " ".join(node.text for node in template.nodes if node.is_scalar and "{" in node.text)
     for key, _ in block.items() if block and template.get("resources") else ():
         if key.text not in used and key.text not in text_uses:
             yield UNUSED_PARAMETER.at(

@@ -36,7 +36,7 @@ UNPINNED = re.compile(
     r"|nvidia-driver)(?=[\s;&|]|$)"
 )
 REPOSITORY = re.compile(r"cuda-repo-\w+-(?P<version>\d+[.-]\d+)[.\d-]*\S*\.(?:rpm|deb)")
-REBOOT = re.compile(r"^\s*(?:sudo\s+)?(?:/sbin/)?(?:shutdown\s+-r|reboot|systemctl\s+reboot)\b")
+REBOOT = re.compile(r"^[ \t]*(?:sudo\s+)?(?:/sbin/)?(?:shutdown\s+-r|reboot|systemctl\s+reboot)\b")
 REGISTER = re.compile(r"subscription-manager\s+register")
 UNREGISTER = re.compile(r"subscription-manager\s+(?:unregister|clean)|--sm-unregister|--sm-remove")
 

@@ -84,7 +84,7 @@ def _value(option: Option) -> Iterator[Finding]:
         value = json.loads(option.value)
         if option.flaw and option.name in ALIAS_OPTIONS | WHITELIST_OPTIONS:
             raise ValueError(option.flaw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         yield NOT_JSON.at(
             option.place.at(0) if option.place else option.location,
             option.value,

@@ -30,8 +30,8 @@ RULES = (
     *command_arguments.RULES,
 )
 AT_HOME = re.compile(r"(?<![\w/])(?:~|\$HOME|\$\{HOME\})/(?P<path>[\w.-]+(?:/[\w.-]+)*)")
-CHANGES_DIRECTORY = re.compile(r"^\s*(?:cd|pushd)\s", re.M)
-ABORTS = re.compile(r"^\s*set\s+-\w*e|^#!.*\ssh?\s*-\w*e|-o\s+errexit", re.M)
+CHANGES_DIRECTORY = re.compile(r"^[ \t]*(?:cd|pushd)\s", re.M)
+ABORTS = re.compile(r"^[ \t]*set\s+-\w*e|^#!.*\ssh?\s*-\w*e|-o\s+errexit", re.M)
 SED_FILE = re.compile(
     r"\bsed\b(?P<arguments>.*?)\s(?P<file>[~\w./$-]+\.(?:ya?ml|conf|rc|sh|cfg|json)|[\w./~-]*rc)\s*(?:$|[>;&|])"
 )
@@ -39,10 +39,10 @@ SUBSTITUTION = re.compile(
     r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
 )
 ALWAYS_0 = re.compile(
-    r"(?:\bif\s+(?:!\s*)?|^\s*)(?:\S*/)?(?P<tool>gpu_burn)\b[^|;&\n]*?(?:;\s*then|&&|\|\||$)"
+    r"(?:\bif\s+(?:!\s*)?|^[ \t]*)(?:\S*/)?(?P<tool>gpu_burn)\b[^|;&\n]*?(?:;\s*then|&&|\|\||$)"
     r"|(?:\bif\s+(?:!\s*)?)(?:\S*/)?(?P<smi>nvidia-smi)\s*(?:>\s*\S+\s*)?(?:2>&1\s*)?;\s*then"
 )
-V2_URL = re.compile(r"^\s*export\s+OS_AUTH_URL=(?P<url>\S+/v2\.0/?)[\"']?\s*$", re.M)
+V2_URL = re.compile(r"^[ \t]*export\s+OS_AUTH_URL=(?P<url>\S+/v2\.0/?)[\"']?\s*$", re.M)
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -151,8 +151,8 @@ def _rc_files(deployment: Deployment) -> Iterator[Finding]:
                     "Keystone answers only below /v3",
                     "the URL with /v3, OS_IDENTITY_API_VERSION=3, OS_USER_DOMAIN_NAME and OS_PROJECT_DOMAIN_NAME",
                 )
-        version3 = re.search(r"^\s*export\s+OS_(?:AUTH_URL=\S+/v3\b|IDENTITY_API_VERSION=[\"']?3)", text, re.M)
-        has_password = re.search(r"^\s*export\s+OS_PASSWORD=", text, re.M)
+        version3 = re.search(r"^[ \t]*export\s+OS_(?:AUTH_URL=\S+/v3\b|IDENTITY_API_VERSION=[\"']?3)", text, re.M)
+        has_password = re.search(r"^[ \t]*export\s+OS_PASSWORD=", text, re.M)
         if version3 and has_password and not re.search(r"OS_\w*DOMAIN\w*=", text):
             line = text.count("\n", 0, version3.start()) + 1
             yield NO_DOMAIN.at(

@@ -47,7 +47,7 @@ SUBSTITUTION = re.compile(
     r"(?<![\w])s(?P<mark>[/|#,@!])(?P<old>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
 )
 UNSAFE = re.compile(r"allow_unsafe_interrupts=(?:1|[Yy]\b)")
-RC_PASSWORD = re.compile(r"^\s*export\s+OS_PASSWORD=(?P<value>[\"']?[^\s\"'$`{]+)", re.M)
+RC_PASSWORD = re.compile(r"^[ \t]*export\s+OS_PASSWORD=(?P<value>[\"']?[^\s\"'$`{]+)", re.M)
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from preflight.cli import FORMATS, inspect
 from preflight.deployment import Deployment
 from preflight.file_set import read
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = (
     "env.yaml",
     "stack.yml",
@@ -79,9 +80,26 @@ def test_an_alias_inside_its_own_anchor_is_a_finding():
     assert findings_of({"env.yaml": b"parameter_defaults: &a\n  NovaPCIPassthrough: *a\n"}) == ["GP101"]
 
 
-def test_deep_nesting_is_a_finding():
-    """Thousands of nested lists are refused as GP101."""
-    assert findings_of({"env.yaml": b"parameter_defaults: " + b"[" * 5000}) == ["GP101"]
+@pytest.mark.parametrize("nested", ["[", "{ ", "{a: ", "- ", "? "], ids=repr)
+@pytest.mark.parametrize("levels", [5_000, 200_000])
+def test_deep_nesting_is_a_finding(nested: str, levels: int):
+    """Thousands of nested collections are refused as GP101; libyaml's stack, overflown, would end the process."""
+    assert findings_of({"env.yaml": f"parameter_defaults:\n  {nested * levels}".encode()}) == ["GP101"]
+
+
+def test_a_value_of_deep_json_is_a_finding():
+    """JSON that nobody can read is told like JSON that is none."""
+    assert findings_of({"nova.conf": b"[pci]\nalias = " + b"[" * 200_000 + b"1"}) == ["GP227"]
+
+
+PATTERNS = sorted([*(REPOSITORY / "preflight").rglob("*.py"), *(REPOSITORY / "probes").rglob("*.py")])
+
+
+@pytest.mark.parametrize("file", PATTERNS, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_no_pattern_skips_blank_lines_again_at_each_of_them(file: Path):
+    """`^` and any white space take a file's blank lines squared: a log of 2 MB held everything up for minutes."""
+    assert r"^\s*" not in file.read_text(encoding="utf-8")
+    assert r"{,])\s*" not in file.read_text(encoding="utf-8")
 
 
 def test_a_huge_file_is_a_finding():
@@ -178,3 +196,38 @@ def test_scripts_that_were_read_are_not_told_as_unread(tmp_path: Path):
 
     assert shellcheck.unread(*inspect([tmp_path])) == ""
     assert shellcheck.unread(*inspect([tmp_path / "empty"])) == ""
+
+
+def test_who_is_interrupted_leaves_no_shellcheck_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An interruption while shellcheck runs ends it, too, and removes what it was given."""
+    (tmp_path / "install.sh").write_text("#!/bin/sh\necho hello\n")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/shellcheck"
+    program.write_text(f"#!/bin/sh\necho $$ $* > {tmp_path}/started\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+
+    def interrupted(deployment: Deployment) -> None:
+        while not (tmp_path / "started").exists() or not (tmp_path / "started").read_text().endswith("\n"):
+            os.sched_yield()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rules, "check", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        inspect([tmp_path])
+
+    number, *_, copy = (tmp_path / "started").read_text().split()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number), 0)
+    assert not Path(copy).exists()
+
+
+def test_a_line_of_a_payload_keeps_shellcheck_from_no_other_script(tmp_path: Path):
+    """A script with 200 kB in one line is not given to shellcheck; what is wrong in the others is found."""
+    (tmp_path / "payload.sh").write_text("#!/bin/bash\necho " + "yum install " * 20_000 + "\n")
+    (tmp_path / "broken.sh").write_text("#!/bin/bash\nif true; then\n  echo\n")
+
+    found = inspect([tmp_path])[1]
+
+    assert {finding.location.path.name for finding in found if finding.code.startswith("SC")} == {"broken.sh"}

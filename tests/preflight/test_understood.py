@@ -111,6 +111,12 @@ def test_every_output_tells_what_was_not_judged(tmp_path: Path, capsys: pytest.C
             "c.yaml says so",
         ),
         ("gpu", {"a.yaml": ENVIRONMENT}, None, "not known: --release tells it"),
+        (
+            "gpu",
+            {"A.md": "openstack_release: yoga\n", "a.yml": "openstack_release: zed\n"},
+            "zed",
+            "a.yml says so",
+        ),
         ("train-and-serve", {"globals.yml": "openstack_release: zed\n"}, "zed", "globals.yml says so"),
         (
             "gpu",
