@@ -242,7 +242,9 @@ class Machines:
 
     def look_after(self) -> None:
         """Boot machines whose init was killed, as a watchdog does, and collect first boots that ended."""
-        self._first_boots = {process for process in self._first_boots if process.poll() is None}
+        for process in list(self._first_boots):  # others are added meanwhile, by threads that boot
+            if process.poll() is not None:
+                self._first_boots.discard(process)
         for name in self.inits.dead():
             if self._lock.acquire(blocking=False):
                 try:
