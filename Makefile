@@ -53,7 +53,7 @@ sweep: setup  ## accept every card of a fleet of 12 servers of 8 (about three mi
 	$(PYTEST) suites/ --cloud lab-fleet --every-card
 	.venv/bin/python -m lab --name fleet destroy
 
-metal: setup  ## draft, not run yet: accept a GPU host that is a virtual machine (docs/metal.md)
+metal: setup  ## accept a GPU host that is a virtual machine (docs/metal.md)
 	.venv/bin/python -m lab --name metal up --tier metal
 	$(PYTEST) suites/hosts suites/control_plane --cloud lab-metal
 	.venv/bin/python -m lab --name metal destroy

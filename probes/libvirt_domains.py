@@ -11,7 +11,7 @@ from access.errors import ParseError
 from access.host import Host, output_of
 from access.questions import Question
 from probes.pci_address import PciAddress
-from probes.reading import bounded
+from probes.reading import LINE_END, bounded
 
 COMMAND = r"""
 pid=$(pgrep -o -x 'virtqemud|libvirtd' 2>/dev/null)
@@ -78,7 +78,8 @@ def parse(text: str) -> tuple[Domain, ...]:
     Raises:
         ParseError: another shape, or a cut-off answer.
     """
-    blocks = re.split(r"^(?==== )", bounded("virsh", text).strip(), flags=re.M)
+    plain = LINE_END.sub("\n", bounded("virsh", text))
+    blocks = re.split(r"^(?==== )", plain.strip(), flags=re.M)
     if blocks[-1].strip() != "=== end":
         raise ParseError("virsh", "the answer is cut off", line=text[-200:])
     return tuple(_domain(block) for block in blocks[:-1] if block.strip())

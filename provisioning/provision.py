@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -171,6 +172,7 @@ class Provisioning:
     def _guest(self, declared: DeclaredGuest, parameters: dict[str, str], key_file: Path) -> Guest:
         guest, name = Guest(declared.name, declared.flavor), self.cloud.prefixed(declared.name)
         tenant = connect(self.tenant_variables)  # one for each thread
+        started = time.monotonic()
         try:
             guest_steps.make_guest(self.cloud, declared, tenant, parameters, self.ledger, self.progress)
         except (ProvisioningError, AuthenticationError) as error:  # also of a right that the tenant's user lacks
@@ -185,10 +187,15 @@ class Provisioning:
         if address is None or server.status != "ACTIVE":
             return guest
         try:
-            login = guest_steps.endpoint(self.cloud, tenant, name, server.id, address, key_file)
+            waits_s = 0.0 if guest.failure and self._had_its_time(started) else guest_steps.CONSOLE_TIMEOUT_S
+            login = guest_steps.endpoint(self.cloud, tenant, name, server.id, address, key_file, timeout_s=waits_s)
         except (ProvisioningError, MeasurementError) as error:
             return dataclasses.replace(guest, failure=guest.failure or str(error))
         return dataclasses.replace(guest, endpoint=login.model_dump(mode="json"))
+
+    def _had_its_time(self, started: float) -> bool:
+        """Whether the installation's whole time is over: what has not shown its host keys until then never will."""
+        return self.cloud.cuda is not None and time.monotonic() - started > self.cloud.cuda.timeout_min * 60
 
 
 def provision(cloud: Cloud, progress: Progress, *, guests: bool = True) -> Environment:

@@ -34,6 +34,7 @@ UNITS = ("lab-seed", "lab-relay", "lab-prepare", "nova-compute", "systemd-networ
 USERS = (
     "useradd --create-home --shell /bin/bash heat-admin",
     "useradd --system --user-group --home-dir /var/lib/nova --create-home --shell /bin/sh --groups libvirt,kvm nova",
+    "install --directory --owner nova --group nova --mode 755 /var/lib/nova",  # QEMU, too, opens disks below it
     "install --directory --owner nova --group nova /etc/nova /var/log/nova /var/lib/nova/instances /var/lib/nova/locks",
 )
 SYSTEM = (

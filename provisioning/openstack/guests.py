@@ -25,6 +25,7 @@ from provisioning.openstack.stack import TEMPLATES, delete_stack, find, make_sta
 HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.S)
 HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa) ([A-Za-z0-9+/=]+)")
 CONSOLE_TIMEOUT_S = 300.0
+"""A machine shows its host keys by then, if it does at all."""
 DELETE_TIMEOUT_S = 600.0
 
 
@@ -116,8 +117,19 @@ def address_of(cloud: Cloud, tenant: Any, server_id: str) -> str | None:
     return None
 
 
-def endpoint(cloud: Cloud, tenant: Any, name: str, server_id: str, address: str, key_file: Path) -> SshEndpoint:
+def endpoint(
+    cloud: Cloud,
+    tenant: Any,
+    name: str,
+    server_id: str,
+    address: str,
+    key_file: Path,
+    *,
+    timeout_s: float = CONSOLE_TIMEOUT_S,
+) -> SshEndpoint:
     """How to log in to an instance, its host key learned from the console log that the cloud shows its owner.
+
+    `timeout_s` is how long it may take to show the key: 0 looks once, where the instance had its time.
 
     Raises:
         ConnectError: the console shows no host key.
@@ -136,7 +148,7 @@ def endpoint(cloud: Cloud, tenant: Any, name: str, server_id: str, address: str,
         f"the host keys on the console of {name}",
         look,
         bool,
-        timeout_s=CONSOLE_TIMEOUT_S,
+        timeout_s=timeout_s,
         describe=lambda found: f"{len(found)} keys",
     )
     if not keys:
