@@ -1,7 +1,7 @@
 """Faults on a host of the metal tier, judged as on the emulated ones: `python -m faults.metal [--name LAB] [FAULT…]`.
 
 Every fault is one of the catalogue, with what must be said of it; how it is put into a real machine stands in
-metal.yaml. So the two tiers can be compared. It has not been run yet (docs/metal.md).
+metal.yaml. So the two tiers can be compared: docs/metal.md.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class MetalRunner(Runner):
     def prepare(self) -> Answer:
         """Accept the healthy host and control plane."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write_cloud(HEALTHY, {"guests": []})
+        self._write_cloud(HEALTHY, {})
         return self.accept(HEALTHY, LOOKED_AT, "--keep")
 
     def judge_entry(self, entry: MetalFault) -> Score:
