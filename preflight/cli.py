@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from access.collector import without_collector
 from access.terminal import printable, say
 from preflight import rules
 from preflight.deployment import ALIAS_OPTIONS, FILTER_OPTIONS, WHITELIST_OPTIONS, Deployment
@@ -24,6 +23,7 @@ FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "junit": as_juni
 CLEAN, FOUND, UNUSABLE_INPUT, NOT_JUDGED = 0, 1, 64, 69
 
 
+@without_collector()
 def inspect(
     paths: Sequence[Path],
     release: str | None = None,
@@ -34,25 +34,6 @@ def inspect(
 
     Deployments that stand side by side, e.g. production and staging, are judged each for itself.
     """
-    with _without_collecting():
-        return _inspect(paths, release, cpu_vendors, exclude)
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Trees of nodes hold no cycles: to search them for garbage again and again costs an eighth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _inspect(
-    paths: Sequence[Path], release: str | None, cpu_vendors: frozenset[str], exclude: Sequence[str]
-) -> tuple[FileSet, list[Finding]]:
     files = read(list(paths), exclude)
     stated = list(statements_of(files.texts))
     files.release = release_of(release, paths, stated)

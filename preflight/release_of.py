@@ -10,17 +10,19 @@ from pathlib import Path
 from preflight.kinds import PROSE_AND_PROGRAMS
 from preflight.releases import RELEASES, called
 
-STATEMENTS = (
-    re.compile(r"^[ \t]*openstack_release\s*[:=]\s*(?P<name>\S+)", re.M),  # kolla-ansible, kayobe
-    re.compile(r"(?:^|[{,])[ \t]*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),  # charms
-    re.compile(
-        r"(?:^|[{,])[ \t]*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M
-    ),  # charms, Sunbeam
-    re.compile(r"^[ \t]*defaultbranch\s*=\s*(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # .gitreview
-    re.compile(r"^[ \t]*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),  # DevStack
-)
-WORDS = ("openstack_release", "cloud:", "channel", "defaultbranch", "NOVA_BRANCH", "OpenStack")
-"""Texts without any of these state nothing: to look for words is far cheaper than to search for patterns."""
+STATEMENTS = {
+    # kolla-ansible, kayobe
+    "openstack_release": re.compile(r"^[ \t]*openstack_release\s*[:=]\s*(?P<name>\S+)", re.M),
+    # charms
+    "cloud:": re.compile(r"(?:^|[{,])[ \t]*(?:openstack-origin|source)\s*:\s*[\"']?cloud:(?P<name>\S+)", re.M),
+    # charms, Sunbeam
+    "channel": re.compile(r"(?:^|[{,])[ \t]*channel\s*:\s*[\"']?(?P<name>[\w.]+)/(?:stable|candidate|beta|edge)", re.M),
+    # .gitreview
+    "defaultbranch": re.compile(r"^[ \t]*defaultbranch\s*=\s*(?:stable|unmaintained)/(?P<name>\S+)", re.M),
+    # DevStack
+    "NOVA_BRANCH": re.compile(r"^[ \t]*NOVA_BRANCH\s*=\s*[\"']?(?:stable|unmaintained)/(?P<name>\S+)", re.M),
+}
+"""By a word of theirs: to look for a word is far cheaper than to search for a pattern."""
 RHOSO = re.compile(r"^kind:\s*OpenStack(?:ControlPlane|DataPlaneNodeSet)\s*$", re.M)
 MOST_PLACES = 3
 RELEASE_OF_RHOSO = "2023.1"
@@ -58,9 +60,9 @@ def release_of(given: str | None, roots: Sequence[Path], statements: Iterable[tu
 def statements_of(texts: Mapping[Path, str]) -> Iterator[tuple[str, Path]]:
     """Each statement of a release in the files that a deployer reads: the release, and where it stands."""
     for path, text in texts.items():
-        if path.suffix.lower() in PROSE_AND_PROGRAMS or not any(word in text for word in WORDS):
+        if path.suffix.lower() in PROSE_AND_PROGRAMS:
             continue
-        for pattern in STATEMENTS:
+        for pattern in [pattern for word, pattern in STATEMENTS.items() if word in text]:
             for found in pattern.finditer(text):
                 if name := called(found["name"]):
                     yield name, path

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from access.data_files import read_data
-from preflight.spelling import MOST_EDITS, nearest
+from preflight.spelling import nearest
 
 DATA = Path(__file__).parent / "data"
 TRIPLEO_RELEASES = ("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby")
@@ -78,17 +78,7 @@ def parameter_lifetimes(name: str) -> list[Lifetime]:
 @cache
 def nearest_parameter(name: str) -> str | None:
     """A known parameter that is spelled almost like `name`."""
-    near = range(len(name) - MOST_EDITS, len(name) + MOST_EDITS + 1)
-    return nearest(name, (known for length in near for known in _parameters_of_length().get(length, ())))
-
-
-@cache
-def _parameters_of_length() -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for name in parameters():
-        if "{" not in name:
-            found.setdefault(len(name), []).append(name)
-    return found
+    return nearest(name, (known for known in parameters() if "{" not in known))
 
 
 def called(text: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from preflight.file_set import FileSet
+from preflight.file_set import JINJA, FileSet
 from preflight.finding import Finding, Rule, Severity
 from preflight.shell_source import LONGEST_LINE, Script
 
@@ -70,8 +70,6 @@ class ShellCheck:
         try:
             text, errors = answer.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            answer.kill()
-            answer.communicate()
             first = self._scripts[0].location(0)
             yield NO_ANSWER.at(first, "", f"shellcheck did not end in {TIMEOUT_S} s", "check the scripts by hand")
             return
@@ -88,8 +86,7 @@ class ShellCheck:
 
 def _is_readable(script: Script) -> bool:
     """No template, and no line of a payload: one of 100 kB keeps shellcheck from all other scripts for minutes."""
-    is_template = "{{" in script.text or "{%" in script.text
-    return not is_template and all(len(line) <= LONGEST_LINE for line in script.lines)
+    return not JINJA.search(script.text) and all(len(line) <= LONGEST_LINE for line in script.lines)
 
 
 def unread(files: FileSet, findings: Iterable[Finding]) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from access.collector import without_collector
 from access.errors import InputError, MeasurementError
 from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
@@ -196,29 +195,13 @@ def _mistakes(error: ValidationError) -> str:
     return "; ".join([*shown, f"and {len(found) - 5} more"] if len(found) > 5 else shown)
 
 
+@without_collector()
 def read(path: Path) -> Run:
     """The whole run.
 
     Raises:
         InputError: no run, one of another schema, or lines that contradict each other.
     """
-    with without_collector():
-        return _read(path)
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """A million small objects without cycles: Python's collector would look through all of them again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _read(path: Path) -> Run:
     headers: list[RunHeader] = []
     ends: list[RunEnd] = []
     checks: dict[tuple[str, str, str], CheckRecord] = {}

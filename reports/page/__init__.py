@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
+from access.collector import without_collector
 from judging.outcome import WORST_FIRST
 from reports import look, tables
 from reports.again import command_of_cause
@@ -30,7 +31,7 @@ from reports.page.servers import servers_of
 from reports.page.stack import layers_of
 from reports.page.verdict import MEANINGS, head_of, moment
 from reports.page_names import PAGE
-from reports.run import Run, read, without_collector, write_atomically
+from reports.run import Run, read, write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_CAUSES = 50
