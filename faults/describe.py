@@ -1,6 +1,6 @@
 """Writes docs/symptoms.md from the fault catalogue: symptom first, as people search for it.
 
-python -m faults describe [SCORES.json]   # with the scores of `make faults`: docs/score.md, too
+python -m faults describe [SCORES.json] [--metal SCORES.json]   # with scores of `make faults`: docs/score.md, too
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ A catalogue is a measure of what is known. These are kinds that were tried befor
 missed
 has been corrected since (`faults/first_try.yaml`).
 """
+BOTH_HEAD = """\
+The same faults put into a host with a kernel, GRUB, libvirt and Nova driver of its own, as its operator would commit \
+them
+(`python -m faults metal`, [metal.md](metal.md)), and judged by the suites of hosts and control plane.
+"""
 HEAD = """# Symptoms
 
 What is seen when GPU passthrough does not work, what causes it, which check of this suite finds it, and what to do. \
@@ -62,17 +67,40 @@ def _seen(fault: Fault) -> str:
     return "" if fault.variant else f" (seen as: {fault.symptom})"
 
 
-def score_text(scores: Sequence[Score]) -> str:
-    """The page of one run's scores."""
+def score_text(scores: Sequence[Score], metal: Sequence[Score] = ()) -> str:
+    """The page of one run's scores; beside it those of the metal tier."""
     rows = ["| fault | found | cause | excluded | extra blame | seconds |", "|---|---|---|---|---|---|"]
     for item in sorted(scores, key=lambda item: (item.is_healthy, item.fault)):
-        found, cause = ("yes" if item.found else "**no**"), ("right" if item.cause_right else "**wrong**")
-        if item.is_healthy:
-            found, cause = "green" if item.is_right else "**false alarm**", ""
         extra = ", ".join(item.extra)[:120]
-        rows.append(f"| {item.fault} | {found} | {cause} | {item.ruled_out} | {extra} | {item.seconds:.0f} |")
+        rows.append(f"| {item.fault} | {_said(item)} | {item.ruled_out} | {extra} | {item.seconds:.0f} |")
     figures = [f"- {line}" for line in summary(scores).splitlines()]
-    return "\n".join([SCORE_HEAD, *figures, "", *_first_tries(), "", "## The catalogue", "", *rows, ""])
+    parts = [SCORE_HEAD, *figures, "", *_first_tries(), "", *_both_tiers(scores, metal), "## The catalogue", "", *rows]
+    return "\n".join([*parts, ""])
+
+
+def _said(item: Score) -> str:
+    """Two cells: whether it was found, whether the cause is right."""
+    if item.is_healthy:
+        return ("green" if item.is_right else "**false alarm**") + " | "
+    return ("yes" if item.found else "**no**") + " | " + ("right" if item.cause_right else "**wrong**")
+
+
+def _both_tiers(scores: Sequence[Score], metal: Sequence[Score]) -> list[str]:
+    """Faults that were put into an emulated host and into one with a kernel, libvirt and Nova's driver of its own."""
+    if not metal:
+        return []
+    emulated = {item.fault: item for item in scores}
+    rows = [
+        f"| {item.fault} | {_said(emulated[item.fault])} | {_said(item)} | {', '.join(item.extra)[:120]} "
+        f"| {item.seconds:.0f} |"
+        for item in sorted(metal, key=lambda item: item.fault)
+    ]
+    right = sum(item.is_right for item in metal)
+    return [
+        *("## Both tiers", "", BOTH_HEAD, f"- {right} of {len(metal)} right on the metal tier", ""),
+        "| fault | emulated: found | cause | metal: found | cause | extra blame | seconds |",
+        *("|---|---|---|---|---|---|---|", *rows, ""),
+    ]
 
 
 def _first_tries() -> list[str]:
@@ -89,8 +117,9 @@ def read_scores(file: Path) -> list[Score]:
     return [Score(**(item | {key: tuple(item[key]) for key in lists if key in item})) for item in entries]
 
 
-def write(scores: Path | None) -> None:
+def write(scores: Path | None, metal: Path | None = None) -> None:
     """Write docs/symptoms.md, and docs/score.md if there is a file of scores."""
     if scores is not None:
-        SCORE.write_text(score_text(read_scores(scores)), encoding="utf-8")
+        page = score_text(read_scores(scores), read_scores(metal) if metal else ())
+        SCORE.write_text(page, encoding="utf-8")
     TARGET.write_text(text(), encoding="utf-8")

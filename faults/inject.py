@@ -22,7 +22,7 @@ STEP_LIMIT_S = 300
 SAID_CHARS = 250
 """Of what a step printed: its end has the reason."""
 ACT = """
-. /home/stack/overcloudrc
+. {rc}
 id=$(openstack server list --all-projects --name '^{name}$' -f value -c ID) && [ -n "$id" ] || exit 3
 openstack server {action} "$id"
 for count in $(seq 100); do
@@ -33,6 +33,7 @@ done
 exit 4
 """
 """Act on an instance and wait until Nova has no task for it any more; as administrator, whoever owns it."""
+OVERCLOUDRC = "/home/stack/overcloudrc"
 
 
 class Injector:
@@ -103,7 +104,7 @@ class Injector:
             self._nova(list(step["nova"]))
         elif "instance" in step:
             name = self._name_of(str(step["instance"]))
-            self._shell(self._machine("undercloud"), ACT.format(name=name, action=step["action"]))
+            self._shell(self._machine("undercloud"), ACT.format(rc=OVERCLOUDRC, name=name, action=step["action"]))
 
     def _name_of(self, instance: str) -> str:
         """What Nova calls an instance."""

@@ -43,7 +43,9 @@ class Runner:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._write_cloud(HEALTHY, {})
-        answer = self.accept(HEALTHY, ("suites/",), "--keep")
+        return self._accepted(self.accept(HEALTHY, ("suites/",), "--keep"))
+
+    def _accepted(self, answer: Answer) -> Answer:
         if answer.exit_code != 0:
             bad = [f"{c['id']} [{c['place']}] {c['message'][:300]}" for c in answer.checks if c["verdict"] != "passed"]
             raise LabError("the healthy lab is not accepted: " + ("; ".join(bad[:SHOWN]) or answer.output[-2000:]))

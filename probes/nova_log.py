@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from access.errors import ParseError
@@ -51,10 +52,11 @@ class LastWords:
     """Exception and message, without traceback."""
 
 
-def parse(text: str) -> LastWords | None:
+def parse(text: str, *, goes_on: bool = False) -> LastWords | None:
     """Read a log's end behind its source; None if it does not end with an error.
 
-    A service that ended by a signal, or goes on, writes something else after its last error.
+    A service that ended by a signal, or goes on, writes something else after its last error. With `goes_on` that is
+    allowed: it was started again since.
 
     Raises:
         ParseError: the first line names no source.
@@ -64,13 +66,20 @@ def parse(text: str) -> LastWords | None:
     if source is None:
         raise ParseError("log of Nova", "no source in the first line", line=lines[0] if lines else "")
     records = [RECORD.fullmatch(line) for line in lines[1:]]
-    last = next((number for number in reversed(range(len(records))) if records[number] is not None), None)
+    last = _last(records, BAD) if goes_on else _last(records)
     if last is None:
         return _of_plain_lines(source[1], lines[1:])
     first = last
     while first > 0 and _is_bad(records[first - 1]) and _is_bad(records[last]):
         first -= 1
     return _error(source[1], [record for record in records[first : last + 1] if record is not None])
+
+
+def _last(records: Sequence[re.Match[str] | None], levels: Sequence[str] = ()) -> int | None:
+    """Where the last record of these levels, or of any, stands."""
+    numbered = ((number, record) for number, record in enumerate(records) if record is not None)
+    found = [number for number, record in numbered if not levels or record["level"] in levels]
+    return found[-1] if found else None
 
 
 def _is_bad(record: re.Match[str] | None) -> bool:
@@ -119,10 +128,10 @@ def command_that_prints(service: Service, called: str, narrowed: str) -> str:
     )
 
 
-def read(host: Host, service: Service, called: str) -> LastWords | None:
+def read(host: Host, service: Service, called: str, *, goes_on: bool = False) -> LastWords | None:
     """What the newest log of `service` on `host` ends with; `called` is Nova's own name for it, e.g. nova-compute.
 
-    None where it ends with no error, or where no log is found.
+    None where it ends with no error, or where no log is found. With `goes_on` it may have written more since.
     """
     command = command_that_prints(service, called, f"tail -n {LINES}")
-    return parse(output_of(host, command, as_root=True).stdout)
+    return parse(output_of(host, command, as_root=True).stdout, goes_on=goes_on)

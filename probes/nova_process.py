@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from access.errors import CommandError, ParseError
+from access.errors import CommandError, MeasurementError, ParseError
 from access.host import Host, output_of
 from access.questions import Question
 from probes.reading import bounded
@@ -72,7 +72,14 @@ first_file() { for each in "$@"; do if [ -f "$each" ]; then show "$each"; return
 first_directory() { for each in "$@"; do if [ -d "$each" ]; then folder "$each"; return; fi; done; }
 """
 """Files with what no check needs hidden where it stands: passwords do not even travel."""
+GONE = "gone\n"
+INSIDE = "chroot /proc/{pid}/root /bin/sh -c {script} || {{ [ -e /proc/{pid} ] && exit 1; echo gone; }}"
+"""A service that ends at its start is started again and again: what was found may be gone when it is read."""
 STEPS = ("file", "directory", "first_file", "first_directory")
+
+
+class ProcessGone(MeasurementError):
+    """A process ended between two questions."""
 
 
 @dataclass(frozen=True)
@@ -349,12 +356,19 @@ def candidates(host: Host, service: str, *, anchor: str = "", enter: str = "") -
 
 
 def read(host: Host, service: str, process: NovaProcess | None, *, enter: str = "") -> ReadFiles:
-    """The files that a service reads, as it sees them."""
+    """The files that a service reads, as it sees them.
+
+    Raises:
+        ProcessGone: the process ended since it was found.
+    """
     calls = (shlex.join((step.kind, *step.paths)) for step in steps(process, service))
     script = "\n".join((SHOW, *calls, "echo end"))
     if process is not None and not enter:
-        script = f"exec chroot /proc/{process.pid}/root /bin/sh -c {shlex.quote(script)}"
-    return parse_files(output_of(host, _inside(script, enter), as_root=True).stdout)
+        script = INSIDE.format(pid=process.pid, script=shlex.quote(script))
+    text = output_of(host, _inside(script, enter), as_root=True).stdout
+    if text.endswith(GONE):
+        raise ProcessGone(f"process {process and process.pid} of {service} ended while its files were read")
+    return parse_files(text)
 
 
 def read_written(host: Host, path: str) -> ReadFiles:

@@ -14,7 +14,8 @@ from access.questions import Question
 from probes.reading import lines_of
 
 MISSING = re.compile(r"no such (?:object|container)", re.IGNORECASE)
-INSPECT = "inspect --format '{{.State.Running}} {{.State.StartedAt}}'"
+CONTAINER = re.compile(r"(?P<running>true|false) (?P<restarting>true|false) (?P<restarts>\d{1,9}) (?P<date>\S.{0,80})")
+INSPECT = "inspect --format '{{.State.Running}} {{.State.Restarting}} {{.RestartCount}} {{.State.StartedAt}}'"
 
 
 class Service(Protocol):
@@ -43,10 +44,12 @@ class NovaService:
     """None if it does not run."""
     is_known: bool = True
     """Whether there is a unit or container of this name at all: under another name it may run all the same."""
+    restarts: int = 0
+    """How often it was started again because it ended, since somebody started it; 0 where that is not counted."""
 
 
 def parse_unit(name: str, text: str) -> NovaService:
-    """Read `systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp`.
+    """Read `systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp,NRestarts`; RHEL 7 has no NRestarts.
 
     Raises:
         ParseError: a property is missing or no date.
@@ -56,19 +59,23 @@ def parse_unit(name: str, text: str) -> NovaService:
         raise ParseError("systemctl show", "a property is missing", line=text.strip())
     if values["ActiveState"] != "active":
         return NovaService(name, False, None, is_known=values.get("LoadState") != "not-found")
-    return NovaService(name, True, _date("systemctl show", values["ActiveEnterTimestamp"]))
+    counted = values.get("NRestarts", "").strip()
+    restarts = int(counted) if re.fullmatch(r"\d{1,9}", counted) else 0
+    return NovaService(name, True, _date("systemctl show", values["ActiveEnterTimestamp"]), restarts=restarts)
 
 
 def parse_container(name: str, text: str) -> NovaService:
-    """Read INSPECT's answer, e.g. `true 2026-01-31T10:11:12.123456789Z`.
+    """Read INSPECT's answer, e.g. `true false 0 2026-01-31T10:11:12.123456789Z`.
 
     Raises:
         ParseError: another shape.
     """
-    words = text.split(maxsplit=1)
-    if len(words) != 2 or words[0] not in ("true", "false"):
-        raise ParseError("container inspect", "not running and a date", line=text.strip())
-    return NovaService(name, words[0] == "true", _date("container inspect", words[1]) if words[0] == "true" else None)
+    found = CONTAINER.fullmatch(text.strip())
+    if found is None:
+        raise ParseError("container inspect", "not its state, its restarts and a date", line=text.strip())
+    if found["running"] != "true" or found["restarting"] == "true":  # docker says of one that restarts: it runs
+        return NovaService(name, False, None)
+    return NovaService(name, True, _date("container inspect", found["date"]), restarts=int(found["restarts"]))
 
 
 def _date(tool: str, text: str) -> datetime:
@@ -94,7 +101,7 @@ def _date(tool: str, text: str) -> datetime:
     return found
 
 
-SHOW = "TZ=UTC LC_ALL=C systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp"
+SHOW = "TZ=UTC LC_ALL=C systemctl show --property=LoadState,ActiveState,ActiveEnterTimestamp,NRestarts"
 
 
 def question_of(service: Service) -> Question | None:

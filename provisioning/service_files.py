@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
 
 from access.host import Host
 from judging.configuration import Configuration, Deployed, changed_file
 from probes import nova_process
-from probes.nova_process import ConfigFile
+from probes.nova_process import ConfigFile, NovaProcess, ProcessGone, ReadFiles
 from provisioning.gathering import Plan
 
 
@@ -22,10 +23,7 @@ def plan_of(deployed: Deployed) -> Plan:
 
 def configuration(host: Host, deployed: Deployed) -> Configuration:
     """What a service on a host reads."""
-    process, enter = nova_process.reach(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
-    read = nova_process.read(host, deployed.service, process, enter=enter)
-    if process is None:  # its container may not run, and the host's own /etc is not what it reads
-        read = nova_process.read_written(host, deployed.nova_conf) if deployed.container_engine else read
+    process, read = _read(host, deployed)
     files = tuple((deployed.shown(file.path), file.text) for file in read.files)
     return Configuration(
         path=changed_file(deployed, files),
@@ -34,6 +32,17 @@ def configuration(host: Host, deployed: Deployed) -> Configuration:
         inside=read.files,
         missing=read.missing,
     )
+
+
+def _read(host: Host, deployed: Deployed) -> tuple[NovaProcess | None, ReadFiles]:
+    """The process of a service, with the files that it reads; what ends while it is looked at does not run."""
+    process, enter = nova_process.reach(host, deployed.service, anchor=deployed.anchor, enter=deployed.enter)
+    if process is not None:
+        with suppress(ProcessGone):
+            return process, nova_process.read(host, deployed.service, process, enter=enter)
+    if deployed.container_engine:  # its container may not run, and the host's own /etc is not what it reads
+        return None, nova_process.read_written(host, deployed.nova_conf)
+    return None, nova_process.read(host, deployed.service, None, enter=enter)
 
 
 def written_for(host: Host, deployed: Deployed, found: Configuration) -> tuple[ConfigFile, ...]:

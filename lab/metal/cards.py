@@ -1,31 +1,28 @@
-"""The cards of one machine, a socket each: `python -m lab.metal.cards LAB MACHINE MARKER`."""
+"""The cards of one machine, a socket each: `python -m lab.metal.cards LAB MACHINE MARKER`; see MetalDir.cards."""
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 
-from lab.hosts.hardware import declaration
 from lab.metal import vfio_user
 from lab.metal.card import Card
 from lab.metal.layout import MetalDir
 from lab.paths import LabPaths
-from lab.state import load
 
 
 def main(arguments: list[str]) -> None:
     """Serve every declared card of the machine until SIGTERM."""
     lab, name = arguments[:2]
-    state = load(LabPaths.of(lab))
-    directory = MetalDir(state.paths, name)
-    machine = declaration.host_machine(state.declared(name), state.host_addresses[name])
+    directory = MetalDir(LabPaths.of(lab), name)
     servers = [
         threading.Thread(
             target=vfio_user.serve,
             args=(directory.socket_of(number), Card(gpu, directory.ailment_of(number))),
             name=str(gpu["address"]),
         )
-        for number, gpu in enumerate(machine["gpus"])
+        for number, gpu in enumerate(json.loads(directory.cards.read_text()))
     ]
     for server in servers:
         server.start()

@@ -35,6 +35,11 @@ class MetalDir:
         """What its serial line printed since it was started last."""
         return self.paths.logs / f"console-{self.name}.log"
 
+    @property
+    def cards(self) -> Path:
+        """What its cards are, a list as in a machine's machine.json."""
+        return self.root / "cards.json"
+
     def socket_of(self, card: int) -> Path:
         """Where a card of the machine, counted from 0, is served."""
         return self.paths.sockets / f"{self.name}-gpu{card}.sock"

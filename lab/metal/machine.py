@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,29 @@ def _cards(gpus: list[dict[str, Any]], directory: MetalDir) -> list[str]:
         wanted = FIRST_BUS + node * BUS_STEP + place
         if sysfs.bus_of(address) != wanted:
             raise LabError(f"{directory.name}: {address} is no slot here; card {number} is at bus {wanted:02x}")
-        chassis = f"chassis={number + 1},slot={number + 1}"
-        options += ["-device", f"pcie-root-port,id=port{number},bus=bridge{node},{chassis},addr={place - 1:#x}"]
+        slot = _Slot(number, node, place)
+        options += slot.port("", 0, gpu)
         card = {"driver": "vfio-user-pci", "id": f"gpu{number}", "bus": f"port{number}"}
         where = {"socket": {"type": "unix", "path": str(directory.socket_of(number))}}
         options += ["-device", json.dumps({**card, **where})]
+        for function, companion in enumerate(gpu.get("companions", ()), 1):
+            options += [*slot.port(f".{function}", function, gpu), "-device"]
+            options += [f"{companion['driver']},bus=port{number}.{function}"]
     return options
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Root ports for a card and its companions: functions of one device, so that without ACS they share a group."""
+
+    number: int
+    node: int
+    place: int
+
+    def port(self, suffix: str, function: int, gpu: dict[str, Any]) -> list[str]:
+        number = (self.number + 1) + 100 * function  # of the chassis, which tells ports apart
+        words = ["pcie-root-port", f"id=port{self.number}{suffix}", f"bus=bridge{self.node}"]
+        words += [f"chassis={number},slot={number},addr={self.place - 1:#x}.{function:#x}"]
+        words += ["multifunction=on"] if gpu.get("companions") else []
+        words += [] if gpu.get("acs", True) else ["disable-acs=on"]
+        return ["-device", ",".join(words)]

@@ -12,6 +12,8 @@ from lab.state import LabState
 
 PRIVATE, PUBLIC = 0o600, 0o644
 LOGINS = ("/root", "/home/heat-admin")
+INSTANCES_END_WITHIN_S = 3
+"""Nothing in them hears the power button; Debian waits for five minutes."""
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 
@@ -32,6 +34,7 @@ def _public(state: LabState, name: str) -> dict[str, str]:
     return {
         "/etc/hostname": f"{name}\n",
         "/etc/hosts": f"127.0.0.1 localhost\n{network.INSIDE} {name}\n",
+        "/etc/default/libvirt-guests": f"ON_SHUTDOWN=shutdown\nSHUTDOWN_TIMEOUT={INSTANCES_END_WITHIN_S}\n",
         "/etc/lab-relay.json": network.relay_settings(state),
         f"{HOST_KEY}.pub": host_key(state, name).with_suffix(".pub").read_text(),
         **{f"{home}/.ssh/authorized_keys": login for home in LOGINS},

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 
 from lab.errors import LabError
+from lab.hosts.hardware import declaration
 from lab.metal import debian, disk, machine, seed
 from lab.metal.layout import MetalDir
 from lab.services import processes, readiness
@@ -61,17 +64,42 @@ def _make(state: LabState, name: str) -> None:
 
 def _start_cards(state: LabState, name: str) -> None:
     directory = MetalDir(state.paths, name)
-    sockets = [directory.socket_of(number) for number, _ in enumerate(state.declared(name).get("gpus", ()))]
-    known = f"cards-{name}"
+    gpus = declaration.host_machine(state.declared(name), state.host_addresses[name])["gpus"]
+    sockets = [directory.socket_of(number) for number, _ in enumerate(gpus)]
+    known = _cards(name)
     if known not in processes.running(state):
         for path in sockets:
             path.unlink(missing_ok=True)
+        directory.cards.write_text(json.dumps(gpus))
         process = processes.python(state, known, "lab.metal.cards", state.paths.name, name)
         processes.write_pid(state, known, process.pid)
     deadline = time.monotonic() + CARDS_TIMEOUT_S
     while not all(path.exists() for path in sockets):
         if time.monotonic() > deadline:
             raise LabError(f"the cards of {name} do not answer; see {processes.log(state, known)}")
+        time.sleep(POLL_S)
+
+
+def _cards(name: str) -> str:
+    """What the process with a machine's cards is called among the pid files."""
+    return f"cards-{name}"
+
+
+def stop_cards(state: LabState, name: str) -> None:
+    """End the process with the cards of a machine that is off: its next start has those that are declared then.
+
+    Raises:
+        LabError: the machine runs, or the process does not end.
+    """
+    running = processes.running(state)
+    if f"qemu-{name}" in running:
+        raise LabError(f"{name} did not switch off; see {MetalDir(state.paths, name).console}")
+    if _cards(name) in running:
+        os.kill(running[_cards(name)], signal.SIGTERM)
+    deadline = time.monotonic() + CARDS_TIMEOUT_S
+    while _cards(name) in processes.running(state):
+        if time.monotonic() > deadline:
+            raise LabError(f"the cards of {name} do not end; see {processes.log(state, _cards(name))}")
         time.sleep(POLL_S)
 
 

@@ -78,6 +78,7 @@ def _show(state: LabState, arguments: list[str], units: list[str]) -> int:
             "LoadState": "loaded" if is_known else "not-found",
             "ActiveState": "active" if is_active else down,
             "ActiveEnterTimestamp": f"{datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S UTC}" if moment else "",
+            "NRestarts": "0",
             "MainPID": str(pid_of(state, service)) if service and moment else "0",
         }
         shown = {name: values[name] for name in values if not wanted or name in wanted}

@@ -64,7 +64,7 @@ def _missing(engine: str, name: str) -> int:
 
 
 def _inspect(state: LabState, engine: str, words: list[str], containers: dict[str, Deployed]) -> int:
-    """`inspect --format FORMAT NAME` of a container's pid, of its running and since when."""
+    """`inspect --format FORMAT NAME` of a container's pid; or whether it runs, restarts, how often, and since when."""
     name, form = words[-1], words[0]
     if name not in containers:
         return _missing(engine, name)
@@ -72,9 +72,9 @@ def _inspect(state: LabState, engine: str, words: list[str], containers: dict[st
     if ".State.Pid" in form:
         print(pid_of(state, containers[name]) if moment else 0)
         return 0
-    running = "true" if moment else "false"
-    date = datetime.fromtimestamp(moment or 0, UTC)
-    print(running, f"{date:%Y-%m-%d %H:%M:%S.%f} +0000 UTC" if engine == "podman" else f"{date:%Y-%m-%dT%H:%M:%S.%fZ}")
+    running, date = "true" if moment else "false", datetime.fromtimestamp(moment or 0, UTC)
+    since = f"{date:%Y-%m-%d %H:%M:%S.%f} +0000 UTC" if engine == "podman" else f"{date:%Y-%m-%dT%H:%M:%S.%fZ}"
+    print(running, "false", 0, since)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 import pytest
@@ -16,6 +16,7 @@ from judging.configuration import CLOCK_STEP, Configuration, changed_since, not_
 from judging.last_words import cause_of_end, told
 from judging.verdicts import require
 from probes import clock, nova_log, nova_service
+from probes.nova_log import LastWords
 from probes.nova_service import NovaService
 from probes.openstack.nova import ComputeService
 from provisioning.environment import Environment
@@ -25,6 +26,9 @@ from provisioning.service_files import written_for
 NOVA_OPTIONS = "https://docs.openstack.org/nova/latest/configuration/config.html"
 SERVICES = "https://docs.openstack.org/nova/latest/admin/services.html"
 CONTAINERS = "https://opendev.org/openstack/tripleo-heat-templates/commit/2168e7b15"
+
+MANY_RESTARTS, JUST_NOW = 2, timedelta(minutes=3)
+"""One restart by itself can be a crash that is over; what fails at its start needs seconds, on slow hosts a minute."""
 
 
 def _started(service: NovaService, found: Configuration) -> datetime | None:
@@ -39,10 +43,26 @@ def _reject_what_ended(host: Host, deployed: Service, service: NovaService) -> N
     """Reject with the reason that the service's log gives, where it ended by itself."""
     words = nova_log.read(host, deployed, deployed.service)
     if words is not None:
-        what = f"{service.name} does not run: {told(words)}"
-        raise rejected(cause_of_end(words), what, file=deployed.nova_conf)
+        _reject_with(words, deployed, f"{service.name} does not run")
     what = f"{service.name} does not run, and no process of {deployed.service} does"
     raise rejected("service-not-running", what, service=service.name)
+
+
+def _reject_with(words: LastWords, deployed: Service, what: str) -> NoReturn:
+    raise rejected(cause_of_end(words), f"{what}: {told(words)}", file=deployed.nova_conf)
+
+
+def _reject_what_ends_again(host: Host, deployed: Service, service: NovaService, started: datetime) -> None:
+    """Reject a service that its manager started again and again, the last time just now, where its log has a reason.
+
+    Nova's services need seconds to fail, so that systemd, which gives up after five starts within ten seconds, never
+    does; containers are started again for ever. https://man7.org/linux/man-pages/man5/systemd.unit.5.html
+    """
+    if service.restarts < MANY_RESTARTS or clock.read(host) - started > JUST_NOW:
+        return
+    words = nova_log.read(host, deployed, deployed.service, goes_on=True)
+    if words is not None:
+        _reject_with(words, deployed, f"{service.name} ends and is started again, {service.restarts} times by now")
 
 
 def _require_running(host: Host, deployed: Service, found: Configuration) -> tuple[NovaService, datetime]:
@@ -51,6 +71,7 @@ def _require_running(host: Host, deployed: Service, found: Configuration) -> tup
     started = _started(service, found)
     if started is None:
         _reject_what_ended(host, deployed, service)
+    _reject_what_ends_again(host, deployed, service, started)
     return service, started
 
 

@@ -36,6 +36,16 @@ def test_an_old_error_is_not_why_a_service_was_stopped() -> None:
     assert parse(stopped) is None
 
 
+def test_why_a_service_ended_is_told_after_it_was_started_again() -> None:
+    """Its manager starts it again at once, and its log goes on."""
+    again = f"{ENDED}{HEAD} INFO nova.service [-] Starting compute node (version 34.0.0)\n"
+    found = parse(again, goes_on=True)
+
+    assert parse(again) is None
+    assert found is not None
+    assert found.text.startswith("nova.exception.PciInvalidAlias")
+
+
 def test_an_error_without_unhandled_is_told_with_its_exception() -> None:
     """nova-compute logs why it cannot load its driver and exits by itself."""
     text = f"""=== /var/log/kolla/nova/nova-compute.log

@@ -24,7 +24,10 @@ for name; do :; done
 pid=$(cat {folder}/pids/$name 2>/dev/null) || {{ echo "Error: No such object: $name" >&2; exit 1; }}
 case "$*" in
   *State.Pid*) echo $pid ;;
-  *StartedAt*) echo "true $(date -u -d @$(stat -c %Y {folder}/pids/$name) +%FT%T.000000000Z)" ;;
+  *StartedAt*)
+    echo "true $(cat {folder}/restarts 2>/dev/null || echo false 0)" \
+      "$(date -u -d @$(stat -c %Y {folder}/pids/$name) +%FT%T.000000000Z)" ;;
+  logs*) cat {folder}/printed ;;
   *) exit 125 ;;
 esac
 """
@@ -111,6 +114,11 @@ class KollaHost:
         self._pids.append(pid)
         if in_container:
             (self.folder / "pids" / service.replace("-", "_")).write_text(str(pid), encoding="utf-8")
+
+    def was_restarted(self, times: int, printed: str, *, waits: bool = False) -> None:
+        """Docker started its containers again, so often, and waits before it does again; what they printed."""
+        (self.folder / "restarts").write_text(f"{str(waits).lower()} {times}", encoding="utf-8")
+        (self.folder / "printed").write_text(printed, encoding="utf-8")
 
     def stop(self) -> None:
         """End the services."""

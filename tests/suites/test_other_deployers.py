@@ -15,6 +15,7 @@ from cloud_file.cloud import Cloud
 from cloud_file.loading import CLOUDS_DIRECTORY, load
 from cloud_file.sections.hosts import DeclaredHost
 from judging.configuration import Configuration
+from probes import nova_process
 from probes.openstack.nova_release import Versions
 from provisioning.service_files import configuration, written_for
 from suites.control_plane import test_options, test_scheduler, test_services
@@ -105,6 +106,60 @@ def test_a_container_that_is_not_there_does_not_run(host: KollaHost) -> None:
     with pytest.raises(Rejected) as error:
         _in_effect(host)
     assert error.value.cause == "service-not-running"
+
+
+RECORD = "2026-01-30 08:13:38.548 7 {} nova [-] {}\n"
+REFUSED = RECORD.format("CRITICAL", "Unhandled error: nova.exception.PciInvalidAlias: Invalid PCI alias definition: a1")
+STARTING = RECORD.format("INFO", "Starting compute node (version 34.0.0)")
+
+
+@pytest.mark.parametrize(("waits", "printed"), [(False, REFUSED + STARTING), (True, REFUSED)])
+def test_a_service_that_is_started_again_and_again_does_not_run(host: KollaHost, waits: bool, printed: str) -> None:
+    """Whenever it is looked at, starting or waiting: it fails for the reason that its log has, and never gives up."""
+    host.was_restarted(3, printed, waits=waits)
+
+    with pytest.raises(Rejected, match="Invalid PCI alias definition") as error:
+        _in_effect(host)
+    assert error.value.cause == "service-ended-at-its-start"
+
+
+def test_a_service_that_crashed_long_ago_runs(host: KollaHost) -> None:
+    """What it counts since it was started by hand is history."""
+    host.was_restarted(3, REFUSED + STARTING)
+    for service in ("nova_api", "nova_scheduler"):
+        os.utime(host.folder / "pids" / service, (BEFORE + 60, BEFORE + 60))
+
+    _in_effect(host)
+
+
+def test_restarts_without_an_error_in_the_log_are_no_failure(host: KollaHost) -> None:
+    """An operator's own restarts by the engine's policy leave none."""
+    host.was_restarted(3, STARTING)
+
+    _in_effect(host)
+
+
+def test_a_service_that_ends_while_it_is_looked_at_is_one_that_does_not_run(host: KollaHost) -> None:
+    """Between finding a process and reading its files it may be gone; that is no broken measurement."""
+    found = _found(host, "nova-api").process
+    assert found is not None
+    host.stop()
+
+    with pytest.raises(nova_process.ProcessGone, match="ended while its files were read"):
+        nova_process.read(host, "nova-api", found)
+
+
+def test_what_a_service_that_just_ended_reads_is_what_is_written_for_it(
+    host: KollaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files on the host are judged all the same."""
+    found = _found(host, "nova-api").process
+    host.stop()
+    monkeypatch.setattr(nova_process, "reach", lambda *_, **__: (found, ""))
+
+    after = _found(host, "nova-api")
+    assert after.process is None
+    assert [file.path for file in after.inside] == [str(host.written("nova-api"))]
 
 
 def test_a_service_under_another_name_runs_all_the_same(host: KollaHost) -> None:
