@@ -23,6 +23,12 @@ def work_folder() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "clouds").is_dir()), here)
 
 
+def called(module: str, words: str) -> str:
+    """A command of ours as the user types it: of a checkout's Python, or of the installed program."""
+    program = "python -m" if (REPOSITORY / "pyproject.toml").is_file() else "gpu-acceptance"
+    return f"{program} {module} {words}"
+
+
 def runs_folder() -> Path:
     """Where runs are kept, a folder for each cloud."""
     return work_folder() / ".runs"

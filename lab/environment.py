@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lab.paths import REPOSITORY, LabPaths
+from lab.paths import REPOSITORY, LabPaths, called
 
 NOT_INSTALLED = 69
 
@@ -21,7 +21,7 @@ def enter(module: str, arguments: Sequence[str]) -> int | None:  # noqa: RET503 
         return None
     python = environment / "bin" / "python"
     if not python.exists():
-        print("the lab is not installed; run: python -m lab install", file=sys.stderr)
+        print(f"the lab is not installed; run: {called('install')}", file=sys.stderr)
         return NOT_INSTALLED
     command = [str(python), "-m", module, *arguments]
     os.execve(python, command, {**os.environ, "PYTHONPATH": str(REPOSITORY)})

@@ -46,15 +46,18 @@ def _environment(paths: LabPaths) -> None:
         return
     print("making the lab's environment (about 190 packages)", file=sys.stderr)
     shutil.rmtree(paths.openstack_env, ignore_errors=True)
+    python = paths.openstack_env / "bin" / "python"
     uv = uv_program()
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, paths.openstack_env], check=True)
+    make: list[str | Path] = [uv, "venv", "--quiet", "--python"] if uv else []
+    subprocess.run([*make, sys.executable, *([] if uv else ["-m", "venv"]), paths.openstack_env], check=True)
+    pip: list[str | Path] = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     # byte code is compiled once here: every start of a service is quicker for it
-    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--requirement", REQUIREMENTS]
-    subprocess.run([*command, "--python", paths.openstack_env / "bin" / "python"], check=True)
+    compiled = ["--compile-bytecode"] if uv else ["--compile"]
+    subprocess.run([*pip, "--quiet", *compiled, "--requirement", REQUIREMENTS], check=True)
     stamp.write_text(wanted)
 
 
-def uv_program() -> str:
-    """The program uv: beside this Python, in the checkout's environment, or the one on PATH."""
+def uv_program() -> str | None:
+    """The program uv: beside this Python, in the checkout's environment, or the one on PATH; None without one."""
     places = (Path(sys.executable).parent / "uv", REPOSITORY / ".venv" / "bin" / "uv")
-    return next((str(place) for place in places if place.exists()), shutil.which("uv") or "uv")
+    return next((str(place) for place in places if place.exists()), shutil.which("uv"))

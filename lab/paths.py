@@ -11,6 +11,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def called(words: str) -> str:
+    """A command of the lab as the user types it: a checkout's, or the installed program's."""
+    return f"{'python -m' if (REPOSITORY / 'pyproject.toml').is_file() else 'gpu-acceptance'} lab {words}"
+
+
 @dataclass(frozen=True)
 class LabPaths:
     """The directories of one lab, below `home`/NAME, and the cache that labs share."""

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError
-from lab.paths import REPOSITORY, LabPaths
+from lab.paths import REPOSITORY, LabPaths, called
 
 SSH_PORT = 2222
 FIRST_NETWORK, LAST_NETWORK = 100, 250
@@ -172,7 +172,7 @@ def load(paths: LabPaths) -> LabState:
     """
     file = paths.state / "lab.json"
     if not file.exists():
-        raise LabError(f"there is no lab called {paths.name}; make it with: python -m lab --name {paths.name} up")
+        raise LabError(f"there is no lab called {paths.name}; make it with: {called(f'--name {paths.name} up')}")
     data = json.loads(file.read_text())
     return LabState(paths, data["network"], data["declaration"])
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from access.collector import without_collector
 from access.errors import InputError, MeasurementError
+from cloud_file.work_folder import called
 from judging.coverage import Coverage, coverage_of
 from judging.outcome import WORST_FIRST, Outcome, outcome_of
 from judging.records import CheckRecord
@@ -141,7 +142,7 @@ def lines(path: Path, chains: list[Chain] | None = None) -> Iterator[Line | None
     """
     files = _files(path)
     if not files:
-        raise InputError(f"{path} is no run: it has no {RECORDS}", remedy="python -m reports list")
+        raise InputError(f"{path} is no run: it has no {RECORDS}", remedy=called("reports", "list"))
     for file in files:
         chain = Chain(file.name)
         if chains is not None:

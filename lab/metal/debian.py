@@ -116,7 +116,10 @@ def _bootstrap(target: Path) -> None:
 def _install_nova(target: Path) -> None:
     """The lab's release of Nova and its plugin of the message bus, where Python of Debian looks for them."""
     modules = target / MODULES
-    command = [uv_program(), "pip", "install", "--quiet", "--no-deps", "--python-version", PYTHON]
+    uv = uv_program()
+    if uv is None:
+        raise LabError("the disk of the metal tier needs uv, which installs for another Python: pip install uv")
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--python-version", PYTHON]
     command += ["--python-platform", "linux", "--target", str(modules), "--requirement", str(REQUIREMENTS)]
     subprocess.run(command, check=True)
     shutil.rmtree(modules / "bin", ignore_errors=True)

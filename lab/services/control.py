@@ -15,7 +15,7 @@ from lab.files import remove_tree
 from lab.hosts.daemon.client import MachineError, MachinesClient
 from lab.hosts.hardware import declaration
 from lab.metal import tier
-from lab.paths import REPOSITORY, LabPaths
+from lab.paths import REPOSITORY, LabPaths, called
 from lab.services import configuration, processes, readiness, schema
 from lab.services.deployed import show_all
 from lab.services.registry import services
@@ -139,7 +139,7 @@ def _restart(state: LabState, names: list[str]) -> None:
     running, down = processes.running(state), processes.ended_at_start(state, names)
     missing = [name for name in names if name not in running and name not in down]
     if missing:
-        raise LabError(f"not running: {', '.join(missing)}; see python -m lab status")
+        raise LabError(f"not running: {', '.join(missing)}; see {called('status')}")
     started = time.time()
     for name in names:
         if name in running:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from access.errors import InputError
+from cloud_file.work_folder import called
 from reports.history.change_points import LEAST_CHANGE
 from reports.history.database import Database
 from reports.history.loading import rows_of
@@ -54,7 +55,7 @@ def _find(connection: Connection, name: str) -> Row:
     if len(found) == 1:
         return dict(found[0])
     known = f"; {len(found)} begin so: {', '.join(run['id'] for run in found[-5:])}" if found else ""
-    raise InputError(f"no one run {name!r} in the history{known}", remedy="python -m reports list")
+    raise InputError(f"no one run {name!r} in the history{known}", remedy=called("reports", "list"))
 
 
 def _rows(connection: Connection, table: Table, run_id: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from access.errors import InputError, MeasurementError
 from access.redaction import without_secrets
 from cloud_file.cloud import Cloud
 from cloud_file.sections.values import SecretReference
-from cloud_file.work_folder import runs_folder
+from cloud_file.work_folder import called, runs_folder
 from reports.history import migrations
 
 FILE = "history.db"
@@ -74,7 +74,7 @@ class Database:
             reason = without_secrets(str(getattr(error, "orig", None) or error)).strip()
             raise HistoryUnavailable(
                 f"the history in {self.shown} cannot be used: {reason[:500]}",
-                remedy="python -m reports load RUN… puts the run into it later",
+                remedy=called("reports", "load RUN… puts the run into it later"),
             ) from None
 
     def close(self) -> None:

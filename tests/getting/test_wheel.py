@@ -119,3 +119,12 @@ def test_cloud_files_and_runs_are_those_of_the_user_s_folder(installed: Installe
     assert (tmp_path / ".runs" / "mine" / "latest" / "records.jsonl").is_file(), done.stdout + done.stderr
     assert not (below / ".runs").exists()
     assert not (installed.home / ".runs").exists()
+
+
+def test_commands_are_named_as_an_installed_program_has_them(installed: Installed, tmp_path: Path) -> None:
+    """`python -m lab` is for a checkout; the wheel has no module of that name."""
+    lab = installed.run(tmp_path, "gpu-acceptance", "lab", "status")
+    run = installed.run(tmp_path, "gpu-acceptance", "reports", "page", str(tmp_path))
+
+    assert "run: gpu-acceptance lab install" in lab.stderr
+    assert "gpu-acceptance reports list" in run.stdout + run.stderr
