@@ -19,6 +19,8 @@ from lab.state import LabState
 HARDWARE = re.compile(r"^flags\s*:.*\b(?:vmx|svm)\b", re.M)
 KVM_CREATE_VM = 0xAE01
 """<linux/kvm.h>"""
+WITHOUT_ACS = "ioh3420"
+"""Intel's root port of 2009; QEMU's own always isolates."""
 FIRST_BUS, BUS_STEP = 0x40, 0x40
 """Each NUMA node has a host bridge of its own (pxb-pcie); the bus below its first port follows its number."""
 
@@ -122,8 +124,11 @@ class _Slot:
 
     def port(self, suffix: str, function: int, gpu: dict[str, Any]) -> list[str]:
         number = (self.number + 1) + 100 * function  # of the chassis, which tells ports apart
-        words = ["pcie-root-port", f"id=port{self.number}{suffix}", f"bus=bridge{self.node}"]
+        words = [
+            "pcie-root-port" if gpu.get("acs", True) else WITHOUT_ACS,
+            f"id=port{self.number}{suffix}",
+            f"bus=bridge{self.node}",
+        ]
         words += [f"chassis={number},slot={number},addr={self.place - 1:#x}.{function:#x}"]
         words += ["multifunction=on"] if gpu.get("companions") else []
-        words += [] if gpu.get("acs", True) else ["disable-acs=on"]
         return ["-device", ",".join(words)]

@@ -39,24 +39,43 @@ exec $engine exec -u root "$($engine ps -q -f name=galera-bundle | head -n 1)" m
 """
 SCRIPT = """
 import sys
+from urllib.parse import urlparse
 import sqlalchemy
 from oslo_config import cfg
 conf = cfg.ConfigOpts()
-conf.register_opts([cfg.StrOpt("connection", secret=True)], group="database")
-try:
-    conf(sys.argv[2:], project="nova", prog="nova-conductor")
-    engine = sqlalchemy.create_engine(conf.database.connection)
+for group in ("database", "api_database"):
+    conf.register_opts([cfg.StrOpt("connection", secret=True)], group=group)
+
+def rows(url, statement):
+    engine = sqlalchemy.create_engine(url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "mysql":
             connection.execute(sqlalchemy.text("SET SESSION TRANSACTION READ ONLY"))
-        rows = connection.execute(sqlalchemy.text(sys.argv[1]))
-        print("\\t".join(rows.keys()))
-        for row in rows:
+        return [tuple(row) for row in connection.execute(sqlalchemy.text(statement))]
+
+def cells():
+    own = conf.database.connection
+    if not conf.api_database.connection:
+        return [own]
+    parts = urlparse(own or "")
+    names = ("username", "password", "hostname", "port", "scheme", "query", "fragment")
+    known = dict({name: getattr(parts, name) for name in names}, path=parts.path.lstrip("/"))
+    mapped = rows(conf.api_database.connection, "SELECT database_connection FROM cell_mappings")
+    return sorted({url.format(**known) if own else url for (url,) in mapped}) or [own]
+
+try:
+    conf(sys.argv[3:], project="nova", prog="nova-conductor")
+    print(sys.argv[2])
+    for cell in cells():
+        for row in rows(cell, sys.argv[1]):
             print("\\t".join("NULL" if value is None else str(value) for value in row))
 except Exception as error:  # its text may quote the connection
-    sys.exit("the database of nova-conductor: " + type(error).__name__)
+    sys.exit("the databases of nova-conductor: " + type(error).__name__)
 """
-"""One statement that reads, with the connection that nova-conductor has. Neither URL nor password is printed."""
+"""One statement that reads, in every cell that Nova knows, with the connections that nova-conductor has.
+
+Neither URL nor password is printed. https://docs.openstack.org/nova/latest/admin/cells.html
+"""
 PYTHON = re.compile(r"(?:/[\w.+-]{1,80}){1,12}/python[0-9.]{0,6}")
 INSIDE = """
 pid={pid}
@@ -131,7 +150,8 @@ def read(controller: Host, conductor: NovaProcess | None = None, *, enter: str =
         CommandError: neither reaches the database, or it refuses.
     """
     if conductor is not None:
-        command = shlex.join([python_of(conductor), "-c", SCRIPT, STATEMENT, *_options(conductor)])
+        head = "\t".join(COLUMNS)
+        command = shlex.join([python_of(conductor), "-c", SCRIPT, STATEMENT, head, *_options(conductor)])
         inside = f"{enter} {command}" if enter else INSIDE.format(pid=conductor.pid, command=command)
         answer = controller.run(inside, as_root=True)
         if answer.exit_code == 0:

@@ -24,10 +24,12 @@ insert into pci_devices values (1, '0000:04:00.0', 'allocated', 'an-instance', '
 """
 
 
-def _run(folder: Path, connection: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, connection: str, api: str = "") -> subprocess.CompletedProcess[str]:
     conf = folder / "nova.conf"
-    conf.write_text(f"[database]\nconnection = {connection}\n", encoding="utf-8")
-    command = [str(PYTHON), "-c", pci_claims.SCRIPT, pci_claims.STATEMENT, "--config-file", str(conf)]
+    apis = f"[api_database]\nconnection = {api}\n" if api else ""
+    conf.write_text(f"[database]\nconnection = {connection}\n{apis}", encoding="utf-8")
+    head = "\t".join(pci_claims.COLUMNS)
+    command = [str(PYTHON), "-c", pci_claims.SCRIPT, pci_claims.STATEMENT, head, "--config-file", str(conf)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -49,6 +51,22 @@ def test_conductors_own_connection_shows_the_claims(tmp_path: Path):
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason="the lab's environment is made by its first start")
+def test_claims_of_every_cell_are_seen(tmp_path: Path):
+    """A conductor above cells has cell0 for its own database, which holds no device; what is mapped may be a template."""
+    for name, host in (("cell0", ""), ("cell1", "compute-0"), ("cell2", "compute-9")):
+        with sqlite3.connect(tmp_path / f"{name}.db") as database:
+            database.executescript(TABLES.replace("compute-0", host) if host else TABLES.split("insert")[0])
+    with sqlite3.connect(tmp_path / "api.db") as database:
+        database.execute("create table cell_mappings (database_connection text)")
+        mapped = [(f"sqlite:///{tmp_path}/cell1.db",), ("{scheme}://" + f"/{tmp_path}/cell2.db",)]
+        database.executemany("insert into cell_mappings values (?)", [*mapped, (f"sqlite:///{tmp_path}/cell0.db",)])
+
+    done = _run(tmp_path, f"sqlite:///{tmp_path}/cell0.db", f"sqlite:///{tmp_path}/api.db")
+
+    assert sorted(claim.host for claim in pci_claims.parse(done.stdout)) == ["compute-0"] * 2 + ["compute-9"] * 2
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="the lab's environment is made by its first start")
 @pytest.mark.parametrize(
     "connection",
     [
@@ -64,7 +82,7 @@ def test_a_failing_connection_does_not_show_its_url(connection: str, tmp_path: P
 
     assert done.returncode != 0
     assert "xyzzy" not in done.stdout + done.stderr
-    assert done.stderr.startswith("the database of nova-conductor: ")
+    assert done.stderr.startswith("the databases of nova-conductor: ")
 
 
 @pytest.mark.parametrize(
