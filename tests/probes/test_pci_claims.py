@@ -52,7 +52,7 @@ def test_conductors_own_connection_shows_the_claims(tmp_path: Path):
 
 @pytest.mark.skipif(not PYTHON.exists(), reason="the lab's environment is made by its first start")
 def test_claims_of_every_cell_are_seen(tmp_path: Path):
-    """A conductor above cells has cell0 for its own database, which holds no device; what is mapped may be a template."""
+    """A conductor above cells has cell0 for its own database, without a device; what is mapped may be a template."""
     for name, host in (("cell0", ""), ("cell1", "compute-0"), ("cell2", "compute-9")):
         with sqlite3.connect(tmp_path / f"{name}.db") as database:
             database.executescript(TABLES.replace("compute-0", host) if host else TABLES.split("insert")[0])
