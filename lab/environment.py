@@ -23,5 +23,6 @@ def enter(module: str, arguments: Sequence[str]) -> int | None:  # noqa: RET503 
     if not python.exists():
         print(f"the lab is not installed; run: {called('install')}", file=sys.stderr)
         return NOT_INSTALLED
-    command = [str(python), "-m", module, *arguments]
+    # -P: a folder `lab` of the current directory, another checkout's or anybody's, is not ours
+    command = [str(python), "-P", "-m", module, *arguments]
     os.execve(python, command, {**os.environ, "PYTHONPATH": str(REPOSITORY)})

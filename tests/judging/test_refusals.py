@@ -213,7 +213,7 @@ def test_last_words_are_told_with_their_place() -> None:
         ("quiet intel_iommu=on iommu=off", "intel", "kernel-argument-turns-the-iommu-off"),
         ("intel_iommu=on intel_iommu=off", "intel", "kernel-argument-turns-the-iommu-off"),
         ("amd_iommu=off", "amd", "kernel-argument-turns-the-iommu-off"),
-        ("intel-iommu=on", "intel", "kernel-argument-misspelt"),
+        ("intel_iomu=on", "intel", "kernel-argument-misspelt"),
         ("intel_iommu=1", "intel", "kernel-argument-misspelt"),
         ("intel_iomu=on", "intel", "kernel-argument-misspelt"),
         ("iommu=pt quiet", "intel", "kernel-argument-missing"),

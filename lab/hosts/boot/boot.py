@@ -62,12 +62,10 @@ def boot(directory: MachineDir, machine: dict[str, Any]) -> Kernel:
 
 
 def _has_iommu(machine: dict[str, Any], kernel: Kernel) -> bool:
-    """Intel's is off unless asked for, AMD's on unless refused; neither without the firmware's table."""
+    """Neither vendor's without the firmware's table."""
     if machine["kind"] == "guest" or not machine["firmware"].get("iommu"):
         return False
-    if machine["cpu"]["vendor"] == "amd":
-        return not {"amd_iommu=off", "iommu=off"} & set(kernel.arguments)
-    return "intel_iommu=on" in kernel.arguments and "iommu=off" not in kernel.arguments
+    return kernel.asks_for_iommu(machine["cpu"]["vendor"])
 
 
 def _proc(directory: MachineDir, machine: dict[str, Any], kernel: Kernel, gpu_drivers: list[str]) -> None:

@@ -33,10 +33,23 @@ class Kernel:
         """Words of the command line."""
         return self.cmdline.split()
 
-    def values(self, *keys: str) -> set[str]:
-        """What stands, separated by commas, behind any of the keys: `modprobe.blacklist=a,b` -> a, b."""
+    def values(self, *keys: str) -> list[str]:
+        """What stands, separated by commas, behind any of the keys: `modprobe.blacklist=a,b` -> a, b.
+
+        To the kernel - and _ are one in a name (kernel/params.c: parameq).
+        """
+        names = {key.replace("-", "_") for key in keys}
         pairs = (argument.partition("=") for argument in self.arguments)
-        return {item for key, _, value in pairs if key in keys for item in value.split(",") if item}
+        return [item for key, _, value in pairs if key.replace("-", "_") in names for item in value.split(",") if item]
+
+    def asks_for_iommu(self, cpu_vendor: str) -> bool:
+        """Whether it turns a vendor's IOMMU on: Intel's is off unless asked for, AMD's on unless refused."""
+        if "off" in self.values("iommu"):
+            return False
+        if cpu_vendor == "amd":
+            return "off" not in self.values("amd_iommu")
+        switches = [value for value in self.values("intel_iommu") if value in ("on", "off")]
+        return switches[-1:] == ["on"]
 
 
 def load(directory: MachineDir, machine: dict[str, Any]) -> Kernel:

@@ -71,7 +71,7 @@ def _first_taker(gpu: dict[str, Any], takers: list[str], ids: set[str], kernel: 
 def _early(initramfs: Initramfs, kernel: Kernel) -> list[str]:
     """Drivers of the initramfs in the order in which they get at the devices."""
     text = "\n".join(initramfs.modprobe.values())
-    refused = _refused(text) | kernel.values("rd.driver.blacklist", "modprobe.blacklist", "module_blacklist")
+    refused = _refused(text).union(kernel.values("rd.driver.blacklist", "modprobe.blacklist", "module_blacklist"))
     before = {name.replace("-", "_") for name in (*initramfs.forced, *kernel.values("rd.driver.pre"))}
     packed = {name.replace("-", "_") for name in (*initramfs.drivers, *initramfs.forced)}
     takers = ["vfio-pci"] if "vfio_pci" in before & packed else []
@@ -82,7 +82,7 @@ def _early(initramfs: Initramfs, kernel: Kernel) -> list[str]:
 
 def _late(directory: MachineDir, modprobe: str, kernel: Kernel) -> list[str]:
     """Drivers of the root file system: modules-load.d comes before udev."""
-    refused = _refused(modprobe) | kernel.values("modprobe.blacklist", "module_blacklist")
+    refused = _refused(modprobe).union(kernel.values("modprobe.blacklist", "module_blacklist"))
     files = sorted(directory.path("/etc/modules-load.d").glob("*.conf"))
     wanted = {line.strip().replace("-", "_") for path in files for line in path.read_text().splitlines()}
     wanted |= {name.replace("-", "_") for name in kernel.values("modules_load", "modules-load")}

@@ -53,7 +53,7 @@ def _firmware(machine: dict[str, Any], kernel: Kernel) -> Iterator[str]:
         yield TABLES[vendor]
     if vendor == "intel":
         yield from _dmar(machine, kernel)
-    elif firmware.get("iommu") and not {"amd_iommu=off", "iommu=off"} & set(kernel.arguments):
+    elif firmware.get("iommu") and kernel.asks_for_iommu("amd"):
         yield "AMD-Vi: IOMMU performance counters supported"
         yield "AMD-Vi: Found IOMMU at 0000:00:00.2 cap 0x40"
         yield "AMD-Vi: Interrupt remapping enabled"
@@ -65,7 +65,7 @@ def _firmware(machine: dict[str, Any], kernel: Kernel) -> Iterator[str]:
 
 
 def _dmar(machine: dict[str, Any], kernel: Kernel) -> Iterator[str]:
-    asked = "intel_iommu=on" in kernel.arguments
+    asked = kernel.asks_for_iommu("intel")
     if asked:  # said when the argument is parsed, even where there is no table
         yield "DMAR: IOMMU enabled"
     if not machine["firmware"].get("iommu"):
