@@ -13,6 +13,7 @@ from gpu_acceptance.cli import MODULES
 from reports.version import suite_version
 
 LEFT_OUT = ("tests/", "scripts/", ".ci/", "docs/decisions/", "docs/contributing/")
+LAB_PYTHON = REPOSITORY / ".lab" / "cache" / "openstack" / "bin" / "python"
 ROOTS = ("Jenkinsfile", "Makefile", "conftest.py", "hatch_build.py", "pyproject.toml", "pytest.ini")
 
 
@@ -128,3 +129,23 @@ def test_commands_are_named_as_an_installed_program_has_them(installed: Installe
 
     assert "run: gpu-acceptance lab install" in lab.stderr
     assert "gpu-acceptance reports list" in run.stdout + run.stderr
+
+
+@pytest.mark.skipif(not LAB_PYTHON.exists(), reason="the lab's environment is made by its first start")
+def test_a_folder_of_the_user_s_that_is_called_lab_is_not_ours(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m` looks into the current directory first: in another checkout that one's labs would be destroyed."""
+    theirs = tmp_path / "lab"
+    theirs.mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (theirs / name).write_text("raise SystemExit('not ours')\n", encoding="utf-8")
+    monkeypatch.setenv("GPU_LAB_HOME", str(tmp_path / "labs"))
+    cache = tmp_path / "labs" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "openstack").symlink_to(LAB_PYTHON.parents[1])
+
+    done = installed.run(tmp_path, "gpu-acceptance", "lab", "status")
+
+    assert "not ours" not in done.stderr
+    assert "there is no lab called default" in done.stderr

@@ -215,7 +215,6 @@ def test_last_words_are_told_with_their_place() -> None:
         ("amd_iommu=off", "amd", "kernel-argument-turns-the-iommu-off"),
         ("intel_iomu=on", "intel", "kernel-argument-misspelt"),
         ("intel_iommu=1", "intel", "kernel-argument-misspelt"),
-        ("intel_iomu=on", "intel", "kernel-argument-misspelt"),
         ("iommu=pt quiet", "intel", "kernel-argument-missing"),
         ("quiet", "intel", "kernel-argument-missing"),
     ],
