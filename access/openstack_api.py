@@ -201,8 +201,10 @@ def without_time_limit(connection: Any) -> Iterator[None]:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translated(what: str, *, only_reads: bool = False) -> Iterator[None]:
     """Turn errors of openstacksdk and keystoneauth into ours; `what` says what was tried.
+
+    With `only_reads` that reads, whatever its method: Nova's actions that only look are POST.
 
     Raises:
         AuthenticationError: the cloud refuses the credentials or the role.
@@ -219,7 +221,7 @@ def translated(what: str) -> Iterator[None]:
     except sdk.ForbiddenException as error:
         raise AuthenticationError(f"cannot {what}: {error}", remedy=_missing_right(str(error))) from error
     except sdk.HttpException as error:
-        if _says_nothing(error):
+        if _says_nothing(error, only_reads=only_reads):
             raise ConnectError(f"cannot {what}: {error}", remedy=_where_to_look(error)) from error
         raise ProvisioningError(f"cannot {what}: {error}") from error
     except sdk.ConfigException as error:
@@ -268,10 +270,10 @@ def _missing_right(text: str) -> str:
     )
 
 
-def _says_nothing(error: sdk.HttpException) -> bool:
+def _says_nothing(error: sdk.HttpException, *, only_reads: bool) -> bool:
     """Whether an answer tells only about the API, not about what was asked."""
     status = error.status_code or 0
-    return status in UNAVAILABLE or (status >= 500 and _method(error) in READING)
+    return status in UNAVAILABLE or (status >= 500 and (only_reads or _method(error) in READING))
 
 
 def _method(error: sdk.HttpException) -> str:

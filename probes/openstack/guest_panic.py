@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from access.openstack_api import translated
+from probes.openstack import console
 from probes.reading import bounded
 
 PANIC = re.compile(r"Kernel panic - not syncing: ?(.{0,200})")
@@ -36,6 +36,4 @@ def parse(text: str) -> Panic | None:
 
 def read(connection: Any, server_id: str) -> Panic | None:
     """The console of an instance."""
-    with translated(f"read the console of {server_id}"):
-        console = connection.compute.get_server_console_output(server_id, length=CONSOLE_LINES)
-    return parse(str(console.get("output") if isinstance(console, dict) else console))
+    return parse(console.read(connection, server_id, lines=CONSOLE_LINES))

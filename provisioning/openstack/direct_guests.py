@@ -14,6 +14,7 @@ from access.progress import Progress
 from access.waiting import wait_for
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
+from probes.openstack import console
 from provisioning.ledger import Ledger
 from provisioning.openstack import instances, resources
 from provisioning.openstack.orchestration import has_service
@@ -126,8 +127,7 @@ class DirectGuest:
 
     def _wait_for_cuda(self, server_id: str, timeout_s: float) -> None:
         def look() -> tuple[str, str] | None:
-            with translated(f"read the console of {self.name}"):
-                return told(self.tenant.compute.get_server_console_output(server_id))
+            return told(console.read(self.tenant, server_id))
 
         said = wait_for(
             f"{self.name} to say on its console that CUDA is there",
@@ -143,9 +143,8 @@ class DirectGuest:
             )
 
 
-def told(console: Any) -> tuple[str, str] | None:
+def told(text: str) -> tuple[str, str] | None:
     """What the installation said last on a console: its outcome and the reason; None if nothing yet."""
-    text = str(console.get("output") if isinstance(console, dict) else console)
     found = TOLD.findall(text)
     return found[-1] if found else None
 

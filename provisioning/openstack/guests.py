@@ -16,6 +16,7 @@ from access.progress import Progress
 from access.waiting import wait_for
 from cloud_file.cloud import Cloud
 from cloud_file.sections.tenant import DeclaredGuest
+from probes.openstack import console
 from provisioning.ledger import Ledger
 from provisioning.openstack import direct_guests
 from provisioning.openstack.direct_guests import DirectGuest
@@ -138,10 +139,7 @@ def endpoint(
         raise ProvisioningError("the cloud file describes no image")
 
     def look() -> list[tuple[str, str]]:
-        with translated(f"read the console of {name}"):
-            console = tenant.compute.get_server_console_output(server_id)
-        text = str(console.get("output") if isinstance(console, dict) else console)
-        block = HOST_KEYS.search(text)
+        block = HOST_KEYS.search(console.read(tenant, server_id))
         return HOST_KEY.findall(block[1]) if block else []
 
     keys = wait_for(

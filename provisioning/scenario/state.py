@@ -9,7 +9,7 @@ from access.waiting import wait_for
 from judging.device_views import Disagreement, Views
 from probes import guest_console
 from probes.guest_console import BootReport
-from probes.openstack import nova_release
+from probes.openstack import console, nova_release
 from provisioning.openstack import instances, resources
 from provisioning.scenario.cloud_views import domains_of
 from provisioning.scenario.own_resources import OwnResources
@@ -106,6 +106,4 @@ class InstanceStates(OwnResources):
         return found[0]
 
     def _reports(self, server_id: str) -> tuple[BootReport, ...]:
-        with translated(f"read the console of {server_id}"):
-            console = self.tenant.compute.get_server_console_output(server_id)
-        return guest_console.parse(str(console.get("output") if isinstance(console, dict) else console))
+        return guest_console.parse(console.read(self.tenant, server_id))

@@ -80,6 +80,12 @@ def test_a_failed_reading_is_no_finding(method: str, status: int, error: type[Ac
     assert "cannot list servers" in str(raised.value)
 
 
+def test_a_console_that_is_not_shown_says_nothing_about_its_instance() -> None:
+    """Nova's actions are POST, also those that only look: a failed one is no panic of the guest."""
+    with answering(500) as url, pytest.raises(ConnectError), translated("read a console", only_reads=True):
+        ask(url, "POST")
+
+
 def test_an_unavailable_api_is_named_by_its_request() -> None:
     """The request's id is what an operator searches the API's log for."""
     with answering(503) as url, pytest.raises(ConnectError, match="req-12345"), translated("list servers"):

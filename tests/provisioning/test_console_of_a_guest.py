@@ -23,7 +23,7 @@ class Nova:
         self.looks = 0
         self.compute = self
 
-    def get_server_console_output(self, server_id: str) -> dict[str, str]:
+    def get_server_console_output(self, server_id: str, length: int | None = None) -> dict[str, str]:
         """As Nova answers."""
         self.looks += 1
         return {"output": self.console}

@@ -136,7 +136,7 @@ class Compute:
             flavor={"extra_specs": dict(known.flavor.specs)},
         )
 
-    def get_server_console_output(self, server_id: str) -> dict[str, str]:
+    def get_server_console_output(self, server_id: str, length: int | None = None) -> dict[str, str]:
         with answered():
             known = self._instance(server_id)
         if known.reboots_itself and known.boots and known.status == "ACTIVE":
