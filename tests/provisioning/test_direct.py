@@ -64,7 +64,6 @@ def test_an_instance_boots_from_a_volume_that_goes_with_it() -> None:
 )
 def test_an_instance_tells_on_its_console(console: str, told: tuple[str, str] | None) -> None:
     assert direct_guests.told(console) == told
-    assert direct_guests.told({"output": console}) == told
 
 
 def lab() -> Cloud:
