@@ -15,7 +15,7 @@ def main() -> int:
     if arguments[:1] == ["install"]:
         from lab.install import install
 
-        return install(LabPaths.of())
+        return install(LabPaths.of(), arguments[1:])
     if (older := _without_fault(arguments)) is not None:
         os.execv(sys.executable, [sys.executable, "-m", "faults", *older])
     failed = enter("lab", arguments)

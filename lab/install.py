@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from lab.paths import REPOSITORY, LabPaths
+from lab.paths import REPOSITORY, LabPaths, called
 from lab.userland import build_userland, compile_python
 
 REQUIREMENTS = REPOSITORY / "requirements" / "lab.txt"
 
 
-def install(paths: LabPaths) -> int:
+def install(paths: LabPaths, arguments: Sequence[str] = ()) -> int:
     """Bring environment and userland up to date; says what it does. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog=called("install"), description="Make what all labs share.")
+    parser.add_argument("--wheels", type=Path, metavar="DIR", help="packages from here, e.g. a bundle's; no registry")
+    options = parser.parse_args(arguments)
     make_cache(paths.cache)
-    _environment(paths)
+    _environment(paths, options.wheels)
     build_userland(paths.userland)
     compile_python(paths.userland, *(REPOSITORY / "lab").glob("*/tools/*/usr/local/lib/lab"))
     return 0
@@ -39,7 +44,7 @@ def make_cache(cache: Path) -> None:
         cache.chmod(0o755)
 
 
-def _environment(paths: LabPaths) -> None:
+def _environment(paths: LabPaths, wheels: Path | None) -> None:
     stamp = paths.openstack_env / "requirements.sha256"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
@@ -51,9 +56,14 @@ def _environment(paths: LabPaths) -> None:
     make: list[str | Path] = [uv, "venv", "--quiet", "--python"] if uv else []
     subprocess.run([*make, sys.executable, *([] if uv else ["-m", "venv"]), paths.openstack_env], check=True)
     pip: list[str | Path] = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    offline: list[str | Path] = []
+    if wheels is not None:
+        offline = ["--no-index", "--find-links", wheels.absolute()]
+        subprocess.run([*pip, "--quiet", *offline, "setuptools"], check=True)  # what is no wheel is built with it
+        offline += ["--no-build-isolation"]
     # byte code is compiled once here: every start of a service is quicker for it
     compiled = ["--compile-bytecode"] if uv else ["--compile"]
-    subprocess.run([*pip, "--quiet", *compiled, "--requirement", REQUIREMENTS], check=True)
+    subprocess.run([*pip, "--quiet", *offline, *compiled, "--requirement", REQUIREMENTS], check=True)
     stamp.write_text(wanted)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+WITHOUT_WHEEL = ("ovs",)
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 INSTALL = r"""#!/bin/sh
 # Installs the acceptance from this folder alone: install.sh [DIRECTORY], default ~/gpu-acceptance.
@@ -44,6 +45,9 @@ READ_ME = """# GPU cloud acceptance {version}
     ./install.sh              # makes ~/gpu-acceptance; another folder: ./install.sh DIRECTORY
     ~/gpu-acceptance/bin/gpu-acceptance --help
 
+With `make bundle LAB=1` the embedded lab's packages are there, too; it also wants mmdebstrap and a Debian mirror:
+    ~/gpu-acceptance/bin/gpu-acceptance lab install --wheels lab-wheels
+
 The documentation is docs/index.html; its search needs a server: python3 -m http.server --directory docs.
 sbom.cdx.json names every package (CycloneDX), SHA256SUMS is checked by install.sh.
 """
@@ -54,13 +58,18 @@ def version() -> str:
     return str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-def download(wheels: Path, requirements: Path, python: str) -> None:
-    """Wheels of all that a file pins, for one version of Python; pip refuses what has another hash."""
+def download(wheels: Path, requirements: Path, python: str, sources: Sequence[str] = ()) -> None:
+    """Wheels of all that a file pins, for one version of Python; pip refuses what has another hash.
+
+    `sources` are packages that are published without a wheel.
+    """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(wheels)]
     command += ["--only-binary", ":all:", "--python-version", python, "--implementation", "cp"]
     for platform in PLATFORMS:
         command += ["--platform", platform]
+    for name in sources:
+        command += ["--no-binary", name]
     subprocess.run(command, check=True)
 
 
@@ -89,7 +98,7 @@ def make(folder: Path, pythons: Sequence[str], options: argparse.Namespace) -> N
     for python in pythons:
         download(wheels, options.requirements, python)
         if options.lab:
-            download(folder / "lab-wheels", REPOSITORY / "requirements" / "lab.txt", python)
+            download(folder / "lab-wheels", REPOSITORY / "requirements" / "lab.txt", python, WITHOUT_WHEEL)
     (folder / "pythons").write_text("".join(f"{python}\n" for python in pythons), encoding="utf-8")
     (folder / "README.md").write_text(READ_ME.format(version=version()), encoding="utf-8")
     (folder / "install.sh").write_text(INSTALL, encoding="utf-8")
