@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-WITHOUT_WHEEL = ("ovs",)
+WITHOUT_WHEEL = ("ovs", "simplegeneric")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 INSTALL = r"""#!/bin/sh
 # Installs the acceptance from this folder alone: install.sh [DIRECTORY], default ~/gpu-acceptance.
