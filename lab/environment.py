@@ -20,7 +20,7 @@ def enter(module: str, arguments: Sequence[str]) -> int | None:  # noqa: RET503 
     if os.path.realpath(sys.prefix) == os.path.realpath(environment):
         return None
     python = environment / "bin" / "python"
-    if not python.exists():
+    if not LabPaths.of().openstack_stamp.exists():
         print(f"the lab is not installed; run: {called('install')}", file=sys.stderr)
         return NOT_INSTALLED
     # -P: a folder `lab` of the current directory, another checkout's or anybody's, is not ours

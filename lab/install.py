@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from lab.paths import REPOSITORY, LabPaths, called
 from lab.userland import build_userland, compile_python
 
 REQUIREMENTS = REPOSITORY / "requirements" / "lab.txt"
+FAILED = 1
 
 
 def install(paths: LabPaths, arguments: Sequence[str] = ()) -> int:
@@ -23,7 +25,11 @@ def install(paths: LabPaths, arguments: Sequence[str] = ()) -> int:
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="packages from here, e.g. a bundle's; no registry")
     options = parser.parse_args(arguments)
     make_cache(paths.cache)
-    _environment(paths, options.wheels)
+    try:
+        _environment(paths, options.wheels)
+    except subprocess.CalledProcessError as error:
+        print(f"error: {shlex.join(map(str, error.cmd))} ended with {error.returncode}, see above", file=sys.stderr)
+        return FAILED
     build_userland(paths.userland)
     compile_python(paths.userland, *(REPOSITORY / "lab").glob("*/tools/*/usr/local/lib/lab"))
     return 0
@@ -45,7 +51,7 @@ def make_cache(cache: Path) -> None:
 
 
 def _environment(paths: LabPaths, wheels: Path | None) -> None:
-    stamp = paths.openstack_env / "requirements.sha256"
+    stamp = paths.openstack_stamp
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
@@ -59,7 +65,8 @@ def _environment(paths: LabPaths, wheels: Path | None) -> None:
     offline: list[str | Path] = []
     if wheels is not None:
         offline = ["--no-index", "--find-links", wheels.absolute()]
-        subprocess.run([*pip, "--quiet", *offline, "setuptools"], check=True)  # what is no wheel is built with it
+        # what is no wheel is built with it; the one of `python -m venv` is too old for that
+        subprocess.run([*pip, "--quiet", *offline, "--upgrade", "setuptools"], check=True)
         offline += ["--no-build-isolation"]
     # byte code is compiled once here: every start of a service is quicker for it
     compiled = ["--compile-bytecode"] if uv else ["--compile"]

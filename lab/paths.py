@@ -45,6 +45,11 @@ class LabPaths:
         return self.cache / "openstack"
 
     @property
+    def openstack_stamp(self) -> Path:
+        """The sum of the requirements that are installed there; without it the installation did not end."""
+        return self.openstack_env / "requirements.sha256"
+
+    @property
     def userland(self) -> Path:
         """Root of the Debian userland that all emulated machines share, read-only."""
         return self.cache / "userland"
