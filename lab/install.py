@@ -27,10 +27,10 @@ def install(paths: LabPaths, arguments: Sequence[str] = ()) -> int:
     make_cache(paths.cache)
     try:
         _environment(paths, options.wheels)
+        build_userland(paths.userland)
     except subprocess.CalledProcessError as error:
         print(f"error: {shlex.join(map(str, error.cmd))} ended with {error.returncode}, see above", file=sys.stderr)
         return FAILED
-    build_userland(paths.userland)
     compile_python(paths.userland, *(REPOSITORY / "lab").glob("*/tools/*/usr/local/lib/lab"))
     return 0
 

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 SUITE = "bookworm"
+SHOWN_LINES = 5
 LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 PACKAGES = (
     "base-files",
@@ -100,7 +101,11 @@ def _mmdebstrap(archive: Path) -> None:
         archive,
     ]
     # mmdebstrap warns about a TMPDIR that its user namespace cannot reach; /tmp always works
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": "/tmp"})
+    environment = {**os.environ, "TMPDIR": "/tmp"}
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
+        print(*done.stderr.splitlines()[-SHOWN_LINES:], sep="\n", file=sys.stderr)
+        done.check_returncode()
 
 
 def compile_python(root: Path, *folders: Path) -> None:

@@ -98,9 +98,14 @@ class FileSet:
 
     @cached_property
     def folders(self) -> frozenset[Path]:
-        """Every directory that holds one of the files, at any depth."""
+        """Every directory that holds one of the files, at any depth, from what was given to read on down.
+
+        What lies above that is this machine's: a home that is called as the deploy calls a folder is not meant.
+        """
         direct = {path.parent for path in self.texts}
-        return frozenset(direct | {parent for folder in direct for parent in folder.parents})
+        tops = [root if root.is_dir() else root.parent for root in self.roots]
+        above = {parent for folder in direct for parent in folder.parents}
+        return frozenset(direct | {folder for folder in above if any(folder.is_relative_to(top) for top in tops)})
 
     @cached_property
     def get_file_targets(self) -> list[tuple[Path, Node]]:

@@ -54,3 +54,16 @@ def test_a_directory_that_another_site_lacks_is_no_finding_of_this_one(tmp_path:
     _, findings = inspect([tmp_path], "queens")
 
     assert [finding.location.path.parent.name for finding in findings if finding.code == "GP112"] == ["b"]
+
+
+def test_a_directory_of_this_machine_is_none_of_the_deploys(tmp_path: Path) -> None:
+    """Whatever lies above what was given to read, be it called as the deploy calls a folder of the undercloud."""
+    site = tmp_path / "gpu-acceptance" / "mine"
+    (site / "environments").mkdir(parents=True)
+    (site / "environments" / "gpu.yaml").write_text("parameter_defaults:\n  NtpServer: [10.0.0.1]\n")
+    deploy = site / "deploy.sh"
+    deploy.write_text("openstack overcloud deploy --templates --environment-directory gpu-acceptance/environments\n")
+
+    for given in ([site], [deploy, site / "environments"], [deploy, site / "environments" / "gpu.yaml"]):
+        _, findings = inspect(given, "queens")
+        assert [finding.code for finding in findings if finding.code == "GP112"] == [], given
