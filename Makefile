@@ -72,11 +72,11 @@ bench: setup  ## measure times and memory of the main job, a large report, a yea
 	.venv/bin/python scripts/bench_hosts.py --json docs/scale.json
 	.venv/bin/python scripts/draw_scale.py
 
-site:  ## the documentation as pages with a search: .tools/html/index.html
+site: setup  ## the documentation as pages with a search: .tools/html/index.html
 	.venv/bin/uv venv --quiet --allow-existing .tools/site
 	.venv/bin/uv pip install --quiet --python .tools/site/bin/python -r requirements/site.txt
 	.venv/bin/python scripts/make_site.py .tools/pages
-	NO_MKDOCS_2_WARNING=1 .tools/site/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .tools/site/bin/mkdocs build --quiet --strict
 
 sbom:  ## every package of the suite with its hashes, CycloneDX: .tools/sbom.cdx.json
 	.venv/bin/uv venv --quiet --allow-existing .tools/bundle
