@@ -83,9 +83,18 @@ def running(state: LabState) -> dict[str, int]:
     for file in state.paths.sockets.glob("*.pid"):
         with contextlib.suppress(ValueError, OSError):
             pid = int(file.read_text())
-            if state.marker in Path(f"/proc/{pid}/cmdline").read_text():
+            if _is_of_lab(pid, state.marker):
                 found[file.stem] = pid
     return found
+
+
+def _is_of_lab(pid: int, marker: str) -> bool:
+    """Whether a process has the lab's marker, or has no command line yet: its program is being loaded.
+
+    The kernel shows none between the old program's end and the new one's first instruction; nor for a process that ended.
+    """
+    line = Path(f"/proc/{pid}/cmdline").read_text()
+    return marker in line if line else Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
 
 
 def parent_of(service: str) -> str:
