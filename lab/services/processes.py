@@ -91,7 +91,7 @@ def running(state: LabState) -> dict[str, int]:
 def _is_of_lab(pid: int, marker: str) -> bool:
     """Whether a process has the lab's marker, or has no command line yet: its program is being loaded.
 
-    The kernel shows none between the old program's end and the new one's first instruction; nor for a process that ended.
+    The kernel shows none between the old program's end and the new one's first instruction; nor for one that ended.
     """
     line = Path(f"/proc/{pid}/cmdline").read_text()
     return marker in line if line else Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from lab.paths import LabPaths
 from lab.services import processes
 from lab.state import LabState
 
-WITHOUT_COMMAND_LINE = """
-import ctypes, sys, time
-PR_SET_MM, PR_SET_MM_ARG_END = 35, 9
-begins = int(open("/proc/self/stat").read().rpartition(")")[2].split()[45])
-failed = ctypes.CDLL(None).prctl(PR_SET_MM, PR_SET_MM_ARG_END, ctypes.c_ulong(begins), 0, 0)
-print(failed, flush=True)
-sys.stdin.read()
-"""
+
+def _without_command_line() -> int | None:
+    """A process that lives and has none, as a program that is being loaded: a thread of the kernel."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if not (place / "cmdline").read_text() and (place / "stat").read_text().split()[2] in "SID":
+                return int(place.name)
+    return None
 
 
 @pytest.fixture
@@ -33,19 +33,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LabState:
     return found
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may take its own command line away (prctl PR_SET_MM)")
 def test_a_process_whose_program_is_being_loaded_runs(state: LabState):
     """The kernel shows no command line then; on a busy machine that takes its time."""
-    words = [sys.executable, "-c", WITHOUT_COMMAND_LINE]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == "0\n"
-        assert Path(f"/proc/{process.pid}/cmdline").read_text() == ""
-        processes.write_pid(state, "qemu-gpu-0", process.pid)
+    pid = _without_command_line()
+    if pid is None:
+        pytest.skip("no process without a command line is seen from here")
+    processes.write_pid(state, "qemu-gpu-0", pid)
 
-        assert processes.running(state) == {"qemu-gpu-0": process.pid}
-        process.stdin.close()
+    assert processes.running(state) == {"qemu-gpu-0": pid}
 
 
 def test_a_process_that_ended_does_not_run(state: LabState):
