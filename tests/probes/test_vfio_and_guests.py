@@ -104,6 +104,10 @@ AVC = 'type=AVC msg=audit(1:2): avc:  denied  {{ {what} }} for  pid=1 comm="qemu
 @pytest.mark.parametrize(
     "line",
     [
+        # Debian 13, kernel 6.12
+        '[  421.211292] audit: type=1400 audit(1796098466.640:119): apparmor="DENIED" operation="open" class="file" '
+        'profile="libvirt-7c3ea024-3022-4427-b99a-9a2472d4660c" name="/dev/vfio/9" pid=1525 comm="qemu-system-x86" '
+        'requested_mask="wr" denied_mask="wr" fsuid=64055 ouid=64055',
         APPARMOR.format(op="open", what='name="/dev/iommu"'),
         APPARMOR.format(op="open", what='name="/sys/devices/pci0000:80/0000:80:02.0/0000:84:00.0/config"'),
         APPARMOR.format(op="capable", what='capability=24  capname="sys_resource"'),
