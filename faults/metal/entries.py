@@ -55,6 +55,11 @@ class MetalFault:
     accept: tuple[str, ...] = LOOKED_AT
     """What pytest is given."""
 
+    @property
+    def ends_in_a_cold_start(self) -> bool:
+        """Whether only that makes the machine healthy again: a card that is lost in a reset stays so."""
+        return bool(self.hardware) or self.vanishes or "lost_in_reset" in self.card
+
 
 def entries(host: str) -> list[MetalFault]:
     """All of faults.yaml, at the host of this name.

@@ -117,7 +117,7 @@ class MetalRunner(Runner):
 
     def _take_out(self, entry: MetalFault) -> None:
         self._ailment().unlink(missing_ok=True)
-        if entry.hardware or entry.vanishes:
+        if entry.ends_in_a_cold_start:
             self.host.start_again({})
         self.host.put_back()
         if entry.undo:
