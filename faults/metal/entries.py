@@ -39,8 +39,6 @@ class MetalFault:
     """What ails the first card, see lab/metal/card.py."""
     hardware: dict[str, Any] = field(default_factory=dict)
     """What the declaration says instead, by path, before a cold start."""
-    vanishes: bool = False
-    """Whether the host is switched off once the acceptance has begun."""
     instance: str = ""
     """What `openstack server` does with the instance before."""
     instance_undo: str = ""
@@ -58,7 +56,7 @@ class MetalFault:
     @property
     def ends_in_a_cold_start(self) -> bool:
         """Whether only that makes the machine healthy again: a card that is lost in a reset stays so."""
-        return bool(self.hardware) or self.vanishes or "lost_in_reset" in self.card
+        return bool(self.hardware) or "lost_in_reset" in self.card
 
 
 def entries(host: str) -> list[MetalFault]:

@@ -25,8 +25,6 @@ from lab.services import control
 from lab.state import LabState
 
 CLOUD = REPOSITORY / "clouds" / "lab-metal.yaml"
-SWITCHED_OFF_AFTER_S = 5
-SWITCH_OFF = f"sync; systemd-run --on-active={SWITCHED_OFF_AFTER_S} --timer-property=AccuracySec=100ms poweroff -ff"
 
 
 def run_metal(state: LabState, names: Sequence[str] = ()) -> Iterator[Score]:
@@ -112,8 +110,6 @@ class MetalRunner(Runner):
         if entry.hardware:
             self.host.start_again(entry.hardware)
         self._outside(entry.controller, entry.administrator, entry.instance, entry.restart)
-        if entry.vanishes:
-            self.host.run(SWITCH_OFF)
 
     def _take_out(self, entry: MetalFault) -> None:
         self._ailment().unlink(missing_ok=True)
