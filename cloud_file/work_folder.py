@@ -17,7 +17,7 @@ def work_folder() -> Path:
     """
     if given := os.environ.get(VARIABLE):
         return Path(given).expanduser().absolute()
-    if (REPOSITORY / "pyproject.toml").is_file():
+    if _is_checkout():
         return REPOSITORY
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "clouds").is_dir()), here)
@@ -25,8 +25,11 @@ def work_folder() -> Path:
 
 def called(module: str, words: str) -> str:
     """A command of ours as the user types it: of a checkout's Python, or of the installed program."""
-    program = "python -m" if (REPOSITORY / "pyproject.toml").is_file() else "gpu-acceptance"
-    return f"{program} {module} {words}"
+    return f"{'python -m' if _is_checkout() else 'gpu-acceptance'} {module} {words}"
+
+
+def _is_checkout() -> bool:
+    return (REPOSITORY / "pyproject.toml").is_file()
 
 
 def runs_folder() -> Path:

@@ -71,8 +71,7 @@ def score_text(scores: Sequence[Score], metal: Sequence[Score] = ()) -> str:
     """The page of one run's scores; beside it those of the metal tier."""
     rows = ["| fault | found | cause | excluded | extra blame | seconds |", "|---|---|---|---|---|---|"]
     for item in sorted(scores, key=lambda item: (item.is_healthy, item.fault)):
-        extra = ", ".join(item.extra)[:120]
-        rows.append(f"| {item.fault} | {_said(item)} | {item.ruled_out} | {extra} | {item.seconds:.0f} |")
+        rows.append(f"| {item.fault} | {_said(item)} | {item.ruled_out} | {_cost(item)} |")
     figures = [f"- {line}" for line in summary(scores).splitlines()]
     parts = [SCORE_HEAD, *figures, "", *_first_tries(), "", *_both_tiers(scores, metal), "## The catalogue", "", *rows]
     return "\n".join([*parts, ""])
@@ -85,14 +84,18 @@ def _said(item: Score) -> str:
     return ("yes" if item.found else "**no**") + " | " + ("right" if item.cause_right else "**wrong**")
 
 
+def _cost(item: Score) -> str:
+    """Two cells: what was blamed besides, and the seconds."""
+    return f"{', '.join(item.extra)[:120]} | {item.seconds:.0f}"
+
+
 def _both_tiers(scores: Sequence[Score], metal: Sequence[Score]) -> list[str]:
     """Faults that were put into an emulated host and into one with a kernel, libvirt and Nova's driver of its own."""
     if not metal:
         return []
     emulated = {item.fault: item for item in scores}
     rows = [
-        f"| {item.fault} | {_said(emulated[item.fault])} | {_said(item)} | {', '.join(item.extra)[:120]} "
-        f"| {item.seconds:.0f} |"
+        f"| {item.fault} | {_said(emulated[item.fault])} | {_said(item)} | {_cost(item)} |"
         for item in sorted(metal, key=lambda item: item.fault)
     ]
     right = sum(item.is_right for item in metal)

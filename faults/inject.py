@@ -22,7 +22,6 @@ STEP_LIMIT_S = 300
 SAID_CHARS = 250
 """Of what a step printed: its end has the reason."""
 ACT = """
-. {rc}
 id=$(openstack server list --all-projects --name '^{name}$' -f value -c ID) && [ -n "$id" ] || exit 3
 openstack server {action} "$id"
 for count in $(seq 100); do
@@ -34,6 +33,7 @@ exit 4
 """
 """Act on an instance and wait until Nova has no task for it any more; as administrator, whoever owns it."""
 OVERCLOUDRC = "/home/stack/overcloudrc"
+"""Of TripleO; other deployers have a file of their own."""
 
 
 class Injector:
@@ -58,7 +58,7 @@ class Injector:
         """Undo the fault: saved files and machines, then own steps, then what ran on broken files is restarted."""
         for host, file in reversed(self._files):
             saved, there = shlex.quote(SAVED + file), shlex.quote(file)
-            self._shell(host, f"rm -rf {there}; [ ! -e {saved} ] || cp -a {saved} {there}; rm -rf {saved}")
+            self.shell(host, f"rm -rf {there}; [ ! -e {saved} ] || cp -a {saved} {there}; rm -rf {saved}")
         for host, text in self._machines.items():
             self._write_machine(host, text)
             self.client.reboot(host)
@@ -92,7 +92,7 @@ class Injector:
         host = str(step.get("host", ""))
         if "run" in step:
             self._save(host, step.get("save", ()))
-            self._shell(self._machine(host), str(step["run"]))
+            self.shell(self._machine(host), str(step["run"]))
         elif "hardware" in step:
             self._hardware(self._machine(host), step["hardware"])
         elif "restart" in step:
@@ -103,8 +103,24 @@ class Injector:
         elif "nova" in step:
             self._nova(list(step["nova"]))
         elif "instance" in step:
-            name = self._name_of(str(step["instance"]))
-            self._shell(self._machine("undercloud"), ACT.format(rc=OVERCLOUDRC, name=name, action=step["action"]))
+            self.act(self._name_of(str(step["instance"])), str(step["action"]))
+
+    def act(self, instance: str, action: str) -> None:
+        """What `openstack server` does with an instance of this name, to its end.
+
+        Raises:
+            LabError: there is no such instance, or it does not end.
+        """
+        self.administer(ACT.format(name=instance, action=action))
+
+    def administer(self, command: str) -> None:
+        """Run a command with the administrator's credentials.
+
+        Raises:
+            LabError: it failed.
+        """
+        rc = self.state.release_data.get("administrator_rc", OVERCLOUDRC)
+        self.shell(self.state.hosts("Undercloud")[0], f". {rc}\n{command}")
 
     def _name_of(self, instance: str) -> str:
         """What Nova calls an instance."""
@@ -146,12 +162,17 @@ class Injector:
         machine = self._machine(host)
         for file in files:
             there, saved = shlex.quote(file), shlex.quote(SAVED + file)
-            self._shell(
+            self.shell(
                 machine, f"mkdir -p $(dirname {saved}); rm -rf {saved}; [ ! -e {there} ] || cp -a {there} {saved}"
             )
             self._files.append((machine, file))
 
-    def _shell(self, machine: str, command: str) -> None:
+    def shell(self, machine: str, command: str) -> None:
+        """Run a command of root on a machine.
+
+        Raises:
+            LabError: it failed.
+        """
         done = self.client.run(machine, ["/bin/bash", "-c", command], timeout_s=STEP_LIMIT_S)
         if done.returncode:
             said = f"{done.stdout}{done.stderr}".strip()[-SAID_CHARS:]

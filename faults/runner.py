@@ -32,6 +32,8 @@ class Runner:
         self.cloud = cloud
         self.acceptances = acceptances
         self.directory = state.paths.state / "faults"
+        self.marker = state.paths.state / INJECTED
+        """There while a fault is in."""
         self.is_broken = False
         """Whether a fault could not be undone: the lab cannot be used for others."""
 
@@ -57,8 +59,7 @@ class Runner:
         if fault.is_static:
             return judge(fault, static.preflight(fault, self.directory), time.monotonic() - started)
         injector = Injector(self.state)
-        marker = self.state.paths.state / INJECTED
-        marker.write_text(fault.id)
+        self.marker.write_text(fault.id)
         try:
             injector.inject(fault)
             answer = self._look(fault)
@@ -67,7 +68,7 @@ class Runner:
         finally:
             self.is_broken = not self._is_undone(fault, injector)
             if not self.is_broken:
-                marker.unlink()
+                self.marker.unlink()
         return judge(fault, answer, time.monotonic() - started)
 
     def _look(self, fault: Fault) -> Answer:

@@ -59,8 +59,8 @@ def _environment(paths: LabPaths, wheels: Path | None) -> None:
     shutil.rmtree(paths.openstack_env, ignore_errors=True)
     python = paths.openstack_env / "bin" / "python"
     uv = uv_program()
-    make: list[str | Path] = [uv, "venv", "--quiet", "--python"] if uv else []
-    subprocess.run([*make, sys.executable, *([] if uv else ["-m", "venv"]), paths.openstack_env], check=True)
+    make = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    subprocess.run([*make, paths.openstack_env], check=True)
     pip: list[str | Path] = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     offline: list[str | Path] = []
     if wheels is not None:

@@ -13,7 +13,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 def called(words: str) -> str:
     """A command of the lab as the user types it: a checkout's, or the installed program's."""
-    return f"{'python -m' if (REPOSITORY / 'pyproject.toml').is_file() else 'gpu-acceptance'} lab {words}"
+    return f"{'python -m' if _is_checkout() else 'gpu-acceptance'} lab {words}"
+
+
+def _is_checkout() -> bool:
+    return (REPOSITORY / "pyproject.toml").is_file()
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,6 @@ class LabPaths:
 
 def _home() -> Path:
     """What is installed may belong to root: labs are kept where the XDG base directory specification says."""
-    if (REPOSITORY / "pyproject.toml").is_file():
+    if _is_checkout():
         return REPOSITORY / ".lab"
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "gpu-acceptance" / "lab"

@@ -15,7 +15,7 @@ LIST = Path(__file__).with_name("faults.yaml")
 LOOKED_AT = ("suites/hosts", "suites/control_plane")
 RESTARTED, ENDS = "restarted", "ends"
 """What nova-compute does after a change of the host: it is restarted, or restarted and does not come up."""
-LISTS = ("save", "restart", "accept")
+LISTS = ("save", "restart")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,6 @@ class MetalFault:
     controller_undo: str = ""
     restart: tuple[str, ...] = ()
     """Services of the controller, after both."""
-    accept: tuple[str, ...] = LOOKED_AT
-    """What pytest is given."""
 
     @property
     def ends_in_a_cold_start(self) -> bool:
@@ -75,8 +73,7 @@ def _entry(host: str, data: dict[str, Any]) -> MetalFault:
     if data.get("compute", RESTARTED) not in (RESTARTED, ENDS):
         raise LabError(f"{LIST}: {fault}: compute is {RESTARTED} or {ENDS}, not {data['compute']}")
     data |= {key: tuple(data[key]) for key in LISTS if key in data}
-    entry = MetalFault(_on(host, load(CATALOGUE / f"{fault}.yaml")), **data)
-    return replace(entry, fault=replace(entry.fault, accept=entry.accept))
+    return MetalFault(_on(host, load(CATALOGUE / f"{fault}.yaml")), **data)
 
 
 def _on(host: str, fault: Fault) -> Fault:
@@ -84,4 +81,4 @@ def _on(host: str, fault: Fault) -> Fault:
     expect = tuple(
         replace(item, place=host) if (item.place or "").startswith("compute-") else item for item in fault.expect
     )
-    return replace(fault, expect=expect)
+    return replace(fault, expect=expect, accept=LOOKED_AT)

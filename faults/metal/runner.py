@@ -11,14 +11,12 @@ from pathlib import Path
 import yaml
 
 from faults.acceptance_process import Acceptances
-from faults.inject import ACT
-from faults.labs import INJECTED
+from faults.inject import Injector
 from faults.metal.entries import ENDS, LIST, LOOKED_AT, RESTARTED, MetalFault, entries
 from faults.metal.host import RESTART_TO_END, MetalHost
 from faults.runner import HEALTHY, Runner
 from faults.score import Answer, Score, judge, not_injected
 from lab.errors import LabError
-from lab.hosts.daemon.client import MachinesClient
 from lab.metal.layout import MetalDir
 from lab.paths import REPOSITORY
 from lab.services import control
@@ -52,7 +50,7 @@ class MetalRunner(Runner):
         cloud = yaml.safe_load(CLOUD.read_text(encoding="utf-8"))
         super().__init__(state, cloud, acceptances)
         self.host = MetalHost(state, state.metal[0])
-        self.marker = state.paths.state / INJECTED
+        self.injector = Injector(state)
 
     def prepare(self) -> Answer:
         """Take out what a run that was killed left, then accept the healthy host and control plane.
@@ -84,7 +82,7 @@ class MetalRunner(Runner):
         self.marker.write_text(entry.fault.id)
         try:
             self._put_in(entry)
-            answer = self.accept(HEALTHY, entry.accept, "--reuse")
+            answer = self.accept(HEALTHY, LOOKED_AT, "--reuse")
         except (LabError, subprocess.TimeoutExpired) as error:
             return not_injected(entry.fault, time.monotonic() - started, str(error))
         finally:
@@ -130,18 +128,11 @@ class MetalRunner(Runner):
 
     def _outside(self, controller: str, administrator: str, instance: str, services: tuple[str, ...]) -> None:
         """What is done elsewhere than on the host."""
-        rc = self.state.release_data["administrator_rc"]
         if controller:
-            self._shell(self.state.controller, controller)
+            self.injector.shell(self.state.controller, controller)
         if services:
             control.restart(self.state, services)
         if administrator:
-            self._shell(self.state.hosts("Undercloud")[0], f". {rc}; {administrator}")
+            self.injector.administer(administrator)
         if instance:
-            name = f"{self.cloud['prefix']}-{self.cloud['guests'][0]['name']}"
-            self._shell(self.state.hosts("Undercloud")[0], ACT.format(rc=rc, name=name, action=instance))
-
-    def _shell(self, machine: str, command: str) -> None:
-        done = MachinesClient(self.state.paths).run(machine, ["/bin/bash", "-c", command])
-        if done.returncode:
-            raise LabError(f"{machine}: `{command}`: exit code {done.returncode}: {done.stdout}{done.stderr}")
+            self.injector.act(f"{self.cloud['prefix']}-{self.cloud['guests'][0]['name']}", instance)

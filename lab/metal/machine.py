@@ -104,13 +104,12 @@ def _cards(gpus: list[dict[str, Any]], directory: MetalDir) -> list[str]:
         if sysfs.bus_of(address) != wanted:
             raise LabError(f"{directory.name}: {address} is no slot here; card {number} is at bus {wanted:02x}")
         slot = _Slot(number, node, place)
-        options += slot.port("", 0, gpu)
+        options += slot.port(0, gpu)
         card = {"driver": "vfio-user-pci", "id": f"gpu{number}", "bus": f"port{number}"}
         where = {"socket": {"type": "unix", "path": str(directory.socket_of(number))}}
         options += ["-device", json.dumps({**card, **where})]
         for function, companion in enumerate(gpu.get("companions", ()), 1):
-            options += [*slot.port(f".{function}", function, gpu), "-device"]
-            options += [f"{companion['driver']},bus=port{number}.{function}"]
+            options += [*slot.port(function, gpu), "-device", f"{companion['driver']},bus=port{number}.{function}"]
     return options
 
 
@@ -122,13 +121,11 @@ class _Slot:
     node: int
     place: int
 
-    def port(self, suffix: str, function: int, gpu: dict[str, Any]) -> list[str]:
+    def port(self, function: int, gpu: dict[str, Any]) -> list[str]:
+        """The port of the card, function 0, is called portN, those of its companions portN.1 and so on."""
+        name = f"port{self.number}.{function}" if function else f"port{self.number}"
         number = (self.number + 1) + 100 * function  # of the chassis, which tells ports apart
-        words = [
-            "pcie-root-port" if gpu.get("acs", True) else WITHOUT_ACS,
-            f"id=port{self.number}{suffix}",
-            f"bus=bridge{self.node}",
-        ]
+        words = ["pcie-root-port" if gpu.get("acs", True) else WITHOUT_ACS, f"id={name}", f"bus=bridge{self.node}"]
         words += [f"chassis={number},slot={number},addr={self.place - 1:#x}.{function:#x}"]
         words += ["multifunction=on"] if gpu.get("companions") else []
         return ["-device", ",".join(words)]
